@@ -1,0 +1,47 @@
+// Softmax and cross-entropy of the batch: one thread a sample. Leaves what the exact changes need.
+
+#import special
+
+override CLASSES: u32;
+override BATCH: u32;
+override EPSILON: f32;
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
+@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [BATCH]
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn loss(@builtin(global_invocation_id) id: vec3u) {
+  let n = id.x;
+  if (n >= BATCH) {
+    return;
+  }
+  let row = n * (CLASSES + 1u);
+  let label = labels[n];
+  var largest = logits[row];
+  for (var k = 1u; k < CLASSES; k++) {
+    largest = max(largest, logits[row + k]);
+  }
+  var others = 0.0;
+  for (var k = 0u; k < CLASSES; k++) {
+    let e = exp_exact(logits[row + k] - largest);
+    residuals[row + k] = e;
+    others += select(e, 0.0, k == label);
+  }
+  let of_target = residuals[row + label];
+  let sum = of_target + others;
+  for (var k = 0u; k < CLASSES; k++) {
+    residuals[row + k] /= sum;
+  }
+  residuals[row + CLASSES] = others / sum;
+  if (EPSILON == 0.0) {
+    losses[n] = log1p(others + (of_target - 1.0)) + (largest - logits[row + label]);
+  } else {
+    // -log(p + eps); where p is near 1, by what is missing from 1.
+    let p = of_target / sum;
+    losses[n] = -select(log_exact(p + EPSILON), log1p(EPSILON - others / sum), p > 0.5);
+  }
+}

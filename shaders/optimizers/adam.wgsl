@@ -1,0 +1,11 @@
+// Adam. The rate comes with the two bias corrections, 1 / (1 - beta^step), computed in float64.
+// Twin of the rule of this name in src/core/optimizers.ts.
+
+#import step
+
+fn optimizer_step(g: f32, state: vec2f, rate: vec4f) -> Step {
+  let first = fma(BETA1, state.x, REST_OF_BETA1 * g);
+  let second = fma(BETA2, state.y, REST_OF_BETA2 * g * g);
+  let change = -rate.x * first * rate.y / (sqrt(second * rate.z) + ROOT_GUARD);
+  return Step(change, vec2f(first, second));
+}

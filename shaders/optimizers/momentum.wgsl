@@ -1,0 +1,8 @@
+// Momentum. Twin of the rule of this name in src/core/optimizers.ts.
+
+#import step
+
+fn optimizer_step(g: f32, state: vec2f, rate: vec4f) -> Step {
+  let velocity = fma(MOMENTUM, state.x, -rate.x * g);
+  return Step(velocity, vec2f(velocity, 0.0));
+}

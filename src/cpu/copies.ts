@@ -1,0 +1,32 @@
+/**
+ * The textbook's method, literally: every nudged copy of the network runs the whole forward pass,
+ * and the losses are combined. In float64 it is the reference that all else is measured against.
+ */
+
+import type { StencilPoint } from "../core/estimator.ts";
+import type { Network } from "../core/network.ts";
+import { type Batch, forward, mean } from "./forward.ts";
+
+/** The gradient of the mean loss by a stencil of whole forward passes, for every parameter. */
+export function copies(
+  network: Network,
+  parameters: Float64Array, // [parameters]
+  batch: Batch,
+  stencil: readonly StencilPoint[],
+  h: number,
+): Float64Array { // [parameters]
+  const copy = parameters.slice();
+  const lossAt = () => mean(forward(network, copy, batch).losses);
+  // Coefficients that do not sum to 0 (the forward difference) need the unperturbed loss too.
+  const centre = stencil.reduce((sum, point) => sum - point.coefficient, 0);
+  const base = centre === 0 ? 0 : centre * lossAt();
+  return parameters.map((weight, index) => {
+    let sum = base;
+    for (const { offset, coefficient } of stencil) {
+      copy[index] = weight + offset * h;
+      sum += coefficient * lossAt();
+    }
+    copy[index] = weight;
+    return sum / h;
+  });
+}

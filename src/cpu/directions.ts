@@ -1,0 +1,81 @@
+/**
+ * Random directions in float64: all weights are nudged at once, and the gradient is estimated from
+ * the change of the loss along a few directions (SPSA; see core/directions.ts).
+ */
+
+import { directionSign } from "../core/directions.ts";
+import type { Network } from "../core/network.ts";
+import { activationFunctions } from "./activations.ts";
+import { forward, mean, type Trace } from "./forward.ts";
+import { lossFunctions } from "./losses.ts";
+
+/** The vector of signs that belongs to a key. */
+export function direction(key: number, parameters: number): Float64Array { // [parameters]
+  return Float64Array.from({ length: parameters }, (_, index) => directionSign(key, index));
+}
+
+/**
+ * Exact change of the mean loss when the parameters w become w + d. In one layer that is
+ * [da, 0] (W + D) + [a, 1] D: nothing is subtracted from anything near it.
+ */
+export function changeAlong(
+  network: Network,
+  parameters: Float64Array, // [parameters]
+  trace: Trace,
+  d: Float64Array, // [parameters]
+): number {
+  const { layers, classes, epsilon } = network;
+  const { batch, residuals } = trace;
+  const { change } = lossFunctions[network.loss];
+  let total = 0;
+  for (let n = 0; n < batch.size; n++) {
+    let da = new Float64Array(network.inputs); // [inputs]
+    layers.forEach(({ inputs, outputs, offset, activation }, l) => {
+      const dz = new Float64Array(outputs);
+      for (let i = 0; i <= inputs; i++) {
+        const a = trace.activations[l][n * (inputs + 1) + i];
+        const change = i < inputs ? da[i] : 0;
+        for (let j = 0; j < outputs; j++) {
+          const index = offset + i * outputs + j;
+          dz[j] += change * (parameters[index] + d[index]) + a * d[index];
+        }
+      }
+      const f = activationFunctions[activation];
+      da = dz.map((dz, j) =>
+        f.change(
+          trace.activations[l + 1][n * (outputs + 1) + j],
+          trace.companions[l][n * outputs + j],
+          dz,
+        )
+      );
+    });
+    total += change(residuals, n * (classes + 1), batch.labels[n], epsilon, da);
+  }
+  return total / batch.size;
+}
+
+/**
+ * The mean over the keys' directions of (L(w + h d) - L(w - h d)) / 2h times d.
+ * @param literal evaluates both losses whole and subtracts them, instead of their exact changes.
+ */
+export function randomDirections(
+  network: Network,
+  parameters: Float64Array, // [parameters]
+  trace: Trace,
+  h: number,
+  keys: readonly number[], // [queries]
+  literal: boolean,
+): Float64Array { // [parameters]
+  const gradient = new Float64Array(network.parameters);
+  for (const key of keys) {
+    const signs = direction(key, network.parameters);
+    const lossAlong = (scale: number) => {
+      const d = signs.map((sign) => sign * scale);
+      if (!literal) return changeAlong(network, parameters, trace, d);
+      return mean(forward(network, parameters.map((w, i) => w + d[i]), trace.batch).losses);
+    };
+    const slope = (lossAlong(h) - lossAlong(-h)) / (2 * h * keys.length);
+    for (let i = 0; i < gradient.length; i++) gradient[i] += slope * signs[i];
+  }
+  return gradient;
+}

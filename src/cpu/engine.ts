@@ -1,0 +1,100 @@
+/** The engine in float64 on the CPU: the reference, and what trains where there is no GPU. */
+
+import { directionKey } from "../core/directions.ts";
+import { stencilOf } from "../core/estimator.ts";
+import { initOptimizer, type OptimizerState, updateParameters } from "../core/optimizers.ts";
+import type { Samples } from "../data/samples.ts";
+import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
+import { backprop } from "./backprop.ts";
+import { copies } from "./copies.ts";
+import { differences } from "./differences.ts";
+import { randomDirections } from "./directions.ts";
+import { forward, gather, mean } from "./forward.ts";
+
+/** Samples that an evaluation runs through the network at a time. */
+const EVALUATION_BATCH = 500;
+
+/** An `Engine` on the CPU. */
+export class CpuEngine implements Engine {
+  readonly backend = "cpu";
+  readonly adapter = "CPU, float64";
+  readonly #options: EngineOptions;
+  readonly #parameters: Float64Array; // [parameters]
+  #state: OptimizerState;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#parameters = new Float64Array(options.network.parameters);
+    this.#state = initOptimizer(options.network.parameters);
+  }
+
+  setParameters(parameters: Float64Array): void {
+    this.#parameters.set(parameters);
+    this.#state = initOptimizer(parameters.length);
+  }
+
+  parameters(): Promise<Float64Array> {
+    return Promise.resolve(this.#parameters.slice());
+  }
+
+  gradient(indices: Uint32Array): Promise<Gradient> {
+    const { network, method, estimator, samples, seed } = this.#options;
+    const parameters = this.#parameters;
+    const trace = forward(network, parameters, gather(samples, indices));
+    const loss = mean(trace.losses);
+    const stencil = stencilOf(estimator), { h } = estimator;
+    let gradient;
+    if (method === "backprop") {
+      gradient = backprop(network, parameters, trace);
+    } else if (estimator.name === "spsa") {
+      const keys = Array.from(
+        { length: estimator.queries },
+        (_, query) => directionKey(seed, this.#state.steps, query),
+      );
+      gradient = randomDirections(network, parameters, trace, h, keys, method === "copies");
+    } else if (method === "copies") {
+      gradient = copies(network, parameters, trace.batch, stencil, h);
+    } else {
+      gradient = differences(network, parameters, trace, stencil, h);
+    }
+    return Promise.resolve({ loss, gradient });
+  }
+
+  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+    const { batch, optimizer } = this.#options;
+    const losses = new Float64Array(rates.length);
+    for (let step = 0; step < rates.length; step++) {
+      const rows = indices.subarray(step * batch, (step + 1) * batch);
+      const { loss, gradient } = await this.gradient(rows);
+      losses[step] = loss;
+      updateParameters(optimizer, this.#parameters, gradient, this.#state, rates[step]);
+    }
+    return losses;
+  }
+
+  evaluate(samples: Samples): Promise<Evaluation> {
+    const { network } = this.#options, { classes } = network;
+    const predictions = new Uint8Array(samples.count);
+    let correct = 0, loss = 0;
+    for (let start = 0; start < samples.count; start += EVALUATION_BATCH) {
+      const size = Math.min(EVALUATION_BATCH, samples.count - start);
+      const indices = Uint32Array.from({ length: size }, (_, n) => start + n);
+      const trace = forward(network, this.#parameters, gather(samples, indices));
+      const logits = trace.activations.at(-1)!; // [size, classes + 1]
+      for (let n = 0; n < size; n++) {
+        const row = logits.subarray(n * (classes + 1), n * (classes + 1) + classes);
+        const predicted = row.indexOf(row.reduce((a, b) => Math.max(a, b)));
+        predictions[start + n] = predicted;
+        if (predicted === samples.labels[start + n]) correct++;
+        loss += trace.losses[n];
+      }
+    }
+    return Promise.resolve({
+      accuracy: correct / samples.count,
+      loss: loss / samples.count,
+      predictions,
+    });
+  }
+
+  [Symbol.dispose](): void {}
+}

@@ -1,0 +1,94 @@
+/** The unperturbed forward pass in float64, and the trace of it that every method starts from. */
+
+import type { Layer, Network } from "../core/network.ts";
+import type { Samples } from "../data/samples.ts";
+import { activationFunctions } from "./activations.ts";
+import { lossFunctions } from "./losses.ts";
+
+/** A batch as the network sees it. */
+export interface Batch {
+  readonly size: number;
+  /** Inputs, each row followed by a constant 1. */
+  readonly x: Float64Array; // [batch, inputs + 1]
+  readonly labels: Uint8Array; // [batch]
+}
+
+/** What one forward pass leaves behind. */
+export interface Trace {
+  readonly batch: Batch;
+  /** Each layer's input activations, rows followed by a constant 1; the last are the logits. */
+  readonly activations: Float64Array[]; // layers + 1 of [batch, width + 1]
+  /** Each layer's companions (see activations.ts). */
+  readonly companions: Float64Array[]; // layers of [batch, outputs]
+  readonly residuals: Float64Array; // [batch, classes + 1]
+  readonly losses: Float64Array; // [batch]
+}
+
+/** Gathers samples into a batch; bytes become value / 255, rounded to float32 as on the device. */
+export function gather(samples: Samples, indices: Uint32Array): Batch {
+  const { inputs, x: source } = samples;
+  const bytes = source instanceof Uint8Array;
+  const x = new Float64Array(indices.length * (inputs + 1)).fill(1);
+  const labels = new Uint8Array(indices.length);
+  for (let n = 0; n < indices.length; n++) {
+    const from = indices[n] * inputs, to = n * (inputs + 1);
+    for (let i = 0; i < inputs; i++) {
+      x[to + i] = bytes ? Math.fround(source[from + i] / 255) : source[from + i];
+    }
+    labels[n] = samples.labels[indices[n]];
+  }
+  return { size: indices.length, x, labels };
+}
+
+/** z = [a, 1] W for every sample. Zero inputs are passed over. */
+export function dense(
+  { inputs, outputs, offset }: Layer,
+  parameters: Float64Array, // [parameters]
+  a: Float64Array, // [batch, inputs + 1]
+  z: Float64Array, // [batch, outputs]
+): void {
+  const batch = a.length / (inputs + 1);
+  z.fill(0);
+  for (let n = 0; n < batch; n++) {
+    for (let i = 0; i <= inputs; i++) {
+      const value = a[n * (inputs + 1) + i];
+      if (value === 0) continue;
+      const row = offset + i * outputs, to = n * outputs;
+      for (let j = 0; j < outputs; j++) z[to + j] += value * parameters[row + j];
+    }
+  }
+}
+
+/** Runs a batch through the network. */
+export function forward(network: Network, parameters: Float64Array, batch: Batch): Trace {
+  const activations = [batch.x];
+  const companions: Float64Array[] = [];
+  for (const layer of network.layers) {
+    const { outputs, activation } = layer;
+    const z = new Float64Array(batch.size * outputs);
+    dense(layer, parameters, activations.at(-1)!, z);
+    const { value, companion } = activationFunctions[activation];
+    const a = new Float64Array(batch.size * (outputs + 1)).fill(1);
+    for (let n = 0; n < batch.size; n++) {
+      for (let j = 0; j < outputs; j++) a[n * (outputs + 1) + j] = value(z[n * outputs + j]);
+    }
+    activations.push(a);
+    companions.push(z.map(companion));
+  }
+  const { classes } = network;
+  const logits = activations.at(-1)!;
+  const residuals = new Float64Array(batch.size * (classes + 1));
+  const losses = new Float64Array(batch.size);
+  const { value } = lossFunctions[network.loss];
+  for (let n = 0; n < batch.size; n++) {
+    const row = n * (classes + 1);
+    const sample = logits.subarray(row, row + classes);
+    losses[n] = value(sample, batch.labels[n], network.epsilon, residuals, row);
+  }
+  return { batch, activations, companions, residuals, losses };
+}
+
+/** Mean of the losses. */
+export function mean(losses: Float64Array): number {
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}

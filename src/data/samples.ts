@@ -1,0 +1,27 @@
+/** What a network is trained and tested on: the shape every data source delivers. */
+
+/** Labelled samples. A byte of `x` stands for byte / 255; floats stand for themselves. */
+export interface Samples {
+  /** How many samples. */
+  readonly count: number;
+  /** Values per sample. */
+  readonly inputs: number;
+  /** Inputs, row by row. Bytes stay bytes until they reach the device. */
+  readonly x: Uint8Array | Float32Array; // [count, inputs]
+  /** The class of each sample, from 0. */
+  readonly labels: Uint8Array; // [count]
+}
+
+/** A training set and a test set of one kind. */
+export interface DataSet {
+  /** What it is, for people: "MNIST", "synthetic digits", or the folder it came from. */
+  readonly name: string;
+  /** Values per sample. */
+  readonly inputs: number;
+  /** Number of classes: one more than the largest label. */
+  readonly classes: number;
+  /** Height and width, where the samples are images. */
+  readonly image?: readonly [rows: number, columns: number];
+  readonly train: Samples;
+  readonly test: Samples;
+}

@@ -1,0 +1,66 @@
+/**
+ * The contract between the training method and the machine that evaluates it.
+ *
+ * An engine holds the network's parameters, the training samples and the optimiser's state, and
+ * knows one way to a gradient on one backend. Everything above it (training, gradient check)
+ * works on this interface and knows neither WebGPU nor float64 arrays' owners.
+ */
+
+import type { Estimator } from "./core/estimator.ts";
+import type { Network } from "./core/network.ts";
+import type { Optimizer } from "./core/optimizers.ts";
+import type { Samples } from "./data/samples.ts";
+
+/** The ways to a gradient. Only the first two are numerical; backprop is there to compare with. */
+export const METHODS = ["differences", "copies", "backprop"] as const;
+export type Method = (typeof METHODS)[number];
+
+/** What an engine is built for. */
+export interface EngineOptions {
+  readonly network: Network;
+  readonly method: Method;
+  readonly estimator: Estimator;
+  readonly optimizer: Optimizer;
+  /** The samples that batches index into. */
+  readonly samples: Samples;
+  /** Samples in a batch. */
+  readonly batch: number;
+  /** Seeds the random directions of `spsa`. */
+  readonly seed: number;
+}
+
+/** A gradient of the mean loss over a batch. */
+export interface Gradient {
+  readonly loss: number;
+  readonly gradient: Float64Array; // [parameters]
+}
+
+/** How a network does on a set of samples. */
+export interface Evaluation {
+  /** Share of samples whose largest logit is their label's. */
+  readonly accuracy: number;
+  /** Mean loss. */
+  readonly loss: number;
+  /** Predicted class of each sample. */
+  readonly predictions: Uint8Array; // [samples]
+}
+
+/** A network in training on one backend. Dispose of it when done. */
+export interface Engine extends Disposable {
+  readonly backend: "cpu" | "webgpu";
+  /** What computes, for people: an adapter's name, or the CPU. */
+  readonly adapter: string;
+  /** Puts parameters in place, and the optimiser back to its start. */
+  setParameters(parameters: Float64Array): void; // [parameters]
+  /** Reads the parameters back. */
+  parameters(): Promise<Float64Array>; // [parameters]
+  /** The gradient at the present parameters, over one batch of sample indices. Updates nothing. */
+  gradient(indices: Uint32Array): Promise<Gradient>; // indices: [batch]
+  /**
+   * Takes one step for each row of `indices`: gradient, then update.
+   * @returns the mean loss over each step's batch, before its update.
+   */
+  train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array>; // [steps, batch], [steps]
+  /** Runs other samples through the network. */
+  evaluate(samples: Samples): Promise<Evaluation>;
+}

@@ -1,0 +1,170 @@
+/**
+ * The GPU device: its limits, its buffers, its errors. Everything on the GPU is made here and goes
+ * when this does; no WebGPU descriptor leaves this folder.
+ */
+
+/** One dispatch, ready to be recorded. */
+export interface Command {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly groups: readonly [x: number, y?: number, z?: number];
+}
+
+/** Adapters that compute on the CPU, by the names they go by. */
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|software/i;
+
+/** Asks for all that the adapter offers of these; everything works with WebGPU's defaults too. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+] as const;
+
+const MiB = 2 ** 20;
+
+/** Bytes for people. */
+function size(bytes: number): string {
+  return bytes < MiB ? `${Math.ceil(bytes / 1024)} KiB` : `${Math.ceil(bytes / MiB)} MiB`;
+}
+
+/** A WebGPU device with everything made on it. */
+export class Gpu implements Disposable {
+  /** The adapter's name for people. */
+  readonly adapter: string;
+  /** Whether the adapter computes on the CPU. */
+  readonly software: boolean;
+  readonly device: GPUDevice;
+  readonly #owned: GPUBuffer[] = [];
+  readonly #staging: GPUBuffer[] = [];
+  #error: Error | undefined;
+  #disposed = false;
+
+  private constructor(adapter: GPUAdapter, device: GPUDevice) {
+    const { description, vendor, architecture, device: model } = adapter.info;
+    this.adapter = description || [vendor, architecture, model].filter(Boolean).join(" ") ||
+      "unnamed adapter";
+    this.software = SOFTWARE.test(`${description} ${architecture} ${model}`);
+    this.device = device;
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      const { message } = (event as GPUUncapturedErrorEvent).error;
+      this.#error ??= new Error(`Cannot go on: the GPU reports ${message}`);
+    });
+    device.lost?.then(({ message }) => {
+      if (this.#disposed) return;
+      this.#error ??= new Error(
+        `Cannot go on: the GPU device was lost (${message || "no reason"})`,
+      );
+    });
+  }
+
+  /** Opens the default adapter; `undefined` where there is no WebGPU or no adapter. */
+  static async open(): Promise<Gpu | undefined> {
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter) return undefined;
+    const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+    return new Gpu(adapter, await adapter.requestDevice({ requiredLimits }));
+  }
+
+  get limits(): GPUSupportedLimits {
+    return this.device.limits;
+  }
+
+  /** Throws the first error that the device has reported. */
+  check(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  /**
+   * Makes a zeroed storage buffer.
+   * @param bytes its size.
+   * @throws {RangeError} when the device cannot hold it.
+   */
+  buffer(
+    label: string,
+    bytes: number,
+    usage: GPUBufferUsageFlags = GPUBufferUsage.STORAGE,
+  ): GPUBuffer {
+    const limit = Math.min(this.limits.maxBufferSize, this.limits.maxStorageBufferBindingSize);
+    if (bytes > limit) {
+      throw new RangeError(
+        `Cannot hold ${label}: it needs ${size(bytes)}, and the device (${this.adapter}) gives ` +
+          `${size(limit)} a buffer; use a smaller network, batch or data set`,
+      );
+    }
+    const buffer = this.device.createBuffer({
+      label,
+      size: Math.max(16, Math.ceil(bytes / 4) * 4),
+      usage: usage | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    this.#owned.push(buffer);
+    return buffer;
+  }
+
+  /** Makes a buffer that holds `data`. */
+  upload(
+    label: string,
+    data: ArrayBufferView,
+    usage?: GPUBufferUsageFlags,
+  ): GPUBuffer {
+    const buffer = this.buffer(label, data.byteLength, usage);
+    this.write(buffer, data);
+    return buffer;
+  }
+
+  /** Writes `data` to the start of a buffer. */
+  write(buffer: GPUBuffer, data: ArrayBufferView): void {
+    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    const whole = bytes.length - bytes.length % 4;
+    this.device.queue.writeBuffer(buffer, 0, bytes.subarray(0, whole));
+    if (whole < bytes.length) { // the queue takes multiples of 4 bytes
+      const rest = new Uint8Array(4);
+      rest.set(bytes.subarray(whole));
+      this.device.queue.writeBuffer(buffer, whole, rest);
+    }
+  }
+
+  /** Runs dispatches in order, `times` over, as one submission. */
+  run(commands: readonly Command[], times = 1): void {
+    this.check();
+    const encoder = this.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let time = 0; time < times; time++) {
+      for (const { pipeline, bindGroup, groups } of commands) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup);
+        pass.dispatchWorkgroups(...groups);
+      }
+    }
+    pass.end();
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Copies the first `bytes` of a buffer back, behind all that was submitted before. */
+  async read(buffer: GPUBuffer, bytes = buffer.size): Promise<ArrayBuffer> {
+    this.check();
+    const free = this.#staging.findIndex((staging) => staging.size >= bytes);
+    const staging = free >= 0 ? this.#staging.splice(free, 1)[0] : this.device.createBuffer({
+      label: "staging",
+      size: Math.ceil(bytes / 4) * 4,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, 0, staging, 0, Math.ceil(bytes / 4) * 4);
+    this.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ, 0, Math.ceil(bytes / 4) * 4);
+    this.check(); // a mapping may resolve after the device was lost
+    const data = staging.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
+    staging.unmap();
+    this.#staging.push(staging);
+    return data;
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    for (const buffer of [...this.#owned, ...this.#staging]) buffer.destroy();
+    this.device.destroy();
+  }
+}

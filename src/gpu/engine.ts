@@ -1,0 +1,197 @@
+/**
+ * The engine on WebGPU. Data, weights and optimiser state live on the device; a step is a fixed
+ * list of dispatches, and many steps are one submission. Only losses come back, a group at a time.
+ */
+
+import { type Network, parameterTensors } from "../core/network.ts";
+import { BETA1, BETA2, DECAY, MOMENTUM, TINY } from "../core/optimizers.ts";
+import type { Samples } from "../data/samples.ts";
+import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
+import type { Command, Gpu } from "./device.ts";
+import { differences } from "./differences.ts";
+import { Forward } from "./forward.ts";
+import { command } from "./kernel.ts";
+
+/** The most steps in one submission; sizes the buffers of indices, rates and losses. */
+export const MAX_GROUP = 1024;
+
+/** Optimiser constants as the kernels spell them; rests are taken in float64. */
+const OPTIMIZER_CONSTANTS = {
+  MOMENTUM,
+  DECAY,
+  BETA1,
+  BETA2,
+  REST_OF_DECAY: 1 - DECAY,
+  REST_OF_BETA1: 1 - BETA1,
+  REST_OF_BETA2: 1 - BETA2,
+  ROOT_GUARD: TINY,
+};
+
+/** An `Engine` on WebGPU. It owns the device that it is given. */
+export class GpuEngine implements Engine {
+  readonly backend = "webgpu";
+  readonly adapter: string;
+  readonly #gpu: Gpu;
+  readonly #options: EngineOptions;
+  readonly #parameters: GPUBuffer; // [parameters]
+  readonly #state: GPUBuffer; // [parameters] of two numbers
+  readonly #gradient: GPUBuffer; // [slices, parameters]
+  readonly #slices: number;
+  readonly #forward: Forward;
+  readonly #rates: GPUBuffer; // [MAX_GROUP] of four numbers
+  readonly #losses: GPUBuffer; // [MAX_GROUP]
+  readonly #gradientCommands: Command[];
+  readonly #stepCommands: Command[];
+  #evaluation:
+    | { samples: Samples; forward: Forward; commands: Command[]; scores: GPUBuffer }
+    | undefined;
+  #steps = 0; // taken so far
+
+  /** @throws {RangeError} when the network, the batch or the data do not fit the device. */
+  constructor(gpu: Gpu, options: EngineOptions) {
+    this.#gpu = gpu;
+    this.adapter = gpu.adapter;
+    this.#options = options;
+    const { network, optimizer, samples, batch } = options;
+    const { parameters } = network;
+    this.#parameters = gpu.buffer("parameters", 4 * parameters);
+    this.#state = gpu.buffer("optimiser state", 8 * parameters);
+    this.#rates = gpu.buffer("learning rates", 16 * MAX_GROUP);
+    this.#losses = gpu.buffer("losses", 4 * MAX_GROUP);
+    this.#forward = new Forward(gpu, network, this.#parameters, samples, batch, MAX_GROUP);
+    // A hardware GPU wants more threads than one batch-long loop for each weight gives it.
+    this.#slices = gpu.software ? 1 : Math.min(batch, 25);
+    this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
+
+    const finish = command(gpu, "finish", [1], {
+      losses: this.#forward.losses,
+      mean_losses: this.#losses,
+      step: this.#forward.step,
+    }, { BATCH: batch });
+    const width = Math.min(Math.ceil(parameters / 64), 32768);
+    const update = command(
+      gpu,
+      "update",
+      [width, Math.ceil(parameters / 64 / width)],
+      {
+        parameters: this.#parameters,
+        gradient: this.#gradient,
+        state: this.#state,
+        rates: this.#rates,
+        step: this.#forward.step,
+      },
+      {
+        ...OPTIMIZER_CONSTANTS,
+        PARAMETERS: parameters,
+        SLICES: this.#slices,
+        WEIGHT_DECAY: optimizer.weightDecay,
+      },
+      { optimizer: optimizer.name },
+    );
+    const method = differences(
+      gpu,
+      options,
+      this.#forward,
+      this.#parameters,
+      this.#gradient,
+      this.#slices,
+    );
+    this.#gradientCommands = [...this.#forward.commands, ...method, finish];
+    this.#stepCommands = [...this.#forward.commands, ...method, update, finish];
+  }
+
+  setParameters(parameters: Float64Array): void {
+    this.#gpu.write(this.#parameters, Float32Array.from(parameters));
+    this.#gpu.write(this.#state, new Float32Array(2 * parameters.length));
+    this.#steps = 0;
+  }
+
+  async parameters(): Promise<Float64Array> {
+    return Float64Array.from(new Float32Array(await this.#gpu.read(this.#parameters)))
+      .subarray(0, this.#options.network.parameters);
+  }
+
+  async gradient(indices: Uint32Array): Promise<Gradient> {
+    this.#forward.begin(indices);
+    this.#gpu.run(this.#gradientCommands);
+    const { parameters } = this.#options.network;
+    const [losses, slices] = await Promise.all([
+      this.#gpu.read(this.#losses, 4),
+      this.#gpu.read(this.#gradient, 4 * parameters * this.#slices),
+    ]);
+    const partial = new Float32Array(slices); // [slices, parameters]
+    const gradient = new Float64Array(parameters);
+    partial.forEach((value, index) => gradient[index % parameters] += value);
+    return { loss: new Float32Array(losses)[0], gradient };
+  }
+
+  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+    if (rates.length > MAX_GROUP) {
+      throw new RangeError(`Cannot take ${rates.length} steps at once: at most ${MAX_GROUP}`);
+    }
+    const table = new Float32Array(4 * rates.length);
+    rates.forEach((rate, i) => {
+      const step = this.#steps + i + 1;
+      table.set([rate, 1 / (1 - BETA1 ** step), 1 / (1 - BETA2 ** step), step], 4 * i);
+    });
+    this.#steps += rates.length;
+    this.#gpu.write(this.#rates, table);
+    this.#forward.begin(indices);
+    this.#gpu.run(this.#stepCommands, rates.length);
+    const losses = await this.#gpu.read(this.#losses, 4 * rates.length);
+    return Float64Array.from(new Float32Array(losses));
+  }
+
+  async evaluate(samples: Samples): Promise<Evaluation> {
+    if (this.#evaluation?.samples !== samples) this.#evaluation = this.#prepare(samples);
+    const { forward, commands, scores } = this.#evaluation;
+    const batches = Math.ceil(samples.count / forward.batch);
+    // The last batch is filled up with the last sample again.
+    const indices = Uint32Array.from(
+      { length: batches * forward.batch },
+      (_, n) => Math.min(n, samples.count - 1),
+    );
+    forward.begin(indices);
+    this.#gpu.run(commands, batches);
+    const table = new Float32Array(await this.#gpu.read(scores, 8 * samples.count));
+    const predictions = new Uint8Array(samples.count);
+    let correct = 0, loss = 0;
+    for (let n = 0; n < samples.count; n++) {
+      loss += table[2 * n];
+      predictions[n] = table[2 * n + 1];
+      if (predictions[n] === samples.labels[n]) correct++;
+    }
+    return { accuracy: correct / samples.count, loss: loss / samples.count, predictions };
+  }
+
+  /** A forward pass of its own for samples that are not trained on. */
+  #prepare(samples: Samples) {
+    const { network } = this.#options;
+    const batch = Math.min(samples.count, 250);
+    const batches = Math.ceil(samples.count / batch);
+    const forward = new Forward(this.#gpu, network, this.#parameters, samples, batch, batches);
+    const scores = this.#gpu.buffer("scores", 8 * batches * batch);
+    const constants = { CLASSES: network.classes, BATCH: batch };
+    const score = command(this.#gpu, "score", [Math.ceil(batch / 64)], {
+      logits: forward.values.at(-1)!,
+      losses: forward.losses,
+      step: forward.step,
+      scores,
+    }, constants);
+    const finish = command(this.#gpu, "finish", [1], {
+      losses: forward.losses,
+      mean_losses: this.#gpu.buffer("mean losses", 4 * batches),
+      step: forward.step,
+    }, constants);
+    return { samples, forward, commands: [...forward.commands, score, finish], scores };
+  }
+
+  [Symbol.dispose](): void {
+    this.#gpu[Symbol.dispose]();
+  }
+}
+
+/** Names the parameter tensor that a flat index lies in, for messages. */
+export function nameOf(network: Network, index: number): string {
+  return parameterTensors(network).find(({ offset, size }) => index < offset + size)?.name ?? "?";
+}

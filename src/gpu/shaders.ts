@@ -1,0 +1,79 @@
+/**
+ * Every shader as text, and the one small `#import` that joins them.
+ *
+ * A kernel says `#import special` for a shared piece, or `#import activation` for a role that the
+ * network fills: which activation, which loss, which optimiser.
+ */
+
+import identity from "../../shaders/activations/identity.wgsl" with { type: "text" };
+import relu from "../../shaders/activations/relu.wgsl" with { type: "text" };
+import sigmoid from "../../shaders/activations/sigmoid.wgsl" with { type: "text" };
+import stepUnit from "../../shaders/activations/step.wgsl" with { type: "text" };
+import tanh from "../../shaders/activations/tanh.wgsl" with { type: "text" };
+import crossEntropyLoss from "../../shaders/cross-entropy_loss.wgsl" with { type: "text" };
+import dense from "../../shaders/dense.wgsl" with { type: "text" };
+import finish from "../../shaders/finish.wgsl" with { type: "text" };
+import gather from "../../shaders/gather.wgsl" with { type: "text" };
+import hiddenGradient from "../../shaders/hidden_gradient.wgsl" with { type: "text" };
+import crossEntropy from "../../shaders/losses/cross-entropy.wgsl" with { type: "text" };
+import squaredError from "../../shaders/losses/squared-error.wgsl" with { type: "text" };
+import nonzero from "../../shaders/nonzero.wgsl" with { type: "text" };
+import adagrad from "../../shaders/optimizers/adagrad.wgsl" with { type: "text" };
+import adam from "../../shaders/optimizers/adam.wgsl" with { type: "text" };
+import momentum from "../../shaders/optimizers/momentum.wgsl" with { type: "text" };
+import nesterov from "../../shaders/optimizers/nesterov.wgsl" with { type: "text" };
+import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" };
+import sgd from "../../shaders/optimizers/sgd.wgsl" with { type: "text" };
+import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
+import score from "../../shaders/score.wgsl" with { type: "text" };
+import special from "../../shaders/shared/special.wgsl" with { type: "text" };
+import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
+import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
+import update from "../../shaders/update.wgsl" with { type: "text" };
+
+/** The kernels, by the name of their file. */
+export const KERNELS = {
+  "cross-entropy_loss": crossEntropyLoss,
+  "dense": dense,
+  "finish": finish,
+  "gather": gather,
+  "hidden_gradient": hiddenGradient,
+  "nonzero": nonzero,
+  "output_gradient": outputGradient,
+  "score": score,
+  "squared-error_loss": squaredErrorLoss,
+  "update": update,
+} as const;
+export type KernelName = keyof typeof KERNELS;
+
+/** Pieces that fill a role in a kernel, by role and name. */
+export const ROLES = {
+  activation: { identity, sigmoid, tanh, relu, step: stepUnit },
+  loss: { "cross-entropy": crossEntropy, "squared-error": squaredError },
+  optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
+} as const;
+/** Which piece fills each role. */
+export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] };
+
+const SHARED: Record<string, string> = { special, step: optimizerStep };
+
+/**
+ * Resolves every `#import`, each piece once.
+ * @throws {SyntaxError} when a name is neither a shared piece nor a filled role.
+ */
+export function compose(code: string, fillings: Fillings = {}): string {
+  const seen = new Set<string>();
+  const resolve = (source: string): string =>
+    source.replace(/^#import (\S+)$/gm, (_, name: string) => {
+      if (seen.has(name)) return "";
+      seen.add(name);
+      const role = name as keyof typeof ROLES;
+      const piece = SHARED[name] ??
+        (ROLES[role] as Record<string, string> | undefined)?.[fillings[role] ?? ""];
+      if (piece === undefined) {
+        throw new SyntaxError(`Cannot compose a shader: nothing is given for #import ${name}`);
+      }
+      return resolve(piece);
+    });
+  return resolve(code);
+}
