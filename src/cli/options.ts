@@ -1,0 +1,147 @@
+/** The options that commands share, spelled and checked the same everywhere. */
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import { createEstimator, type EstimatorName, ESTIMATORS } from "../core/estimator.ts";
+import type { Initialization } from "../core/initialization.ts";
+import {
+  type Activation,
+  ACTIVATIONS,
+  createNetwork,
+  type Loss,
+  LOSSES,
+  type Network,
+} from "../core/network.ts";
+import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
+import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
+import type { DataSet } from "../data/samples.ts";
+import { type Method, METHODS } from "../engine.ts";
+import { suggestion } from "./errors.ts";
+
+/** Where to compute. */
+export const BACKENDS = ["auto", "webgpu", "cpu"] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+/** Values of the shared options, as commander delivers them. */
+export interface Options {
+  data: string;
+  hidden: number[];
+  activation: Activation[];
+  loss: Loss;
+  epsilon: number;
+  init: Initialization;
+  steps: number;
+  batch: number;
+  lr: number;
+  optimizer: OptimizerName;
+  weightDecay: number;
+  schedule: ScheduleName;
+  estimator: EstimatorName;
+  queries: number;
+  h: number;
+  engine: Method;
+  backend: Backend;
+  seed: number;
+  evalEvery: number;
+  log?: string;
+  json?: boolean;
+}
+
+/** Parses a number. */
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("give a number");
+  return value;
+}
+
+/** Parses one of the choices; a miss suggests the nearest. */
+function oneOf<T extends string>(choices: readonly T[]): (text: string) => T {
+  return (text) => {
+    if (!choices.includes(text as T)) throw new InvalidArgumentError(suggestion(text, choices));
+    return text as T;
+  };
+}
+
+function parseHidden(text: string): number[] {
+  if (text === "none") return [];
+  const widths = text.split(",").map(Number);
+  if (!widths.every((width) => Number.isInteger(width) && width > 0)) {
+    throw new InvalidArgumentError("give widths as 50 or 100,50, or none");
+  }
+  return widths;
+}
+
+function parseInit(text: string): Initialization {
+  if (text === "xavier" || text === "he") return text;
+  const deviation = Number(text);
+  if (text.trim() === "" || !(deviation >= 0 && Number.isFinite(deviation))) {
+    throw new InvalidArgumentError("give a standard deviation, xavier or he");
+  }
+  return deviation;
+}
+
+const shared = {
+  data: new Option("--data <set>", "auto, mnist, digits, or a folder with the four IDX files")
+    .default("auto"),
+  hidden: new Option("--hidden <widths>", "widths of the hidden layers: 50, or 100,50, or none")
+    .argParser(parseHidden).default([50], "50"),
+  activation: new Option(
+    "--activation <names>",
+    `${ACTIVATIONS.join(", ")}; one for all hidden layers, or one for each`,
+  ).argParser((text) => text.split(",").map(oneOf(ACTIVATIONS)))
+    .default(["sigmoid"], "sigmoid"),
+  loss: new Option("--loss <name>", LOSSES.join(", ")).argParser(oneOf(LOSSES))
+    .default("cross-entropy"),
+  epsilon: new Option("--epsilon <number>", "added inside the logarithm of the cross-entropy")
+    .argParser(number).default(1e-7, "1e-7, the tutorial's"),
+  init: new Option("--init <scale>", "standard deviation of fresh weights, or xavier, or he")
+    .argParser(parseInit).default(0.01),
+  steps: new Option("--steps <number>", "steps to train").argParser(number).default(600),
+  batch: new Option("--batch <number>", "samples a step").argParser(number).default(100),
+  lr: new Option("--lr <number>", "learning rate").argParser(number).default(0.1),
+  optimizer: new Option("--optimizer <name>", OPTIMIZERS.join(", "))
+    .argParser(oneOf(OPTIMIZERS)).default("sgd"),
+  weightDecay: new Option("--weight-decay <number>", "share of each weight taken, times the rate")
+    .argParser(number).default(0),
+  schedule: new Option("--schedule <name>", `learning rate: ${SCHEDULES.join(", ")}`)
+    .argParser(oneOf(SCHEDULES)).default("constant"),
+  estimator: new Option("--estimator <name>", ESTIMATORS.join(", "))
+    .argParser(oneOf(ESTIMATORS)).default("central"),
+  queries: new Option("--queries <number>", "random directions a step, for spsa")
+    .argParser(number).default(1),
+  h: new Option("--h <number>", "step of the difference").argParser(number)
+    .default(1e-4, "1e-4"),
+  engine: new Option("--engine <name>", METHODS.join(", ")).argParser(oneOf(METHODS))
+    .default("differences"),
+  backend: new Option("--backend <name>", BACKENDS.join(", ")).argParser(oneOf(BACKENDS))
+    .default("auto"),
+  seed: new Option("--seed <number>", "everything random follows it").argParser(number)
+    .default(1),
+  evalEvery: new Option("--eval-every <number>", "test accuracy each so many steps")
+    .argParser(number).default(600),
+  log: new Option("--log <file>", "one JSON object a line: losses and accuracies"),
+  json: new Option("--json", "standard output is exactly one JSON object"),
+};
+
+/** Adds shared options to a command. */
+export function withOptions(command: Command, ...names: (keyof typeof shared)[]): Command {
+  for (const name of names) command.addOption(shared[name]);
+  return command;
+}
+
+/** The network that the options describe, for a data set. */
+export function networkOf(options: Options, data: DataSet): Network {
+  const { activation } = options;
+  return createNetwork({
+    inputs: data.inputs,
+    hidden: options.hidden,
+    classes: data.classes,
+    activation: activation.length === 1 ? activation[0] : activation,
+    loss: options.loss,
+    epsilon: options.epsilon,
+  });
+}
+
+/** The estimator that the options describe. */
+export function estimatorOf(options: Options) {
+  return createEstimator(options.estimator, options.h, options.queries);
+}

@@ -1,0 +1,143 @@
+/** `train`: trains a network by numerical gradients, and says what was achieved. */
+
+import { lossEvaluations } from "../core/estimator.ts";
+import { initialParameters } from "../core/initialization.ts";
+import { shapeOf } from "../core/network.ts";
+import { Xoshiro } from "../core/random.ts";
+import { checkTraining, train, type TrainingOptions } from "../method/training.ts";
+import { loadDataSet } from "./datasets.ts";
+import { openEngine } from "./engines.ts";
+import { estimatorOf, networkOf, type Options } from "./options.ts";
+import { startProgress } from "./progress.ts";
+
+/** The tutorial's own estimate, for the 600 steps of its network on batches of 100. */
+const TUTORIAL_HOURS = 8;
+const TUTORIAL_EVALUATIONS = 600 * 2 * 39760;
+
+const count = (value: number) => Math.round(value).toLocaleString("en");
+const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
+
+/** Mean of the last hundred. */
+function recent(losses: Float64Array, end = losses.length): number {
+  const last = losses.subarray(Math.max(0, end - 100), end);
+  return last.reduce((sum, loss) => sum + loss, 0) / last.length;
+}
+
+/** Hours, minutes or seconds, whichever reads best. */
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds.toFixed(1)} seconds`;
+  if (seconds < 7200) return `${(seconds / 60).toFixed(1)} minutes`;
+  return `${(seconds / 3600).toFixed(1)} hours`;
+}
+
+/** Runs the command. */
+export async function runTrain(options: Options): Promise<void> {
+  const tell = (line: string) => options.json ? console.error(line) : console.log(line);
+  const random = new Xoshiro(options.seed);
+  const estimator = estimatorOf(options);
+  const training: TrainingOptions = {
+    steps: options.steps,
+    batch: options.batch,
+    learningRate: options.lr,
+    schedule: options.schedule,
+    evalEvery: options.evalEvery,
+  };
+  checkTraining(training, Infinity); // before any data is fetched
+  const data = await loadDataSet(options.data, { seed: options.seed, tell });
+  checkTraining(training, data.train.count);
+  const network = networkOf(options, data);
+  using engine = await openEngine(options.backend, {
+    network,
+    method: options.engine,
+    estimator,
+    optimizer: { name: options.optimizer, weightDecay: options.weightDecay },
+    samples: data.train,
+    batch: options.batch,
+    seed: options.seed,
+  }, tell);
+  engine.setParameters(initialParameters(network, options.init, random));
+  tell(
+    `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
+      `engine ${options.engine} on ${engine.adapter}`,
+  );
+
+  const evaluationsPerStep = options.engine === "backprop"
+    ? 1
+    : lossEvaluations(estimator, network.parameters);
+  using log = options.log === undefined
+    ? undefined
+    : Deno.openSync(options.log, { write: true, create: true, truncate: true });
+  const write = (entry: object) => log?.writeSync(encoder.encode(JSON.stringify(entry) + "\n"));
+  const encoder = new TextEncoder();
+  const progress = startProgress(
+    options.steps,
+    "step {value}/{total}, loss {loss}, {rate} steps/s, {evaluations} loss evaluations/s, " +
+      "{eta_formatted} left",
+  );
+  const losses = new Float64Array(options.steps);
+  let milliseconds = 0;
+  let result;
+  try {
+    result = await train(engine, data, random, training, {
+      step(step, loss, ms) {
+        losses[step - 1] = loss;
+        milliseconds += ms;
+        write({ step, loss, ms });
+      },
+      group(step) {
+        const rate = 1000 * step / milliseconds;
+        progress.update(step, {
+          loss: recent(losses, step).toFixed(4),
+          rate: rate.toFixed(1),
+          evaluations: `${(rate * evaluationsPerStep / 1e6).toFixed(2)} million`,
+          eta_formatted: duration((options.steps - step) / rate),
+        });
+      },
+      evaluation: (step, { accuracy }) => write({ step, accuracy }),
+    });
+  } finally {
+    progress.stop();
+  }
+
+  const { seconds, evaluation: { accuracy } } = result;
+  const loss = recent(result.losses);
+  const evaluations = options.steps * evaluationsPerStep;
+  if (options.json) {
+    console.log(JSON.stringify({
+      steps: options.steps,
+      loss,
+      accuracy,
+      seconds,
+      msPerStep: 1000 * seconds / options.steps,
+      lossEvaluations: evaluations,
+      parameters: network.parameters,
+      backend: engine.backend,
+      adapter: engine.adapter,
+      engine: options.engine,
+      estimator: options.engine === "backprop" ? null : options.estimator,
+      data: data.name,
+      seed: options.seed,
+    }));
+    return;
+  }
+  tell("");
+  if (options.engine === "backprop") {
+    tell(`${count(options.steps)} steps of backpropagation in ${duration(seconds)}.`);
+  } else {
+    const name = { "forward": "forward", "central": "central", "five-point": "five-point" };
+    const kind = options.estimator === "spsa" ? "random-direction" : name[options.estimator];
+    const differences = options.steps *
+      (options.estimator === "spsa" ? options.queries : network.parameters);
+    tell(
+      `${count(differences)} ${kind} differences, ${count(evaluations)} loss evaluations over ` +
+        `batches of ${options.batch}, in ${duration(seconds)} ` +
+        `(${(1000 * seconds / options.steps).toFixed(1)} ms a step).`,
+    );
+    const pace = TUTORIAL_HOURS * 3600 * evaluations / TUTORIAL_EVALUATIONS;
+    tell(
+      `At the tutorial's pace, ${TUTORIAL_HOURS} hours for its ${count(TUTORIAL_EVALUATIONS)} ` +
+        `loss evaluations, this takes ${duration(pace)}: ${count(pace / seconds)} times as long.`,
+    );
+  }
+  tell(`Loss ${loss.toFixed(4)} (mean of the last 100 steps), test accuracy ${percent(accuracy)}.`);
+}

@@ -1,0 +1,134 @@
+/**
+ * The training loop: draws batches, feeds an engine groups of steps, and reports what comes back.
+ * It knows the engine's contract and nothing of the machine behind it.
+ */
+
+import type { Random } from "../core/random.ts";
+import { scheduledRate, type ScheduleName } from "../core/schedule.ts";
+import type { DataSet } from "../data/samples.ts";
+import type { Engine, Evaluation } from "../engine.ts";
+
+/** A group of steps takes about so long: readbacks are few, and the device answers in time. */
+const GROUP_MILLISECONDS = 150;
+/** The most steps in a group; the engine's buffers hold no more. */
+const MAX_GROUP = 1024;
+
+/** What to train for. */
+export interface TrainingOptions {
+  readonly steps: number;
+  /** Samples a step, drawn afresh without replacement. */
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly schedule: ScheduleName;
+  /** Evaluate on the test set each so many steps; it is always done at the end. */
+  readonly evalEvery: number;
+}
+
+/** Called as results come in. Steps count from 1. */
+export interface TrainingObserver {
+  /** One step is done: its loss before the update, and its share of the wall time. */
+  step?(step: number, loss: number, milliseconds: number): void;
+  /** A group of steps is done. */
+  group?(step: number): void;
+  /** The test set was evaluated. */
+  evaluation?(step: number, evaluation: Evaluation): void;
+}
+
+/** How a run ended. */
+export interface TrainingResult {
+  readonly losses: Float64Array; // [steps]
+  readonly evaluation: Evaluation;
+  /** Wall time of the steps alone, evaluations not counted. */
+  readonly seconds: number;
+}
+
+/**
+ * Refuses numbers that no training can be made of.
+ * @throws {RangeError} with the number and the mend.
+ */
+export function checkTraining(options: TrainingOptions, samples: number): void {
+  const whole = (name: string, value: number) => {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new RangeError(`Cannot train with ${name} ${value}: give a whole number from 1`);
+    }
+  };
+  whole("steps", options.steps);
+  whole("batch", options.batch);
+  whole("eval-every", options.evalEvery);
+  if (options.batch > samples) {
+    throw new RangeError(
+      `Cannot draw batches of ${options.batch}: there are only ${samples} training samples; ` +
+        `use a smaller batch`,
+    );
+  }
+  if (!(options.learningRate > 0 && Number.isFinite(options.learningRate))) {
+    throw new RangeError(
+      `Cannot train with learning rate ${options.learningRate}: give a positive number`,
+    );
+  }
+}
+
+/**
+ * Trains the network that the engine holds.
+ * @throws {RangeError} when an option is out of range, or the loss is no finite number any more.
+ */
+export async function train(
+  engine: Engine,
+  data: DataSet,
+  random: Random,
+  options: TrainingOptions,
+  observer: TrainingObserver = {},
+): Promise<TrainingResult> {
+  checkTraining(options, data.train.count);
+  const { steps, batch, evalEvery } = options;
+  const losses = new Float64Array(steps);
+  let milliseconds = 0, started = performance.now();
+  let evaluation: Evaluation | undefined;
+  let groupSize = 1;
+  let submitted = 0, done = 0; // steps
+
+  const submit = () => {
+    const untilEvaluation = evalEvery - submitted % evalEvery;
+    const count = Math.min(groupSize, untilEvaluation, steps - submitted);
+    const indices = new Uint32Array(count * batch); // [count, batch]
+    for (let i = 0; i < count; i++) indices.set(random.sample(data.train.count, batch), i * batch);
+    const rates = Float64Array.from(
+      { length: count },
+      (_, i) => scheduledRate(options.schedule, options.learningRate, submitted + i, steps),
+    );
+    submitted += count;
+    return engine.train(indices, rates);
+  };
+
+  // Two groups are under way at a time, so that the device computes while losses are read back.
+  let next: Promise<Float64Array> | undefined = submit();
+  while (next) {
+    const current: Promise<Float64Array> = next;
+    const mayGoOn = submitted < steps && submitted % evalEvery !== 0;
+    next = mayGoOn ? submit() : undefined;
+    const group = await current;
+    const now = performance.now(), elapsed = now - started;
+    started = now;
+    milliseconds += elapsed;
+    for (const loss of group) {
+      losses[done++] = loss;
+      if (!Number.isFinite(loss)) {
+        await next?.catch(() => {});
+        throw new RangeError(
+          `Cannot go on at step ${done}: the loss is ${loss}; use a smaller learning rate or h`,
+        );
+      }
+      observer.step?.(done, loss, elapsed / group.length);
+    }
+    observer.group?.(done);
+    const fitting = Math.round(group.length * GROUP_MILLISECONDS / Math.max(elapsed, 0.01));
+    groupSize = Math.max(1, Math.min(fitting, 4 * groupSize, MAX_GROUP));
+    if (!next) {
+      evaluation = await engine.evaluate(data.test);
+      observer.evaluation?.(done, evaluation);
+      started = performance.now();
+      if (submitted < steps) next = submit();
+    }
+  }
+  return { losses, evaluation: evaluation!, seconds: milliseconds / 1000 };
+}
