@@ -36,17 +36,24 @@ export class Gpu implements Disposable {
   /** Whether the adapter computes on the CPU. */
   readonly software: boolean;
   readonly device: GPUDevice;
+  /** The most bytes that one buffer can have and be bound with. */
+  readonly largestBuffer: number;
+  /** The most bytes that a buffer of intermediate results should have. */
+  readonly scratchBytes: number;
   readonly #owned: GPUBuffer[] = [];
   readonly #staging: GPUBuffer[] = [];
   #error: Error | undefined;
   #disposed = false;
 
-  private constructor(adapter: GPUAdapter, device: GPUDevice) {
+  private constructor(adapter: GPUAdapter, device: GPUDevice, scratchBytes: number) {
     const { description, vendor, architecture, device: model } = adapter.info;
     this.adapter = description || [vendor, architecture, model].filter(Boolean).join(" ") ||
       "unnamed adapter";
     this.software = SOFTWARE.test(`${description} ${architecture} ${model}`);
     this.device = device;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    this.largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    this.scratchBytes = Math.min(scratchBytes, this.largestBuffer);
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       const { message } = (event as GPUUncapturedErrorEvent).error;
@@ -60,12 +67,16 @@ export class Gpu implements Disposable {
     });
   }
 
-  /** Opens the default adapter; `undefined` where there is no WebGPU or no adapter. */
-  static async open(): Promise<Gpu | undefined> {
+  /**
+   * Opens the default adapter; `undefined` where there is no WebGPU or no adapter.
+   * @param scratchBytes the most that a buffer of intermediate results takes; the device's limits
+   *   may make it less.
+   */
+  static async open(scratchBytes = 64 * MiB): Promise<Gpu | undefined> {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) return undefined;
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-    return new Gpu(adapter, await adapter.requestDevice({ requiredLimits }));
+    return new Gpu(adapter, await adapter.requestDevice({ requiredLimits }), scratchBytes);
   }
 
   get limits(): GPUSupportedLimits {
@@ -87,11 +98,10 @@ export class Gpu implements Disposable {
     bytes: number,
     usage: GPUBufferUsageFlags = GPUBufferUsage.STORAGE,
   ): GPUBuffer {
-    const limit = Math.min(this.limits.maxBufferSize, this.limits.maxStorageBufferBindingSize);
-    if (bytes > limit) {
+    if (bytes > this.largestBuffer) {
       throw new RangeError(
         `Cannot hold ${label}: it needs ${size(bytes)}, and the device (${this.adapter}) gives ` +
-          `${size(limit)} a buffer; use a smaller network, batch or data set`,
+          `${size(this.largestBuffer)} a buffer; use a smaller network, batch or data set`,
       );
     }
     const buffer = this.device.createBuffer({

@@ -4,11 +4,12 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
+import type { Layer } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
 import type { Command, Gpu } from "./device.ts";
 import { type Forward, laneCount, maskWords } from "./forward.ts";
-import { command } from "./kernel.ts";
+import { command, type Constants } from "./kernel.ts";
 
 /** The largest input of a layer: the data's, or what its activation can reach. */
 function largestInput(options: EngineOptions, layer: number): number {
@@ -22,6 +23,20 @@ function largestValue({ x }: Samples): number {
   return x.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
 }
 
+/** Everything the stages of one gradient share. */
+interface Shared {
+  readonly gpu: Gpu;
+  readonly options: EngineOptions;
+  readonly forward: Forward;
+  readonly buffers: Record<string, GPUBuffer>;
+  readonly constants: Constants;
+}
+
+/** Threads of a kernel that walks a list whose length only the device knows. */
+function walkers(gpu: Gpu): number {
+  return gpu.software ? 32 : 4096;
+}
+
 /** The dispatches that fill `gradient` ([slices, parameters]) behind a forward pass. */
 export function differences(
   gpu: Gpu,
@@ -32,65 +47,217 @@ export function differences(
   slices: number,
 ): Command[] {
   const { network, estimator, batch } = options;
-  const { layers, classes, epsilon, loss } = network;
   const { h } = estimator;
   const points = stencilOf(estimator);
   const stencil = gpu.upload(
     "stencil",
     Float32Array.from({ length: 16 }, (_, i) => {
       const point = points[i >> 2];
-      return !point || i % 4 > 1 ? 0 : i % 4 ? point.coefficient / (h * batch) : point.offset * h;
+      if (!point || i % 4 > 1) return 0;
+      return i % 4 ? point.coefficient / (h * batch) : point.offset * h;
     }),
     GPUBufferUsage.UNIFORM,
   );
-  const shared = {
-    CLASSES: classes,
-    BATCH: batch,
-    POINTS: points.length,
-    EPSILON: epsilon,
-    SLICES: slices,
-    PARAMETERS: network.parameters,
+  const { residuals, labels } = forward;
+  const shared: Shared = {
+    gpu,
+    options,
+    forward,
+    buffers: { parameters, residuals, labels, gradient, stencil },
+    constants: {
+      CLASSES: network.classes,
+      BATCH: batch,
+      POINTS: points.length,
+      EPSILON: network.epsilon,
+      SLICES: slices,
+      PARAMETERS: network.parameters,
+    },
   };
-  const buffers = {
-    parameters,
-    residuals: forward.residuals,
-    labels: forward.labels,
-    gradient,
-    stencil,
-  };
-  return layers.map((layer, l) => {
-    const { inputs, outputs, offset, activation } = layer;
-    const constants = { ...shared, INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset };
-    if (l === layers.length - 1) {
-      return command(
-        gpu,
-        "output_gradient",
-        [Math.ceil((inputs + 1) * classes / 64), slices],
-        { ...buffers, a: forward.values[l] },
-        constants,
-        { loss },
-      );
-    }
-    const lanes = laneCount(outputs);
-    const reach = largestInput(options, l) * h * Math.max(...points.map((p) => Math.abs(p.offset)));
-    return command(
-      gpu,
-      "hidden_gradient",
-      [maskWords(inputs), Math.ceil(outputs / lanes), slices],
-      {
-        ...buffers,
-        a: forward.values[l],
-        nonzero: forward.nonzero[l],
-        values: forward.values[l + 1],
-        companions: forward.companions[l],
-      },
-      {
-        ...constants,
-        NEXT: layers[l + 1].offset,
-        REACH: Math.min(reach, 3e38),
-        WORKGROUP: lanes,
-      },
-      { activation, loss },
-    );
+  const last = network.layers.length - 1;
+  return network.layers.flatMap((_, l) => {
+    if (l === last) return outputLayer(shared, l);
+    return l === last - 1 ? lastHiddenLayer(shared, l) : earlierLayer(shared, l);
   });
+}
+
+/** One fused kernel: a nudge moves one logit. */
+function outputLayer({ gpu, options, forward, buffers, constants }: Shared, l: number): Command[] {
+  const { inputs, outputs, offset } = options.network.layers[l];
+  return [command(
+    gpu,
+    "output_gradient",
+    [Math.ceil((inputs + 1) * outputs / 64), Number(constants.SLICES)],
+    { ...buffers, a: forward.values[l] },
+    { ...constants, INPUTS: inputs, OFFSET: offset },
+    { loss: options.network.loss },
+  )];
+}
+
+/** One fused kernel: a nudge moves one unit, and so all logits by a row of the output matrix. */
+function lastHiddenLayer(
+  { gpu, options, forward, buffers, constants }: Shared,
+  l: number,
+): Command[] {
+  const { layers, loss } = options.network;
+  const { inputs, outputs, offset, activation } = layers[l];
+  const { h } = options.estimator;
+  const farthest = Math.max(...stencilOf(options.estimator).map((p) => Math.abs(p.offset)));
+  const lanes = laneCount(outputs);
+  return [command(
+    gpu,
+    "hidden_gradient",
+    [maskWords(inputs), Math.ceil(outputs / lanes), Number(constants.SLICES)],
+    {
+      ...buffers,
+      a: forward.values[l],
+      nonzero: forward.nonzero[l],
+      values: forward.values[l + 1],
+      companions: forward.companions[l],
+    },
+    {
+      ...constants,
+      INPUTS: inputs,
+      OUTPUTS: outputs,
+      OFFSET: offset,
+      NEXT: layers[l + 1].offset,
+      REACH: Math.min(largestInput(options, l) * h * farthest, 3e38),
+      WORKGROUP: lanes,
+    },
+    { activation, loss },
+  )];
+}
+
+/** Copies of a layer's weights that go through the later layers at a time. */
+interface Chunk {
+  readonly firstInput: number;
+  readonly inputs: number;
+  readonly firstUnit: number;
+  readonly units: number;
+}
+
+/**
+ * Cuts a layer's weights into chunks of which no more than `rows` copies come.
+ * @param copies rows that one weight takes: samples times points of the stencil.
+ * @throws {RangeError} when not even one weight's copies fit.
+ */
+export function chunksOf(
+  { inputs, outputs }: Layer,
+  copies: number,
+  rows: number,
+): Chunk[] {
+  const weights = Math.floor(rows / copies);
+  if (weights < 1) {
+    throw new RangeError(
+      `Cannot evaluate ${copies} copies of one weight at once: the device's buffers hold ` +
+        `${rows}; use a smaller batch or narrower layers`,
+    );
+  }
+  const units = Math.min(outputs, weights);
+  const rowsOfInputs = Math.max(1, Math.floor(weights / outputs));
+  const chunks: Chunk[] = [];
+  for (let firstInput = 0; firstInput <= inputs; firstInput += rowsOfInputs) {
+    for (let firstUnit = 0; firstUnit < outputs; firstUnit += units) {
+      chunks.push({
+        firstInput,
+        inputs: Math.min(rowsOfInputs, inputs + 1 - firstInput),
+        firstUnit,
+        units: Math.min(units, outputs - firstUnit),
+      });
+    }
+  }
+  return chunks;
+}
+
+/**
+ * Stages over chunks of copies: the nudged unit, one row of the next matrix, then a matrix product
+ * a layer, and the loss.
+ */
+function earlierLayer(
+  { gpu, options, forward, buffers, constants }: Shared,
+  l: number,
+): Command[] {
+  const { network, batch } = options;
+  const { layers } = network;
+  const { inputs, outputs, offset } = layers[l];
+  const points = Number(constants.POINTS);
+  const later = layers.slice(l + 1);
+  const width = Math.max(...later.map((layer) => layer.outputs));
+  const rows = Math.floor(gpu.scratchBytes / (4 * width));
+  const chunks = chunksOf(layers[l], batch * points, rows);
+  const held = Math.max(...chunks.map((chunk) => chunk.inputs * chunk.units * batch * points));
+  const entries = gpu.buffer("entries", 8 * (inputs + 1) * batch);
+  const starts = gpu.buffer("entry starts", 4 * (inputs + 2));
+  const nudges = gpu.buffer("nudges", 4 * held);
+  const changes = later.slice(0, 2).map((_, i) => gpu.buffer(`changes ${i}`, 4 * held * width));
+  const list = command(
+    gpu,
+    "entries",
+    [1],
+    { nonzero: forward.nonzero[l], starts, entries },
+    { WIDTH: inputs + 1, BATCH: batch },
+  );
+  return [
+    list,
+    ...chunks.flatMap((chunk) => {
+      const { firstInput, firstUnit, units } = chunk;
+      const lists = {
+        ...buffers,
+        starts,
+        entries,
+        nudges,
+        chunk: gpu.upload(
+          "chunk",
+          Uint32Array.of(firstInput, chunk.inputs, firstUnit, units),
+          GPUBufferUsage.UNIFORM,
+        ),
+      };
+      const commands = [command(
+        gpu,
+        "nudge",
+        [walkers(gpu)],
+        {
+          ...lists,
+          a: forward.values[l],
+          values: forward.values[l + 1],
+          companions: forward.companions[l],
+        },
+        { ...constants, INPUTS: inputs, OUTPUTS: outputs },
+        { activation: layers[l].activation },
+      )];
+      for (let m = l + 1; m < layers.length; m++) {
+        const next = layers[m];
+        const lanes = laneCount(next.outputs);
+        const stage = m - l - 1;
+        commands.push(command(
+          gpu,
+          stage === 0 ? "hop" : "propagate",
+          [Math.ceil(next.outputs / lanes), walkers(gpu)],
+          {
+            ...lists,
+            before: changes[(stage + 1) % 2],
+            changes: changes[stage % 2],
+            values: forward.values[m + 1],
+            companions: forward.companions[m],
+          },
+          {
+            ...constants,
+            OFFSET: next.offset,
+            INPUTS: next.inputs,
+            OUTPUTS: next.outputs,
+            WORKGROUP: lanes,
+          },
+          { activation: next.activation },
+        ));
+      }
+      commands.push(command(
+        gpu,
+        "collect",
+        [Math.ceil(units / 64), chunk.inputs],
+        { ...lists, changes: changes[(later.length - 1) % 2] },
+        { ...constants, OFFSET: offset, OUTPUTS: outputs },
+        { loss: network.loss },
+      ));
+      return commands;
+    }),
+  ];
 }

@@ -11,6 +11,11 @@ import sigmoid from "../../shaders/activations/sigmoid.wgsl" with { type: "text"
 import stepUnit from "../../shaders/activations/step.wgsl" with { type: "text" };
 import tanh from "../../shaders/activations/tanh.wgsl" with { type: "text" };
 import crossEntropyLoss from "../../shaders/cross-entropy_loss.wgsl" with { type: "text" };
+import collect from "../../shaders/collect.wgsl" with { type: "text" };
+import entries from "../../shaders/entries.wgsl" with { type: "text" };
+import hop from "../../shaders/hop.wgsl" with { type: "text" };
+import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
+import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
 import dense from "../../shaders/dense.wgsl" with { type: "text" };
 import finish from "../../shaders/finish.wgsl" with { type: "text" };
 import gather from "../../shaders/gather.wgsl" with { type: "text" };
@@ -26,6 +31,7 @@ import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" 
 import sgd from "../../shaders/optimizers/sgd.wgsl" with { type: "text" };
 import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
+import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
@@ -34,6 +40,11 @@ import update from "../../shaders/update.wgsl" with { type: "text" };
 /** The kernels, by the name of their file. */
 export const KERNELS = {
   "cross-entropy_loss": crossEntropyLoss,
+  "collect": collect,
+  "entries": entries,
+  "hop": hop,
+  "nudge": nudge,
+  "propagate": propagate,
   "dense": dense,
   "finish": finish,
   "gather": gather,
@@ -55,7 +66,7 @@ export const ROLES = {
 /** Which piece fills each role. */
 export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] };
 
-const SHARED: Record<string, string> = { special, step: optimizerStep };
+const SHARED: Record<string, string> = { chunk, special, step: optimizerStep };
 
 /**
  * Resolves every `#import`, each piece once.

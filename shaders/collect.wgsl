@@ -1,0 +1,50 @@
+// Last stage: the changes of the logits change the loss, and the changes of a weight's copies on
+// all samples are its gradient. One thread a weight W[i,j] of the chunk.
+
+#import loss
+#import chunk
+
+override OFFSET: u32; // of the nudged layer's matrix in the parameters
+override OUTPUTS: u32; // of the nudged layer
+override CLASSES: u32;
+override POINTS: u32; // of the stencil
+
+@group(0) @binding(0) var<uniform> chunk: Chunk;
+@group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
+@group(0) @binding(2) var<storage, read> starts: array<u32>; // [inputs of the nudged layer + 2]
+@group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
+@group(0) @binding(4) var<storage, read> changes: array<f32>; // [rows, CLASSES], of the logits
+@group(0) @binding(5) var<storage, read> residuals: array<f32>; // [batch, CLASSES + 1]
+@group(0) @binding(6) var<storage, read> labels: array<u32>; // [batch]
+@group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [slices, parameters]
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn collect(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+) {
+  let i = chunk.first_input + group.y;
+  let j = min(group.x * WORKGROUP + local.x, chunk.units - 1u);
+  let first = starts[chunk.first_input];
+  var sum = 0.0;
+  for (var e = starts[i]; e < starts[i + 1u]; e++) {
+    let n = entries[e].y;
+    let residual_row = n * (CLASSES + 1u);
+    let label = labels[n];
+    let of_target = residuals[residual_row + label];
+    for (var s = 0u; s < POINTS; s++) {
+      let row = (((e - first) * chunk.units + j) * POINTS + s) * CLASSES;
+      let reference = loss_reference(changes[row + label]);
+      var total = 0.0;
+      for (var k = 0u; k < CLASSES; k++) {
+        total += loss_term(residuals[residual_row + k], changes[row + k] - reference, false);
+      }
+      sum = fma(stencil[s].y, loss_change(total, of_target, false), sum);
+    }
+  }
+  if (group.x * WORKGROUP + local.x < chunk.units) {
+    gradient[OFFSET + i * OUTPUTS + chunk.first_unit + j] = sum;
+  }
+}

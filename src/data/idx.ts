@@ -1,0 +1,167 @@
+/**
+ * IDX, the format of MNIST's files: four bytes of magic (two zeros, the type, the number of
+ * dimensions), the dimensions as big-endian 32-bit numbers, then the data. Takes bytes, raw or
+ * gzipped; where they come from is others' affair.
+ */
+
+import type { DataSet, Samples } from "./samples.ts";
+
+/** An array of bytes with its shape. */
+export interface IdxArray {
+  readonly shape: readonly number[];
+  readonly data: Uint8Array; // row-major
+}
+
+/** A file's bytes and what to call it in messages. */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+const UNSIGNED_BYTE = 0x08;
+/** No header may claim more: 2 GiB. */
+const MAX_BYTES = 2 ** 31;
+/** Longest header: magic and four dimensions. */
+const MAX_DIMENSIONS = 4;
+
+function headerLength(bytes: Uint8Array): number {
+  return 4 + 4 * bytes[3];
+}
+
+/**
+ * Reads the header.
+ * @throws {SyntaxError} when it is no header of an IDX file of bytes.
+ */
+function readHeader(bytes: Uint8Array, name: string): { shape: number[]; size: number } {
+  const isIdx = bytes.length >= 4 && bytes[0] === 0 && bytes[1] === 0 && bytes[2] === UNSIGNED_BYTE;
+  if (!isIdx || bytes[3] < 1 || bytes[3] > MAX_DIMENSIONS) {
+    const found = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0"));
+    throw new SyntaxError(
+      `Cannot read ${name}: it begins with ${found.join(" ") || "nothing"}, not with the magic ` +
+        `number of an IDX file of bytes (00 00 08 and 01 to 04); give another file`,
+    );
+  }
+  if (bytes.length < headerLength(bytes)) {
+    throw new SyntaxError(`Cannot read ${name}: its header is cut off; fetch the file again`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const shape = Array.from({ length: bytes[3] }, (_, d) => view.getUint32(4 + 4 * d));
+  const size = shape.reduce((product, length) => product * length, 1);
+  if (size > MAX_BYTES) {
+    throw new SyntaxError(
+      `Cannot read ${name}: its header claims ${shape.join(" x ")} bytes, more than 2 GiB`,
+    );
+  }
+  return { shape, size };
+}
+
+/** Inflates gzip, but never further than the IDX header inside says, and one byte. */
+async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+  const source = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
+  const reader = source.pipeThrough(new DecompressionStream("gzip")).getReader();
+  const parts: Uint8Array[] = [];
+  let length = 0, limit = Infinity;
+  try {
+    while (length <= limit) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      parts.push(value);
+      length += value.length;
+      if (limit === Infinity && length >= 4 + 4 * MAX_DIMENSIONS) {
+        const start = new Uint8Array(
+          await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer(),
+        );
+        limit = headerLength(start) + readHeader(start, name).size;
+      }
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError) throw error;
+    throw new SyntaxError(
+      `Cannot read ${name}: its gzip data is corrupt or cut off; fetch the file again`,
+    );
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+}
+
+/**
+ * Reads an IDX file of unsigned bytes, gzipped or not.
+ * @throws {SyntaxError} when the file is no such file, cut off, or longer than its header says.
+ */
+export async function parseIdx({ name, bytes }: NamedBytes): Promise<IdxArray> {
+  const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const raw = zipped ? await gunzip(bytes, name) : bytes;
+  const { shape, size } = readHeader(raw, name);
+  const data = raw.subarray(headerLength(raw));
+  if (data.length !== size) {
+    throw new SyntaxError(
+      `Cannot read ${name}: its header says ${shape.join(" x ")} = ${size} bytes of data, and ` +
+        `${data.length < size ? `only ${data.length}` : "more"} follow; fetch the file again`,
+    );
+  }
+  return { shape, data };
+}
+
+/** Reads one pair of files into samples. */
+async function readSamples(images: NamedBytes, labels: NamedBytes) {
+  const { shape, data: x } = await parseIdx(images);
+  const { shape: labelShape, data } = await parseIdx(labels);
+  const [count, ...rest] = shape;
+  const inputs = rest.reduce((product, length) => product * length, 1);
+  if (rest.length === 0 || count === 0 || inputs === 0) {
+    throw new SyntaxError(
+      `Cannot use ${images.name}: its shape ${shape.join(" x ")} holds no samples`,
+    );
+  }
+  if (labelShape.length !== 1 || labelShape[0] !== count) {
+    throw new SyntaxError(
+      `Cannot pair ${images.name} with ${labels.name}: ${count} samples and ` +
+        `${labelShape.join(" x ")} labels; give files that belong together`,
+    );
+  }
+  const samples: Samples = { count, inputs, x, labels: data };
+  return { samples, rest };
+}
+
+/** The four files of a data set. */
+export interface IdxFiles {
+  readonly trainImages: NamedBytes;
+  readonly trainLabels: NamedBytes;
+  readonly testImages: NamedBytes;
+  readonly testLabels: NamedBytes;
+}
+
+/**
+ * Reads a data set out of its four files. Any widths, any number of classes.
+ * @throws {SyntaxError} when a file cannot be read or the files do not belong together.
+ */
+export async function idxDataSet(files: IdxFiles, name: string): Promise<DataSet> {
+  const { samples: train, rest } = await readSamples(files.trainImages, files.trainLabels);
+  const { samples: test } = await readSamples(files.testImages, files.testLabels);
+  if (train.inputs !== test.inputs) {
+    throw new SyntaxError(
+      `Cannot pair ${files.trainImages.name} with ${files.testImages.name}: ${train.inputs} and ` +
+        `${test.inputs} values a sample; give files that belong together`,
+    );
+  }
+  const largest = train.labels.reduce((a, b) => Math.max(a, b));
+  const classes = Math.max(2, largest + 1);
+  if (classes > train.count + 1) {
+    throw new SyntaxError(
+      `Cannot use ${files.trainLabels.name}: label ${largest} is out of range for ` +
+        `${train.count} samples`,
+    );
+  }
+  const strange = test.labels.findIndex((label) => label >= classes);
+  if (strange >= 0) {
+    throw new SyntaxError(
+      `Cannot use ${files.testLabels.name}: label ${
+        test.labels[strange]
+      } of sample ${strange} is ` +
+        `out of range; the training labels go from 0 to ${largest}`,
+    );
+  }
+  const image = rest.length === 2 ? { image: [rest[0], rest[1]] as const } : {};
+  return { name, inputs: train.inputs, classes, ...image, train, test };
+}
