@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { hasMnist, MNIST, ROOT } from "./support.ts";
+
+/** Runs the command line as a user does, with the permissions of its task. */
+async function cli(...args: string[]) {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const flags = tasks.train.split(" ").filter((word: string) => word.startsWith("--allow"));
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...flags, "src/cli/main.ts", ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+const SMALL = ["--data", "digits", "--hidden", "8", "--batch", "10"];
+
+Deno.test("train --json prints one object with what it promises", async () => {
+  const { code, stdout, stderr } = await cli("train", ...SMALL, "--steps", "5", "--json");
+  assert.equal(code, 0, stderr);
+  const result = JSON.parse(stdout);
+  const keys = ["steps", "loss", "accuracy", "seconds", "msPerStep", "lossEvaluations"];
+  for (const key of [...keys, "backend", "adapter", "engine", "data", "seed"]) {
+    assert.ok(key in result, key);
+  }
+  assert.equal(result.lossEvaluations, 5 * 2 * (785 * 8 + 9 * 10));
+});
+
+Deno.test("the log holds each step once, the same for any --eval-every and on every run", async () => {
+  const folder = await Deno.makeTempDir();
+  const losses = async (name: string, ...more: string[]) => {
+    const log = `${folder}/${name}`;
+    const { code, stderr } = await cli("train", ...SMALL, "--steps", "30", "--log", log, ...more);
+    assert.equal(code, 0, stderr);
+    const lines = (await Deno.readTextFile(log)).trim().split("\n").map((line) => JSON.parse(line));
+    const steps = lines.filter((line) => "loss" in line);
+    assert.deepEqual(steps.map((line) => line.step), steps.map((_, i) => i + 1));
+    assert.equal(steps.length, 30);
+    return steps.map((line) => line.loss);
+  };
+  const first = await losses("a.jsonl");
+  assert.deepEqual(await losses("b.jsonl", "--eval-every", "7"), first);
+  const cpu = await losses("c.jsonl", "--backend", "cpu");
+  first.forEach((loss, i) => assert.ok(Math.abs(loss / cpu[i] - 1) < 1e-5, `step ${i + 1}`));
+  assert.notDeepEqual(await losses("d.jsonl", "--seed", "2"), first);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("bad input: one clear line, exit code 2, no file touched", async () => {
+  const folder = await Deno.makeTempDir();
+  const log = `${folder}/log.jsonl`;
+  const cases: [RegExp, ...string[]][] = [
+    [/--stpes.*--steps/, "--stpes", "5"],
+    [/zero|steps 0/, "--steps", "0"],
+    [/steps -3/, "--steps=-3"],
+    [/batch 0/, "--batch", "0"],
+    [/only 10000 training samples/, "--batch", "20000"],
+    [/h = 0/, "--h", "0"],
+    [/give a number/, "--h", "NaN"],
+    [/learning rate/, "--lr", "-1"],
+    [/did you mean sigmoid/, "--activation", "sigmod"],
+    [/did you mean adam/, "--optimizer", "adm"],
+    [/2 activations/, "--activation", "relu,tanh"],
+    [/has no train-images/, "--data", folder],
+    [/seed/, "--seed", "1.5"],
+    [/widths/, "--hidden", "5,x"],
+  ];
+  for (const [message, ...args] of cases) {
+    const { code, stdout, stderr } = await cli("train", "--data", "digits", "--log", log, ...args);
+    assert.equal(code, 2, `${args}: ${stdout}${stderr}`);
+    assert.match(stderr, message);
+    assert.equal(stderr.trim().split("\n").length, 1, stderr);
+    await assert.rejects(Deno.stat(log), `${args} touched the log`);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a loss that is no number stops the run at its step", async () => {
+  const { code, stderr } = await cli("train", ...SMALL, "--loss", "squared-error", "--lr", "1e30");
+  assert.equal(code, 2);
+  assert.match(stderr, /Cannot go on at step \d+: the loss is/);
+});
+
+Deno.test("MNIST that cannot be had: auto says why and goes on, mnist fails", async () => {
+  // The test's own permissions keep the child off the network: its mirrors cannot be reached.
+  const auto = await cli("train", "--steps", "1", "--hidden", "2", "--batch", "5");
+  assert.equal(auto.code, 0, auto.stderr);
+  if (/synthetic digits/.test(auto.stdout)) {
+    assert.match(auto.stdout, /MNIST could not be had \(.*\), so this trains on synthetic digits/);
+    const strict = await cli("train", "--steps", "1", "--data", "mnist");
+    assert.equal(strict.code, 2);
+    assert.match(strict.stderr, /^Cannot fetch/);
+  }
+});
+
+Deno.test("gradcheck passes, and fails where the tolerance is out of reach", async () => {
+  const json = async (...args: string[]) => {
+    const { code, stdout } = await cli("gradcheck", ...SMALL, "--json", ...args);
+    return { code, ...JSON.parse(stdout) };
+  };
+  const fine = await json();
+  assert.equal(fine.code, 0);
+  assert.deepEqual(fine.tensors.map((t: { name: string }) => t.name), ["W1", "b1", "W2", "b2"]);
+  const strict = await json("--rtol", "1e-15", "--h", "0.1");
+  assert.equal(strict.code, 1);
+  assert.equal(strict.ok, false);
+});
+
+Deno.test("MNIST: 600 steps reach 75%", async () => {
+  if (!hasMnist()) return;
+  const { code, stdout, stderr } = await cli("train", "--data", MNIST, "--json");
+  assert.equal(code, 0, stderr);
+  const { accuracy } = JSON.parse(stdout);
+  assert.ok(accuracy >= 0.75, `accuracy ${accuracy}`);
+});

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { loadDataSet } from "../src/cli/datasets.ts";
+import { idxDataSet, parseIdx } from "../src/data/idx.ts";
+import { hasMnist, MNIST } from "./support.ts";
+
+function idx(shape: number[], data: number[]): Uint8Array {
+  const dims = shape.flatMap((n) => [n >>> 24, (n >> 16) & 255, (n >> 8) & 255, n & 255]);
+  return Uint8Array.from([0, 0, 8, shape.length, ...dims, ...data]);
+}
+const named = (bytes: Uint8Array) => ({ name: "file", bytes });
+const files = (changes: Record<string, Uint8Array> = {}) => {
+  const whole = {
+    trainImages: idx([3, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+    trainLabels: idx([3], [0, 1, 2]),
+    testImages: idx([1, 2, 2], [1, 2, 3, 4]),
+    testLabels: idx([1], [1]),
+    ...changes,
+  };
+  return Object.fromEntries(
+    Object.entries(whole).map(([name, bytes]) => [name, { name, bytes }]),
+  ) as unknown as Parameters<typeof idxDataSet>[0];
+};
+
+Deno.test("IDX: raw and gzipped, any shape", async () => {
+  const bytes = idx([2, 3], [1, 2, 3, 4, 5, 6]);
+  for (const form of [bytes, new Uint8Array(gzipSync(bytes))]) {
+    const { shape, data } = await parseIdx(named(form));
+    assert.deepEqual(shape, [2, 3]);
+    assert.deepEqual([...data], [1, 2, 3, 4, 5, 6]);
+  }
+  const data = await idxDataSet(files(), "small");
+  assert.deepEqual([data.inputs, data.classes, data.image], [4, 3, [2, 2]]);
+});
+
+Deno.test("IDX: every damage is named", async () => {
+  const bytes = idx([2, 3], [1, 2, 3, 4, 5, 6]);
+  const zipped = new Uint8Array(gzipSync(bytes));
+  const corrupt = zipped.slice();
+  corrupt[14] ^= 0xff;
+  const cases: [Uint8Array, RegExp][] = [
+    [new Uint8Array(0), /magic/],
+    [Uint8Array.of(0, 0, 9, 1, 0, 0, 0, 0), /magic/],
+    [bytes.subarray(0, 7), /header is cut off/],
+    [bytes.subarray(0, 14), /only 2 follow/],
+    [Uint8Array.from([...bytes, 0]), /more follow/],
+    [zipped.subarray(0, 20), /gzip|follow/],
+    [corrupt, /gzip/],
+    [idx([65536, 65536], []), /more than 2 GiB/],
+    [new Uint8Array(gzipSync(Uint8Array.from([...bytes, ...new Uint8Array(1e6)]))), /more follow/],
+  ];
+  for (const [damaged, message] of cases) {
+    await assert.rejects(parseIdx(named(damaged)), (error: Error) => {
+      assert.ok(error instanceof SyntaxError);
+      assert.match(error.message, /^Cannot read file: /);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+  for (let length = 0; length < zipped.length; length++) {
+    await assert.rejects(parseIdx(named(zipped.subarray(0, length))), SyntaxError);
+  }
+});
+
+Deno.test("IDX: files that do not belong together are refused", async () => {
+  const cases: [Record<string, Uint8Array>, RegExp][] = [
+    [{ trainLabels: idx([2], [0, 1]) }, /3 samples and 2 labels/],
+    [{ testLabels: idx([1], [3]) }, /label 3 of sample 0 is out of range/],
+    [{ testImages: idx([1, 3, 1], [1, 2, 3]) }, /4 and 3 values/],
+    [{ trainImages: idx([0, 2, 2], []), trainLabels: idx([0], []) }, /holds no samples/],
+  ];
+  for (const [changes, message] of cases) {
+    await assert.rejects(idxDataSet(files(changes), "x"), message);
+  }
+});
+
+Deno.test("downloads: the second mirror, a stall, a wrong sum, the cache", async () => {
+  const folder = await Deno.makeTempDir();
+  const contents: Record<string, Uint8Array> = {
+    "train-images-idx3-ubyte": idx([3, 2], [1, 2, 3, 4, 5, 6]),
+    "train-labels-idx1-ubyte": idx([3], [0, 1, 1]),
+    "t10k-images-idx3-ubyte": idx([1, 2], [1, 2]),
+    "t10k-labels-idx1-ubyte": idx([1], [1]),
+  };
+  const sum = async (bytes: Uint8Array) => {
+    const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+    return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("");
+  };
+  const [trainImages, trainLabels, testImages, testLabels] = await Promise.all(
+    Object.values(contents).map(sum),
+  );
+  let served = 0;
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const [, mirror, name] = new URL(request.url).pathname.split("/");
+    const bytes = gzipSync(contents[name.replace(".gz", "")]);
+    if (mirror === "wrong") return new Response(gzipSync(idx([1], [9])));
+    if (mirror === "missing") return new Response("", { status: 404 });
+    if (mirror === "stalls") {
+      return new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));
+    }
+    served++;
+    return new Response(bytes);
+  });
+  const base = `http://127.0.0.1:${server.addr.port}`;
+  const sources = (mirrors: string[], cache = folder) => ({
+    mirrors: mirrors.map((mirror) => `${base}/${mirror}/`),
+    cache,
+    sums: { trainImages, trainLabels, testImages, testLabels },
+    stallSeconds: 0.3,
+  });
+  const lines: string[] = [];
+  const tell = (line: string) => lines.push(line);
+  const saved = Deno.env.get("MNIST_DIR");
+  Deno.env.delete("MNIST_DIR");
+  try {
+    for (const bad of ["wrong", "missing", "stalls"]) {
+      await assert.rejects(
+        loadDataSet("mnist", { seed: 1, tell, sources: sources([bad]) }),
+        /Cannot fetch train-images/,
+      );
+    }
+    const data = await loadDataSet("mnist", { seed: 1, tell, sources: sources(["wrong", "good"]) });
+    assert.equal(data.train.count, 3);
+    assert.equal(served, 4);
+    await loadDataSet("mnist", { seed: 1, tell, sources: sources([]) }); // from the cache alone
+    await Deno.writeFile(`${folder}/t10k-labels-idx1-ubyte.gz`, Uint8Array.of(1, 2, 3));
+    await loadDataSet("mnist", { seed: 1, tell, sources: sources(["good"]) });
+    assert.match(lines.join(), /damaged/);
+    assert.equal([...Deno.readDirSync(folder)].length, 4); // no temporary file is left
+    const digits = await loadDataSet("auto", {
+      seed: 1,
+      tell,
+      sources: sources([], "/nonexistent"),
+    });
+    assert.equal(digits.name, "synthetic digits");
+    assert.match(lines.at(-1)!, /could not be had/);
+  } finally {
+    if (saved) Deno.env.set("MNIST_DIR", saved);
+    await server.shutdown();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("MNIST itself", async () => {
+  if (!hasMnist()) return;
+  const data = await loadDataSet(MNIST, { seed: 1, tell: () => {} });
+  assert.deepEqual([data.train.count, data.test.count, data.inputs, data.classes], [
+    60000,
+    10000,
+    784,
+    10,
+  ]);
+});

@@ -1,0 +1,79 @@
+/**
+ * `deno task test`: installs what the tests need where it can, then checks format, lint and types,
+ * runs every test, and ends with one line that counts them.
+ */
+
+const PACKAGES = ["mesa-vulkan-drivers"];
+
+async function run(command: string, args: string[], env: Record<string, string> = {}) {
+  const child = new Deno.Command(command, { args, env, stdin: "null" });
+  return (await child.spawn().status).success;
+}
+
+/** Installs missing Debian packages as root; elsewhere says what to type. */
+async function install(): Promise<void> {
+  const installed = async (name: string) => {
+    try {
+      const { stdout } = await new Deno.Command("dpkg-query", {
+        args: ["-W", "-f=${Status}", name],
+        stderr: "null",
+      }).output();
+      return new TextDecoder().decode(stdout).includes("ok installed");
+    } catch {
+      return undefined; // no Debian
+    }
+  };
+  const states = await Promise.all(PACKAGES.map(installed));
+  const missing = PACKAGES.filter((_, i) => states[i] === false);
+  if (missing.length === 0) return;
+  const command = `apt-get install -y ${missing.join(" ")}`;
+  if (Deno.uid() !== 0) {
+    console.log(`The tests want a Vulkan driver. Install it with: sudo ${command}`);
+    return;
+  }
+  console.log(`Installing what the tests need: ${missing.join(" ")}`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const done = await run("apt-get", ["update", "-qq"], env) &&
+    await run("apt-get", ["install", "-y", "-qq", ...missing], env);
+  if (!done) console.log(`Could not install them; as root, type: ${command}`);
+}
+
+await install();
+const deno = Deno.execPath();
+let passed = 0, failed = 0;
+for (const args of [["fmt", "--check"], ["lint"], ["check", "src", "tests"]]) {
+  console.log(`deno ${args.join(" ")}`);
+  if (await run(deno, args)) passed++;
+  else failed++;
+}
+
+const tests = new Deno.Command(deno, {
+  args: [
+    "test",
+    "--no-prompt",
+    "--allow-read",
+    "--allow-write",
+    "--allow-env",
+    "--allow-sys",
+    "--allow-run",
+    "--allow-net=127.0.0.1",
+    ...(Deno.args.length > 0 ? Deno.args : ["tests"]),
+  ],
+  env: { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp" },
+  stdin: "null",
+  stdout: "piped",
+}).spawn();
+let output = "";
+const decoder = new TextDecoder();
+for await (const part of tests.stdout) {
+  const text = decoder.decode(part, { stream: true });
+  output += text;
+  await Deno.stdout.write(part);
+}
+const { success } = await tests.status;
+const counts = /(\d+) passed.*?\| (\d+) failed/.exec(output);
+passed += Number(counts?.[1] ?? 0);
+failed += Number(counts?.[2] ?? 0);
+if (!success && !Number(counts?.[2])) failed++; // a file that could not even start
+console.log(`${passed} passed, ${failed} failed`);
+Deno.exit(failed > 0 ? 1 : 0);

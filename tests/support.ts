@@ -1,0 +1,131 @@
+/** What tests share: the GPU, random networks, measured distances. */
+
+import assert from "node:assert/strict";
+import { createEstimator, type EstimatorName } from "../src/core/estimator.ts";
+import { initialParameters } from "../src/core/initialization.ts";
+import type { Network } from "../src/core/network.ts";
+import { type OptimizerName } from "../src/core/optimizers.ts";
+import { Xoshiro } from "../src/core/random.ts";
+import type { Samples } from "../src/data/samples.ts";
+import type { EngineOptions, Method } from "../src/engine.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { compareGradients } from "../src/method/gradcheck.ts";
+
+export const ROOT = `${import.meta.dirname}/..`;
+export const MNIST = Deno.env.get("MNIST_DIR") ?? `${ROOT}/../shared/data/mnist`;
+
+/** Whether MNIST is at hand; says so loudly where it is not. */
+export function hasMnist(): boolean {
+  try {
+    return Deno.statSync(MNIST).isDirectory;
+  } catch {
+    console.log(`SKIPPED: no MNIST in ${MNIST}; set MNIST_DIR to run this test`);
+    return false;
+  }
+}
+
+/** Registers a test that needs an adapter: without one it fails in CI, and is skipped loudly elsewhere. */
+export function gpuTest(
+  name: string,
+  body: (open: (scratchBytes?: number) => Promise<Gpu>) => Promise<void>,
+): void {
+  Deno.test(`GPU: ${name}`, async () => {
+    const probe = await Gpu.open();
+    if (!probe) {
+      assert.notEqual(Deno.env.get("GPU"), "required", "no WebGPU adapter was found");
+      console.log(`SKIPPED: no WebGPU adapter was found for "${name}"`);
+      return;
+    }
+    console.log(`adapter: ${probe.adapter}`);
+    probe[Symbol.dispose]();
+    await body(async (scratchBytes) => (await Gpu.open(scratchBytes))!);
+  });
+}
+
+/** Random samples: floats with a share of zeros, or bytes. */
+export function randomSamples(
+  count: number,
+  { inputs, classes }: Network,
+  bytes = false,
+  seed = 7,
+): Samples {
+  const random = new Xoshiro(seed);
+  const value = () => random.uniform() < 0.4 ? 0 : random.uniform();
+  const x = bytes
+    ? Uint8Array.from({ length: count * inputs }, () => 255 * value())
+    : Float32Array.from({ length: count * inputs }, value);
+  const labels = Uint8Array.from({ length: count }, () => random.uniform() * classes);
+  return { count, inputs, x, labels };
+}
+
+/** Engine options for a test. */
+export function engineOptions(
+  network: Network,
+  samples: Samples,
+  batch: number,
+  { method = "differences", estimator = "central", h = 1e-2, optimizer = "sgd", weightDecay = 0 }: {
+    method?: Method;
+    estimator?: EstimatorName;
+    h?: number;
+    optimizer?: OptimizerName;
+    weightDecay?: number;
+  } = {},
+): EngineOptions {
+  return {
+    network,
+    method,
+    estimator: createEstimator(estimator, h, 3),
+    optimizer: { name: optimizer, weightDecay },
+    samples,
+    batch,
+    seed: 1,
+  };
+}
+
+/** Fresh parameters large enough that every unit matters. */
+export function freshParameters(network: Network, init: number | "xavier" = "xavier", seed = 3) {
+  const parameters = initialParameters(network, init, new Xoshiro(seed));
+  const random = new Xoshiro(seed + 1);
+  return parameters.map((value) => value === 0 ? Math.fround(0.1 * random.normal()) : value);
+}
+
+/** Fails with the tensor, the largest difference and its place when gradients are too far apart. */
+export function assertGradient(
+  network: Network,
+  actual: Float64Array,
+  reference: Float64Array,
+  tolerance: number,
+  floor = 0,
+): void {
+  for (const c of compareGradients(network, actual, reference)) {
+    if (c.maxAbsDifference <= floor) continue;
+    assert.ok(
+      c.relativeError <= tolerance,
+      `${c.name} [${c.shape}]: relative error ${c.relativeError}, largest difference ` +
+        `${c.maxAbsDifference} at [${c.at}]`,
+    );
+  }
+}
+
+/** Fails with the largest relative difference and its place. */
+export function assertClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  relative: number,
+  absolute = 0,
+): void {
+  assert.equal(actual.length, expected.length);
+  let worst = -1, excess = 1;
+  for (let i = 0; i < expected.length; i++) {
+    const allowed = relative * Math.abs(expected[i]) + absolute;
+    const distance = Math.abs(actual[i] - expected[i]);
+    if (!(distance <= allowed * excess)) {
+      worst = i;
+      excess = distance / allowed;
+    }
+  }
+  assert.ok(
+    worst < 0,
+    `largest difference at ${worst}: ${actual[worst]} instead of ${expected[worst]}`,
+  );
+}
