@@ -5,6 +5,7 @@
 
 #import activation
 #import loss
+#import special
 
 override INPUTS: u32;
 override OUTPUTS: u32;

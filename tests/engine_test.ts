@@ -118,8 +118,9 @@ for (const activation of ACTIVATIONS) {
         const actual = await gpu.gradient(all(batch));
         const expected = await cpuGradient(options, parameters);
         assertClose([actual.loss], [expected.loss], 2e-6);
-        // float32 rounds a sum of a few hundred terms to about 1e-6 of its terms at worst.
-        assertGradient(network, actual.gradient, expected.gradient, 2e-6, 1e-9);
+        // Each sample's change is right to a few roundings of 6e-8. Where the changes of few samples
+        // nearly cancel, these roundings stand beside a small sum: hence 5e-6, and the floor.
+        assertGradient(network, actual.gradient, expected.gradient, 5e-6, 1e-7);
       }
     });
   }

@@ -5,11 +5,11 @@ import { ROOT } from "./support.ts";
 const FLOORS: Record<string, number> = {
   core: 0,
   data: 1,
-  "": 1,
-  cpu: 2,
-  gpu: 2,
-  method: 3,
-  cli: 4,
+  "": 2,
+  cpu: 3,
+  gpu: 3,
+  method: 4,
+  cli: 5,
 };
 
 Deno.test("imports point only downward, and only the entries use Deno", async () => {

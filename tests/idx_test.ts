@@ -92,8 +92,8 @@ Deno.test("downloads: the second mirror, a stall, a wrong sum, the cache", async
   let served = 0;
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     const [, mirror, name] = new URL(request.url).pathname.split("/");
-    const bytes = gzipSync(contents[name.replace(".gz", "")]);
-    if (mirror === "wrong") return new Response(gzipSync(idx([1], [9])));
+    const bytes = new Uint8Array(gzipSync(contents[name.replace(".gz", "")]));
+    if (mirror === "wrong") return new Response(new Uint8Array(gzipSync(idx([1], [9]))));
     if (mirror === "missing") return new Response("", { status: 404 });
     if (mirror === "stalls") {
       return new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));

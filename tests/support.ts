@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createEstimator, type EstimatorName } from "../src/core/estimator.ts";
 import { initialParameters } from "../src/core/initialization.ts";
 import type { Network } from "../src/core/network.ts";
-import { type OptimizerName } from "../src/core/optimizers.ts";
+import type { OptimizerName } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
 import type { Samples } from "../src/data/samples.ts";
 import type { EngineOptions, Method } from "../src/engine.ts";

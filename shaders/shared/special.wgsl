@@ -11,13 +11,30 @@ fn expm1_reduced(r: f32) -> f32 {
     1.3888889e-3), 8.3333333e-3), 0.041666667), 0.16666667), 0.5), 1.0);
 }
 
-// exp(x) - 1, by x = k ln 2 + r: 2^k (exp(r) - 1) + (2^k - 1).
-fn expm1(x: f32) -> f32 {
+// x = k ln 2 + r with 2^k. The clamp changes nothing; it keeps a compiler from adding the two parts
+// of ln 2 back together, which would cost k roundings.
+struct Reduced {
+  power: f32, // 2^k
+  r: f32,
+}
+fn reduce(x: f32) -> Reduced {
   let bounded = clamp(x, -87.0, 88.0);
   let k = round(bounded * 1.4426950);
-  let r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, bounded));
-  let power = bitcast<f32>(u32(i32(k) + 127) << 23u); // 2^k
-  let value = fma(power, expm1_reduced(r), power - 1.0);
+  let high = clamp(fma(k, -LN2_HIGH, bounded), -1.0, 1.0);
+  return Reduced(bitcast<f32>(u32(i32(k) + 127) << 23u), fma(k, -LN2_LOW, high));
+}
+
+// exp(x) - 1 = 2^k (exp(r) - 1) + (2^k - 1).
+fn expm1(x: f32) -> f32 {
+  let reduced = reduce(x);
+  let value = fma(reduced.power, expm1_reduced(reduced.r), reduced.power - 1.0);
+  return select(select(value, x, x != x), 3.4e38, x > 88.0);
+}
+
+// exp(x), to full accuracy where it is small too.
+fn exp_exact(x: f32) -> f32 {
+  let reduced = reduce(x);
+  let value = fma(reduced.power, expm1_reduced(reduced.r), reduced.power);
   return select(select(value, x, x != x), 3.4e38, x > 88.0);
 }
 
@@ -59,10 +76,6 @@ fn log1p(x: f32) -> f32 {
   let m = bitcast<f32>((bits & 0x007fffffu) + HALF_ROOT_BITS);
   let lost = select(1.0 - (u - x), x - (u - 1.0), abs(x) < 1.0);
   return select(log_parts(k, m - 1.0, lost / u), log_parts(0, x, 0.0), k == 0);
-}
-
-fn exp_exact(x: f32) -> f32 {
-  return expm1(x) + 1.0;
 }
 
 // Logistic function, without overflow for either sign.

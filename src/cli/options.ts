@@ -1,6 +1,6 @@
 /** The options that commands share, spelled and checked the same everywhere. */
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { createEstimator, type EstimatorName, ESTIMATORS } from "../core/estimator.ts";
 import type { Initialization } from "../core/initialization.ts";
 import {

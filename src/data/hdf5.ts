@@ -43,8 +43,16 @@ interface Library {
 let library: Promise<Library> | undefined;
 
 async function load(): Promise<Library> {
-  // 4 MB of code: loaded when a first HDF5 file is, and not with the page.
-  const module = await (await import("h5wasm")).ready;
+  let module: Module;
+  try {
+    // 4 MB of code: loaded when a first HDF5 file is, and not with the page.
+    module = await (await import("h5wasm")).ready;
+  } catch (error) {
+    throw new TypeError(
+      `Cannot load the HDF5 library: ${(error as Error).message}; ` +
+        `allow WebAssembly ('wasm-unsafe-eval' in a content security policy), or use .safetensors`,
+    );
+  }
   // Emscripten asks this hook before it prints.
   module.onAbort = (reason: unknown) => {
     throw new Error(`the HDF5 library gave up: ${reason}`);
@@ -86,10 +94,8 @@ function complaint(output: readonly number[]): string | undefined {
  * Runs `work` on the library in its first state and puts it back, whatever happened.
  * @throws {Error} with the bare reason, when `work` throws or traps, or HDF5 complains.
  */
-async function withLibrary<T>(work: (module: Module) => T): Promise<T> {
-  library ??= load();
-  const loaded = await library;
-  const { module, output } = loaded;
+function withLibrary<T>(library: Library, work: (module: Module) => T): T {
+  const { module, output } = library;
   let result: { readonly value: T } | undefined;
   let failure: unknown;
   // ccall puts the C stack back when it has passed a string; nothing else gives access to it. A
@@ -103,10 +109,16 @@ async function withLibrary<T>(work: (module: Module) => T): Promise<T> {
   };
   module.ccall("guarded", null, ["string"], [""]);
   const reason = complaint(output);
-  putBack(loaded);
+  putBack(library);
   if (result && reason === undefined) return result.value;
-  const what = failure instanceof Error ? failure.message : failure && String(failure);
-  throw new Error([what, reason].filter(Boolean).join(": "));
+  const what = result
+    ? "the HDF5 library reports"
+    : failure instanceof Error
+    ? failure.message
+    : String(failure);
+  // What h5wasm says whenever something cannot be opened; HDF5's own reason follows it.
+  const clear = what.replace("error - name not defined!", "it cannot be opened");
+  throw new Error(reason === undefined ? clear : `${clear}: ${reason}`);
 }
 
 /** Whether HDF5's signature stands at the start, or after a user block of 512, 1024, ... bytes. */
@@ -125,8 +137,9 @@ export function isHdf5(bytes: Uint8Array): boolean {
  * @param bytes the whole file
  * @param fileName its name, for error messages
  * @returns the datasets by name, row-major, with the shapes that the file gives
- * @throws {SyntaxError} when the file is no HDF5, is damaged, holds no dataset of numbers, or claims
- *   more than 2^28 numbers.
+ * @throws {SyntaxError} when the file is no HDF5, is damaged, holds no dataset of numbers, holds an
+ *   integer beyond float64, or claims more than 2^28 numbers or more than its bytes can hold.
+ * @throws {TypeError} when the library cannot be loaded.
  * @throws {RangeError} when a dataset holds NaN or infinity (and they are not allowed).
  */
 export async function readHdf5(
@@ -139,11 +152,12 @@ export async function readHdf5(
       `Cannot read ${fileName}: ${reason}; save it anew, with float64 datasets (h5py, rhdf5)`,
     );
   if (!isHdf5(bytes)) throw refuse("it is no HDF5 file (its signature is missing)");
+  const loaded = await (library ??= load());
   let tensors: Tensors;
   try {
-    tensors = await withLibrary((module) => readAll(module, bytes));
+    tensors = withLibrary(loaded, (module) => readAll(module, bytes));
   } catch (error) {
-    throw refuse(`it is no readable HDF5 file: ${(error as Error).message}`);
+    throw refuse((error as Error).message);
   }
   if (tensors.size === 0) throw refuse("it holds no dataset of numbers");
   checkFinite(tensors, fileName, options);
@@ -166,9 +180,7 @@ function readAll(module: Module, bytes: Uint8Array): Tensors {
       total += tensor.data.length;
       tensors.set(name, tensor);
     } catch (error) {
-      // What h5wasm says whenever something cannot be opened; HDF5's own reason follows it.
-      const reason = (error as Error).message.replace("error - name not defined!", "unreadable");
-      throw new Error(`dataset ${quote(name)}: ${reason}`);
+      throw new Error(`dataset ${quote(name)}: ${(error as Error).message}`);
     }
   }
   if (module.close_file(file) < 0) throw new Error("it cannot be closed");
@@ -255,8 +267,9 @@ export async function writeHdf5(
       `Cannot write ${fileName}: HDF5 cannot hold a tensor named ${quote(name)} here; rename it`,
     );
   }
+  const loaded = await (library ??= load());
   try {
-    return await withLibrary((module) => writeAll(module, groups, parts, precision / 8));
+    return withLibrary(loaded, (module) => writeAll(module, groups, parts, precision / 8));
   } catch (error) {
     throw new RangeError(
       `Cannot write ${fileName}: the HDF5 library refused: ${(error as Error).message}; ` +
