@@ -155,6 +155,24 @@ for (const estimator of ESTIMATORS.filter((name) => name !== "spsa")) {
   });
 }
 
+Deno.test("groups of steps begun together are taken one after the other", async () => {
+  const network = createNetwork({ inputs: 4, hidden: [3], classes: 2 });
+  const options = engineOptions(network, randomSamples(6, network), 3);
+  const losses = [];
+  for (const together of [true, false]) {
+    using engine = new CpuEngine(options);
+    engine.setParameters(freshParameters(network));
+    const first = engine.train(Uint32Array.of(0, 1, 2), Float64Array.of(1));
+    if (!together) await first;
+    losses.push([
+      ...await engine.train(Uint32Array.of(0, 1, 2), Float64Array.of(1)),
+      ...await first,
+    ]);
+  }
+  assert.deepEqual(losses[0], losses[1]);
+  assert.notEqual(losses[0][0], losses[0][1]);
+});
+
 gpuTest("a relu that a nudge turns on or off changes by what it really changes", async (open) => {
   const network = createNetwork({ inputs: 1, hidden: [2], classes: 2, activation: "relu" });
   const samples = { count: 1, inputs: 1, x: Float32Array.of(1), labels: Uint8Array.of(0) };

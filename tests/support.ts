@@ -11,6 +11,9 @@ import type { EngineOptions, Method } from "../src/engine.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { compareGradients } from "../src/method/gradcheck.ts";
 
+// The windowing library behind some Vulkan drivers complains where this is not set.
+if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
+
 export const ROOT = `${import.meta.dirname}/..`;
 export const MNIST = Deno.env.get("MNIST_DIR") ?? `${ROOT}/../shared/data/mnist`;
 

@@ -3,7 +3,6 @@
  * list of dispatches, and many steps are one submission. Only losses come back, a group at a time.
  */
 
-import { type Network, parameterTensors } from "../core/network.ts";
 import { BETA1, BETA2, DECAY, MOMENTUM, TINY } from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
@@ -189,9 +188,4 @@ export class GpuEngine implements Engine {
   [Symbol.dispose](): void {
     this.#gpu[Symbol.dispose]();
   }
-}
-
-/** Names the parameter tensor that a flat index lies in, for messages. */
-export function nameOf(network: Network, index: number): string {
-  return parameterTensors(network).find(({ offset, size }) => index < offset + size)?.name ?? "?";
 }
