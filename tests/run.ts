@@ -3,7 +3,8 @@
  * runs every test, and ends with one line that counts them.
  */
 
-const PACKAGES = ["mesa-vulkan-drivers"];
+/** A Vulkan driver, and the HDF5 library that files are exchanged with. */
+const PACKAGES = ["mesa-vulkan-drivers", "python3-h5py"];
 
 async function run(command: string, args: string[], env: Record<string, string> = {}) {
   const child = new Deno.Command(command, { args, env, stdin: "null" });
@@ -28,7 +29,7 @@ async function install(): Promise<void> {
   if (missing.length === 0) return;
   const command = `apt-get install -y ${missing.join(" ")}`;
   if (Deno.uid() !== 0) {
-    console.log(`The tests want a Vulkan driver. Install it with: sudo ${command}`);
+    console.log(`The tests want more than is installed; as root, type: ${command}`);
     return;
   }
   console.log(`Installing what the tests need: ${missing.join(" ")}`);

@@ -5,6 +5,7 @@ import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
 import { Xoshiro } from "../core/random.ts";
 import { checkTraining, train, type TrainingOptions } from "../method/training.ts";
+import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
 import { openEngine } from "./engines.ts";
 import { estimatorOf, networkOf, type Options } from "./options.ts";
@@ -121,6 +122,7 @@ export async function runTrain(options: Options): Promise<void> {
     return;
   }
   tell("");
+  if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(result.losses)}\n`);
   if (options.engine === "backprop") {
     tell(`${count(options.steps)} steps of backpropagation in ${duration(seconds)}.`);
   } else {
