@@ -1,26 +1,27 @@
-// Softmax and cross-entropy of the batch: one thread a sample. Leaves what the exact changes need.
+// Softmax and cross-entropy of the batch: one thread a row. Leaves what the exact changes need.
 
 #import special
 
 override CLASSES: u32;
+override ROWS: u32; // the batch, once or for several copies of the network
 override BATCH: u32;
 override EPSILON: f32;
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(0) var<storage, read> logits: array<f32>; // [ROWS, CLASSES + 1]
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [BATCH, CLASSES + 1]
-@group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [BATCH]
+@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, CLASSES + 1]
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [ROWS]
 
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
 fn loss(@builtin(global_invocation_id) id: vec3u) {
   let n = id.x;
-  if (n >= BATCH) {
+  if (n >= ROWS) {
     return;
   }
   let row = n * (CLASSES + 1u);
-  let label = labels[n];
+  let label = labels[n % BATCH];
   var largest = logits[row];
   for (var k = 1u; k < CLASSES; k++) {
     largest = max(largest, logits[row + k]);

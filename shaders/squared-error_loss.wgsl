@@ -1,25 +1,26 @@
-// Half the squared distance of the logits from the one-hot target: one thread a sample.
+// Half the squared distance of the logits from the one-hot target: one thread a row.
 
 override CLASSES: u32;
+override ROWS: u32; // the batch, once or for several copies of the network
 override BATCH: u32;
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(0) var<storage, read> logits: array<f32>; // [ROWS, CLASSES + 1]
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [BATCH, CLASSES + 1]
-@group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [BATCH]
+@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, CLASSES + 1]
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [ROWS]
 
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
 fn loss(@builtin(global_invocation_id) id: vec3u) {
   let n = id.x;
-  if (n >= BATCH) {
+  if (n >= ROWS) {
     return;
   }
   let row = n * (CLASSES + 1u);
   var sum = 0.0;
   for (var k = 0u; k < CLASSES; k++) {
-    let residual = logits[row + k] - select(0.0, 1.0, k == labels[n]);
+    let residual = logits[row + k] - select(0.0, 1.0, k == labels[n % BATCH]);
     residuals[row + k] = residual;
     sum = fma(residual, residual, sum);
   }

@@ -19,17 +19,6 @@ export async function openEngine(
   tell: (line: string) => void,
 ): Promise<Engine> {
   if (backend === "cpu") return new CpuEngine(options);
-  if (options.method !== "differences" || options.estimator.name === "spsa") {
-    const what = options.method !== "differences" ? `engine ${options.method}` : "estimator spsa";
-    if (backend === "webgpu") {
-      throw new TypeError(
-        `Cannot run ${what} on WebGPU: it is computed on the CPU; ` +
-          `use --backend cpu or auto`,
-      );
-    }
-    tell(`The ${what} is computed on the CPU, in float64.`);
-    return new CpuEngine(options);
-  }
   // The windowing library behind some drivers complains where this is not set.
   if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
   const gpu = await Gpu.open();

@@ -9,6 +9,8 @@ export interface Command {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly groups: readonly [x: number, y?: number, z?: number];
+  /** Multiply-adds that it takes, roughly; 0 where they are few. */
+  readonly work: number;
 }
 
 /** Adapters that compute on the CPU, by the names they go by. */
@@ -40,6 +42,8 @@ export class Gpu implements Disposable {
   readonly largestBuffer: number;
   /** The most bytes that a buffer of intermediate results should have. */
   readonly scratchBytes: number;
+  /** Multiply-adds of one submission, so that it ends within about 200 ms on slow adapters. */
+  readonly workOfSubmission: number;
   readonly #owned: GPUBuffer[] = [];
   readonly #staging: GPUBuffer[] = [];
   #error: Error | undefined;
@@ -50,6 +54,7 @@ export class Gpu implements Disposable {
     this.adapter = description || [vendor, architecture, model].filter(Boolean).join(" ") ||
       "unnamed adapter";
     this.software = SOFTWARE.test(`${description} ${architecture} ${model}`);
+    this.workOfSubmission = this.software ? 1e9 : 5e10;
     this.device = device;
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
     this.largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
@@ -136,20 +141,35 @@ export class Gpu implements Disposable {
     }
   }
 
-  /** Runs dispatches in order, `times` over, as one submission. */
+  /**
+   * Runs dispatches in order, `times` over: as one submission, or as several where they hold so
+   * much work that a watchdog would take a single one for a hang.
+   */
   run(commands: readonly Command[], times = 1): void {
     this.check();
-    const encoder = this.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
+    const { device } = this;
+    let encoder = device.createCommandEncoder();
+    let pass = encoder.beginComputePass();
+    let held = 0; // work recorded so far
+    const submit = () => {
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    };
     for (let time = 0; time < times; time++) {
-      for (const { pipeline, bindGroup, groups } of commands) {
+      for (const { pipeline, bindGroup, groups, work } of commands) {
+        if (held > 0 && held + work > this.workOfSubmission) {
+          submit();
+          encoder = device.createCommandEncoder();
+          pass = encoder.beginComputePass();
+          held = 0;
+        }
+        held += work;
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, bindGroup);
         pass.dispatchWorkgroups(...groups);
       }
     }
-    pass.end();
-    this.device.queue.submit([encoder.finish()]);
+    submit();
   }
 
   /** Copies the first `bytes` of a buffer back, behind all that was submitted before. */

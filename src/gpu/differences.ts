@@ -10,6 +10,7 @@ import type { EngineOptions } from "../engine.ts";
 import type { Command, Gpu } from "./device.ts";
 import { type Forward, laneCount, maskWords } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
+import { type Stage, uploadStencil } from "./stage.ts";
 
 /** The largest input of a layer: the data's, or what its activation can reach. */
 function largestInput(options: EngineOptions, layer: number): number {
@@ -37,27 +38,12 @@ function walkers(gpu: Gpu): number {
   return gpu.software ? 32 : 4096;
 }
 
-/** The dispatches that fill `gradient` ([slices, parameters]) behind a forward pass. */
-export function differences(
-  gpu: Gpu,
-  options: EngineOptions,
-  forward: Forward,
-  parameters: GPUBuffer,
-  gradient: GPUBuffer,
-  slices: number,
-): Command[] {
+/** The dispatches that fill the gradient behind a forward pass. */
+export function differences(stage: Stage): Command[] {
+  const { gpu, options, forward, parameters, gradient, slices } = stage;
   const { network, estimator, batch } = options;
-  const { h } = estimator;
   const points = stencilOf(estimator);
-  const stencil = gpu.upload(
-    "stencil",
-    Float32Array.from({ length: 16 }, (_, i) => {
-      const point = points[i >> 2];
-      if (!point || i % 4 > 1) return 0;
-      return i % 4 ? point.coefficient / (h * batch) : point.offset * h;
-    }),
-    GPUBufferUsage.UNIFORM,
-  );
+  const stencil = uploadStencil(gpu, options);
   const { residuals, labels } = forward;
   const shared: Shared = {
     gpu,
@@ -126,6 +112,9 @@ function lastHiddenLayer(
     { activation, loss },
   )];
 }
+
+/** An exact change of an activation, in multiply-adds. */
+const ACTIVATION_WORK = 30;
 
 /** Copies of a layer's weights that go through the later layers at a time. */
 interface Chunk {
@@ -247,6 +236,7 @@ function earlierLayer(
             WORKGROUP: lanes,
           },
           { activation: next.activation },
+          held * next.outputs * (stage === 0 ? ACTIVATION_WORK : next.inputs + ACTIVATION_WORK),
         ));
       }
       commands.push(command(

@@ -3,13 +3,18 @@
  * list of dispatches, and many steps are one submission. Only losses come back, a group at a time.
  */
 
+import { directionKey } from "../core/directions.ts";
 import { BETA1, BETA2, DECAY, MOMENTUM, TINY } from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import type { Command, Gpu } from "./device.ts";
+import { backprop } from "./backprop.ts";
+import { copies } from "./copies.ts";
 import { differences } from "./differences.ts";
+import { directions } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
+import type { Stage } from "./stage.ts";
 
 /** The most steps in one submission; sizes the buffers of indices, rates and losses. */
 export const MAX_GROUP = 1024;
@@ -26,6 +31,13 @@ const OPTIMIZER_CONSTANTS = {
   ROOT_GUARD: TINY,
 };
 
+/** The way to the gradient that the options ask for. */
+function methodOf({ method, estimator }: EngineOptions): (stage: Stage) => Command[] {
+  if (method === "backprop") return backprop;
+  if (method === "copies") return copies;
+  return estimator.name === "spsa" ? directions : differences;
+}
+
 /** An `Engine` on WebGPU. It owns the device that it is given. */
 export class GpuEngine implements Engine {
   readonly backend = "webgpu";
@@ -36,6 +48,7 @@ export class GpuEngine implements Engine {
   readonly #state: GPUBuffer; // [parameters] of two numbers
   readonly #gradient: GPUBuffer; // [slices, parameters]
   readonly #slices: number;
+  readonly #keys: GPUBuffer; // [MAX_GROUP, queries]
   readonly #forward: Forward;
   readonly #rates: GPUBuffer; // [MAX_GROUP] of four numbers
   readonly #losses: GPUBuffer; // [MAX_GROUP]
@@ -51,16 +64,18 @@ export class GpuEngine implements Engine {
     this.#gpu = gpu;
     this.adapter = gpu.adapter;
     this.#options = options;
-    const { network, optimizer, samples, batch } = options;
+    const { network, optimizer, estimator, samples, batch } = options;
     const { parameters } = network;
     this.#parameters = gpu.buffer("parameters", 4 * parameters);
     this.#state = gpu.buffer("optimiser state", 8 * parameters);
     this.#rates = gpu.buffer("learning rates", 16 * MAX_GROUP);
     this.#losses = gpu.buffer("losses", 4 * MAX_GROUP);
     this.#forward = new Forward(gpu, network, this.#parameters, samples, batch, MAX_GROUP);
+    const method = methodOf(options);
     // A hardware GPU wants more threads than one batch-long loop for each weight gives it.
-    this.#slices = gpu.software ? 1 : Math.min(batch, 25);
+    this.#slices = method === differences && !gpu.software ? Math.min(batch, 25) : 1;
     this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
+    this.#keys = gpu.buffer("direction keys", 4 * estimator.queries * MAX_GROUP);
 
     const finish = command(gpu, "finish", [1], {
       losses: this.#forward.losses,
@@ -87,16 +102,18 @@ export class GpuEngine implements Engine {
       },
       { optimizer: optimizer.name },
     );
-    const method = differences(
+    const stage: Stage = {
       gpu,
       options,
-      this.#forward,
-      this.#parameters,
-      this.#gradient,
-      this.#slices,
-    );
-    this.#gradientCommands = [...this.#forward.commands, ...method, finish];
-    this.#stepCommands = [...this.#forward.commands, ...method, update, finish];
+      forward: this.#forward,
+      parameters: this.#parameters,
+      gradient: this.#gradient,
+      slices: this.#slices,
+      keys: this.#keys,
+    };
+    const gradient = method(stage);
+    this.#gradientCommands = [...this.#forward.commands, ...gradient, finish];
+    this.#stepCommands = [...this.#forward.commands, ...gradient, update, finish];
   }
 
   setParameters(parameters: Float64Array): void {
@@ -110,8 +127,20 @@ export class GpuEngine implements Engine {
       .subarray(0, this.#options.network.parameters);
   }
 
-  async gradient(indices: Uint32Array): Promise<Gradient> {
+  /** Announces the batches and the random directions of the next submission. */
+  #begin(indices: Uint32Array, steps: number): void { // indices: [steps, batch]
     this.#forward.begin(indices);
+    const { estimator: { queries }, seed } = this.#options;
+    if (queries === 0) return;
+    const keys = Uint32Array.from(
+      { length: steps * queries },
+      (_, i) => directionKey(seed, this.#steps + Math.floor(i / queries), i % queries),
+    );
+    this.#gpu.write(this.#keys, keys);
+  }
+
+  async gradient(indices: Uint32Array): Promise<Gradient> {
+    this.#begin(indices, 1);
     this.#gpu.run(this.#gradientCommands);
     const { parameters } = this.#options.network;
     const [losses, slices] = await Promise.all([
@@ -133,9 +162,9 @@ export class GpuEngine implements Engine {
       const step = this.#steps + i + 1;
       table.set([rate, 1 / (1 - BETA1 ** step), 1 / (1 - BETA2 ** step), step], 4 * i);
     });
-    this.#steps += rates.length;
     this.#gpu.write(this.#rates, table);
-    this.#forward.begin(indices);
+    this.#begin(indices, rates.length);
+    this.#steps += rates.length;
     this.#gpu.run(this.#stepCommands, rates.length);
     const losses = await this.#gpu.read(this.#losses, 4 * rates.length);
     return Float64Array.from(new Float32Array(losses));

@@ -98,7 +98,7 @@ export class Forward {
       labels: this.labels,
       residuals: this.residuals,
       losses: this.losses,
-    }, { CLASSES: classes, BATCH: batch, EPSILON: epsilon });
+    }, { CLASSES: classes, ROWS: batch, BATCH: batch, EPSILON: epsilon });
     this.commands = [gather, ...passes, loss];
   }
 

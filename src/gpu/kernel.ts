@@ -7,33 +7,27 @@ import { compose, type Fillings, type KernelName, KERNELS } from "./shaders.ts";
 /** Values of override constants. Those that a kernel does not declare are left out. */
 export type Constants = Record<string, number | boolean>;
 
-/**
- * Compiles a kernel and binds its buffers.
- * @param groups workgroups to dispatch.
- * @param buffers by the variable names of the WGSL.
- * @returns the dispatch, ready to run any number of times.
- * @throws {SyntaxError} with the numbered source, when the WGSL does not compile.
- * @throws {RangeError} when the dispatch is larger than the device allows.
- */
-export function command(
-  gpu: Gpu,
-  name: KernelName,
-  groups: Command["groups"],
-  buffers: Record<string, GPUBuffer>,
-  constants: Constants,
-  fillings: Fillings = {},
-): Command {
-  const limit = gpu.limits.maxComputeWorkgroupsPerDimension;
-  if (groups.some((count) => count! > limit)) {
-    throw new RangeError(
-      `Cannot dispatch ${groups.join(" x ")} workgroups of ${name}: the device (${gpu.adapter}) ` +
-        `allows ${limit} a dimension; use a smaller network or batch`,
-    );
-  }
+/** A kernel's compiled form, shared by all commands with the same constants. */
+interface Compiled {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  /** Binding numbers by the variable names of the WGSL. */
+  readonly bindings: ReadonlyMap<string, number>;
+}
+
+const compiled = new WeakMap<Gpu, Map<string, Compiled>>();
+
+/** Compiles a kernel, once for each set of constants. */
+function compile(gpu: Gpu, name: KernelName, constants: Constants, fillings: Fillings): Compiled {
+  const key = JSON.stringify([name, constants, fillings]);
+  let known = compiled.get(gpu);
+  if (!known) compiled.set(gpu, known = new Map());
+  const before = known.get(key);
+  if (before) return before;
+  const { device } = gpu;
   const code = compose(KERNELS[name], fillings);
   const definitions = makeShaderDataDefinitions(code);
   const [entryPoint] = Object.keys(definitions.entryPoints);
-  const { device } = gpu;
   const declared = Object.entries(constants)
     .filter(([constant]) => new RegExp(`^override ${constant}:`, "m").test(code))
     .map(([constant, value]): [string, number] => [constant, Number(value)]);
@@ -48,14 +42,47 @@ export function command(
       constants: Object.fromEntries(declared),
     },
   });
-  const bindings = Object.entries({ ...definitions.storages, ...definitions.uniforms });
-  const bindGroup = device.createBindGroup({
+  const bindings = new Map(
+    Object.entries({ ...definitions.storages, ...definitions.uniforms })
+      .map(([variable, { binding }]) => [variable, binding]),
+  );
+  const result = { pipeline, layout, bindings };
+  known.set(key, result);
+  return result;
+}
+
+/**
+ * Makes a dispatch: the kernel, compiled, with its buffers bound.
+ * @param groups workgroups to dispatch.
+ * @param buffers by the variable names of the WGSL.
+ * @param work multiply-adds it takes, roughly, where they are many.
+ * @returns the dispatch, ready to run any number of times.
+ * @throws {RangeError} when the dispatch is larger than the device allows.
+ */
+export function command(
+  gpu: Gpu,
+  name: KernelName,
+  groups: Command["groups"],
+  buffers: Record<string, GPUBuffer>,
+  constants: Constants,
+  fillings: Fillings = {},
+  work = 0,
+): Command {
+  const limit = gpu.limits.maxComputeWorkgroupsPerDimension;
+  if (groups.some((count) => count! > limit)) {
+    throw new RangeError(
+      `Cannot dispatch ${groups.join(" x ")} workgroups of ${name}: the device (${gpu.adapter}) ` +
+        `allows ${limit} a dimension; use a smaller network or batch`,
+    );
+  }
+  const { pipeline, layout, bindings } = compile(gpu, name, constants, fillings);
+  const bindGroup = gpu.device.createBindGroup({
     label: name,
     layout,
-    entries: bindings.map(([variable, { binding }]) => {
+    entries: [...bindings].map(([variable, binding]) => {
       if (!buffers[variable]) throw new TypeError(`Cannot bind ${name}: ${variable} is missing`);
       return { binding, resource: { buffer: buffers[variable] } };
     }),
   });
-  return { label: name, pipeline, bindGroup, groups };
+  return { label: name, pipeline, bindGroup, groups, work };
 }

@@ -6,51 +6,71 @@
  */
 
 import identity from "../../shaders/activations/identity.wgsl" with { type: "text" };
-import relu from "../../shaders/activations/relu.wgsl" with { type: "text" };
 import sigmoid from "../../shaders/activations/sigmoid.wgsl" with { type: "text" };
-import stepUnit from "../../shaders/activations/step.wgsl" with { type: "text" };
 import tanh from "../../shaders/activations/tanh.wgsl" with { type: "text" };
-import crossEntropyLoss from "../../shaders/cross-entropy_loss.wgsl" with { type: "text" };
+import relu from "../../shaders/activations/relu.wgsl" with { type: "text" };
+import stepUnit from "../../shaders/activations/step.wgsl" with { type: "text" };
+import crossEntropy from "../../shaders/losses/cross-entropy.wgsl" with { type: "text" };
+import squaredError from "../../shaders/losses/squared-error.wgsl" with { type: "text" };
+import sgd from "../../shaders/optimizers/sgd.wgsl" with { type: "text" };
+import momentum from "../../shaders/optimizers/momentum.wgsl" with { type: "text" };
+import nesterov from "../../shaders/optimizers/nesterov.wgsl" with { type: "text" };
+import adagrad from "../../shaders/optimizers/adagrad.wgsl" with { type: "text" };
+import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" };
+import adam from "../../shaders/optimizers/adam.wgsl" with { type: "text" };
+import weight from "../../shaders/perturbations/weight.wgsl" with { type: "text" };
+import signs from "../../shaders/perturbations/signs.wgsl" with { type: "text" };
+import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
+import backpropHidden from "../../shaders/backprop_hidden.wgsl" with { type: "text" };
+import backpropOutput from "../../shaders/backprop_output.wgsl" with { type: "text" };
 import collect from "../../shaders/collect.wgsl" with { type: "text" };
-import entries from "../../shaders/entries.wgsl" with { type: "text" };
-import hop from "../../shaders/hop.wgsl" with { type: "text" };
-import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
-import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
+import copiesDense from "../../shaders/copies_dense.wgsl" with { type: "text" };
+import copiesSlope from "../../shaders/copies_slope.wgsl" with { type: "text" };
+import crossEntropyLoss from "../../shaders/cross-entropy_loss.wgsl" with { type: "text" };
 import dense from "../../shaders/dense.wgsl" with { type: "text" };
+import directionsDense from "../../shaders/directions_dense.wgsl" with { type: "text" };
+import directionsGradient from "../../shaders/directions_gradient.wgsl" with { type: "text" };
+import directionsSlope from "../../shaders/directions_slope.wgsl" with { type: "text" };
+import entries from "../../shaders/entries.wgsl" with { type: "text" };
 import finish from "../../shaders/finish.wgsl" with { type: "text" };
 import gather from "../../shaders/gather.wgsl" with { type: "text" };
 import hiddenGradient from "../../shaders/hidden_gradient.wgsl" with { type: "text" };
-import crossEntropy from "../../shaders/losses/cross-entropy.wgsl" with { type: "text" };
-import squaredError from "../../shaders/losses/squared-error.wgsl" with { type: "text" };
+import hop from "../../shaders/hop.wgsl" with { type: "text" };
 import nonzero from "../../shaders/nonzero.wgsl" with { type: "text" };
-import adagrad from "../../shaders/optimizers/adagrad.wgsl" with { type: "text" };
-import adam from "../../shaders/optimizers/adam.wgsl" with { type: "text" };
-import momentum from "../../shaders/optimizers/momentum.wgsl" with { type: "text" };
-import nesterov from "../../shaders/optimizers/nesterov.wgsl" with { type: "text" };
-import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" };
-import sgd from "../../shaders/optimizers/sgd.wgsl" with { type: "text" };
+import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
 import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
+import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
-import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
-import special from "../../shaders/shared/special.wgsl" with { type: "text" };
-import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
+import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
+import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
+import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
+import special from "../../shaders/shared/special.wgsl" with { type: "text" };
+import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 
 /** The kernels, by the name of their file. */
 export const KERNELS = {
-  "cross-entropy_loss": crossEntropyLoss,
+  "backprop_gradient": backpropGradient,
+  "backprop_hidden": backpropHidden,
+  "backprop_output": backpropOutput,
   "collect": collect,
-  "entries": entries,
-  "hop": hop,
-  "nudge": nudge,
-  "propagate": propagate,
+  "copies_dense": copiesDense,
+  "copies_slope": copiesSlope,
+  "cross-entropy_loss": crossEntropyLoss,
   "dense": dense,
+  "directions_dense": directionsDense,
+  "directions_gradient": directionsGradient,
+  "directions_slope": directionsSlope,
+  "entries": entries,
   "finish": finish,
   "gather": gather,
   "hidden_gradient": hiddenGradient,
+  "hop": hop,
   "nonzero": nonzero,
+  "nudge": nudge,
   "output_gradient": outputGradient,
+  "propagate": propagate,
   "score": score,
   "squared-error_loss": squaredErrorLoss,
   "update": update,
@@ -59,14 +79,21 @@ export type KernelName = keyof typeof KERNELS;
 
 /** Pieces that fill a role in a kernel, by role and name. */
 export const ROLES = {
-  activation: { identity, sigmoid, tanh, relu, step: stepUnit },
+  activation: { identity, sigmoid, tanh, relu, "step": stepUnit },
   loss: { "cross-entropy": crossEntropy, "squared-error": squaredError },
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
+  perturbation: { weight, signs },
 } as const;
 /** Which piece fills each role. */
 export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] };
 
-const SHARED: Record<string, string> = { chunk, special, step: optimizerStep };
+const SHARED: Record<string, string> = {
+  chunk,
+  copies,
+  directions,
+  special,
+  step: optimizerStep,
+};
 
 /**
  * Resolves every `#import`, each piece once.

@@ -1,0 +1,55 @@
+// Random directions as exact differences: when every weight of a layer moves by its sign times h,
+// and its inputs by da, the layer's inputs to the activation change by [da, 0] (W + D) + [a, 1] D.
+// One thread a unit, sample and query, for both points w + h d and w - h d. Twin of changeAlong()
+// in src/cpu/directions.ts.
+
+#import activation
+#import directions
+
+override INPUTS: u32;
+override OUTPUTS: u32;
+override OFFSET: u32; // of the layer's matrix in the parameters
+override BATCH: u32;
+override QUERIES: u32;
+override FIRST: bool; // whether the layer's input is the data, which no nudge changes
+
+@group(0) @binding(0) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(1) var<storage, read> keys: array<u32>; // [steps, QUERIES]
+@group(0) @binding(2) var<storage, read> step: u32;
+@group(0) @binding(3) var<storage, read> parameters: array<f32>; // [parameters]
+@group(0) @binding(4) var<storage, read> a: array<f32>; // [BATCH, INPUTS + 1]
+@group(0) @binding(5) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
+@group(0) @binding(6) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
+@group(0) @binding(7) var<storage, read_write> changes: array<vec2f>; // [QUERIES, BATCH, units of all layers]
+
+override WORKGROUP: u32 = 64;
+override UNITS: u32; // of all layers
+override BEFORE: u32; // where the units of the layer before start
+override AFTER: u32; // where this layer's units start
+
+@compute @workgroup_size(WORKGROUP)
+fn directions_dense(@builtin(global_invocation_id) id: vec3u) {
+  let j = min(id.x, OUTPUTS - 1u);
+  let n = id.y;
+  let query = id.z;
+  let key = keys[step * QUERIES + query];
+  let row = (query * BATCH + n) * UNITS;
+  let reach = vec2f(stencil[0].x, stencil[1].x);
+  var dz = vec2f(0.0);
+  for (var i = 0u; i <= INPUTS; i++) {
+    let index = OFFSET + i * OUTPUTS + j;
+    let d = reach * direction_sign(key, index);
+    dz = fma(vec2f(a[n * (INPUTS + 1u) + i]), d, dz);
+    if (!FIRST && i < INPUTS) {
+      dz = fma(changes[row + BEFORE + i], parameters[index] + d, dz);
+    }
+  }
+  if (id.x < OUTPUTS) {
+    let value = values[n * (OUTPUTS + 1u) + j];
+    let c = companions[n * OUTPUTS + j];
+    changes[row + AFTER + j] = vec2f(
+      activation_change(value, c, dz.x, false),
+      activation_change(value, c, dz.y, false),
+    );
+  }
+}

@@ -1,0 +1,51 @@
+// The slope of the mean loss along each random direction, from the exact changes of the logits: one
+// workgroup a query.
+
+#import loss
+
+override CLASSES: u32;
+override BATCH: u32;
+override UNITS: u32; // of all layers
+override AFTER: u32; // where the logits start among them
+
+@group(0) @binding(0) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(1) var<storage, read> changes: array<vec2f>; // [queries, BATCH, UNITS]
+@group(0) @binding(2) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(3) var<storage, read> labels: array<u32>; // [BATCH]
+@group(0) @binding(4) var<storage, read_write> slopes: array<f32>; // [queries]
+
+override WORKGROUP: u32 = 32;
+var<workgroup> partial: array<f32, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn directions_slope(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+) {
+  let lane = local.x;
+  var sum = 0.0;
+  for (var n = lane; n < BATCH; n += WORKGROUP) {
+    let label = labels[n];
+    let of_target = residuals[n * (CLASSES + 1u) + label];
+    let row = (group.x * BATCH + n) * UNITS + AFTER;
+    var total = vec2f(0.0);
+    for (var k = 0u; k < CLASSES; k++) {
+      let residual = residuals[n * (CLASSES + 1u) + k];
+      let d = changes[row + k];
+      let target_change = changes[row + label];
+      total.x += loss_term(residual, d.x - loss_reference(target_change.x), false);
+      total.y += loss_term(residual, d.y - loss_reference(target_change.y), false);
+    }
+    sum = fma(stencil[0].y, loss_change(total.x, of_target, false), sum);
+    sum = fma(stencil[1].y, loss_change(total.y, of_target, false), sum);
+  }
+  partial[lane] = sum;
+  workgroupBarrier();
+  if (lane == 0u) {
+    var total = 0.0;
+    for (var other = 0u; other < WORKGROUP; other++) {
+      total += partial[other];
+    }
+    slopes[group.x] = total;
+  }
+}

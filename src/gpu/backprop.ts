@@ -1,0 +1,52 @@
+/** The chain rule on the device, for comparison only: nothing that trains numerically uses it. */
+
+import type { Command } from "./device.ts";
+import { laneCount } from "./forward.ts";
+import { command } from "./kernel.ts";
+import type { Stage } from "./stage.ts";
+
+/** The dispatches that fill the gradient behind a forward pass. */
+export function backprop(stage: Stage): Command[] {
+  const { gpu, options: { network, batch }, forward, parameters, gradient } = stage;
+  const { layers, classes, epsilon, loss } = network;
+  const errors = layers.map(({ outputs }, l) =>
+    gpu.buffer(`errors of layer ${l + 1}`, 4 * batch * outputs)
+  );
+  const commands = [command(
+    gpu,
+    "backprop_output",
+    [Math.ceil(batch * classes / 64)],
+    { residuals: forward.residuals, labels: forward.labels, errors: errors.at(-1)! },
+    { CLASSES: classes, BATCH: batch, EPSILON: epsilon },
+    { loss },
+  )];
+  for (let l = layers.length - 1; l >= 0; l--) {
+    const { inputs, outputs, offset } = layers[l];
+    const constants = { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, BATCH: batch };
+    const lanes = laneCount(outputs);
+    commands.push(command(
+      gpu,
+      "backprop_gradient",
+      [Math.ceil(outputs / lanes), inputs + 1],
+      { a: forward.values[l], errors: errors[l], gradient },
+      { ...constants, WORKGROUP: lanes },
+    ));
+    if (l === 0) break;
+    const lanesBefore = laneCount(inputs);
+    commands.push(command(
+      gpu,
+      "backprop_hidden",
+      [Math.ceil(inputs / lanesBefore), batch],
+      {
+        parameters,
+        values: forward.values[l],
+        companions: forward.companions[l - 1],
+        next_errors: errors[l],
+        errors: errors[l - 1],
+      },
+      { ...constants, WORKGROUP: lanesBefore },
+      { activation: layers[l - 1].activation },
+    ));
+  }
+  return commands;
+}
