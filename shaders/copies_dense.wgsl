@@ -1,9 +1,10 @@
 // The copies method, literally: one layer forward for many whole copies of the network, each with
 // its own nudged weights, as a tiled matrix product. A workgroup computes a tile of 64 rows
-// (samples) by 64 columns (units of copies); a thread holds 8 x 8 sums of it, so that each number
-// loaded is used 8 times. Behind an input that all copies share, a tile's columns run on through
-// the copies; behind inputs of their own, each copy has tiles of its own. Twin of dense() in
-// src/cpu/forward.ts, as copies() in src/cpu/copies.ts calls it.
+// (samples) by 64 columns (units of copies), 16 inputs at a time through workgroup memory; a thread
+// holds 8 x 8 of its sums in four matrices, so that each number it loads is used 8 times. Behind an
+// input that all copies share, a tile's columns run on through the copies; behind inputs of their
+// own, each copy has tiles of its own. Twin of dense() in src/cpu/forward.ts, as copies() in
+// src/cpu/copies.ts calls it.
 
 #import activation
 #import copies
@@ -24,66 +25,119 @@ override SHARED: bool; // whether all copies have the same input
 
 const TILE = 64u;
 const DEPTH = 16u; // inputs that a tile takes at a time
-const SIDE = 8u; // threads a side, and sums a thread in each direction
+const QUADS = 16u; // vectors of 4 in a row of a tile
+const THREADS = 64u;
 
-var<workgroup> a_tile: array<f32, DEPTH * TILE>; // [DEPTH, rows]
-var<workgroup> w_tile: array<f32, DEPTH * TILE>; // [DEPTH, columns]
+var<workgroup> a_tile: array<vec4f, DEPTH * QUADS>; // [DEPTH, 64 rows]
+var<workgroup> w_tile: array<vec4f, DEPTH * QUADS>; // [DEPTH, 64 columns]
 
-@compute @workgroup_size(SIDE, SIDE)
+// Which copy and unit a column of the product is.
+struct Column {
+  copy: u32,
+  unit: u32,
+}
+fn column_at(column: u32, group: u32) -> Column {
+  return Column(select(group, column / OUTPUTS, SHARED), select(column, column % OUTPUTS, SHARED));
+}
+
+fn nudged_weight(i: u32, column: Column) -> f32 {
+  let index = OFFSET + i * OUTPUTS + min(column.unit, OUTPUTS - 1u);
+  let copy = copies.first + column.copy;
+  return parameters[index] + perturbation(copy / POINTS, index, stencil[copy % POINTS].x);
+}
+
+fn input_at(n: u32, i: u32, group: u32) -> f32 {
+  return a[(select(group * BATCH, 0u, SHARED) + min(n, BATCH - 1u)) * (INPUTS + 1u) + i];
+}
+
+fn outer_sum(sums: mat4x4f, rows: vec4f, columns: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(columns, vec4f(rows.x), sums[0]),
+    fma(columns, vec4f(rows.y), sums[1]),
+    fma(columns, vec4f(rows.z), sums[2]),
+    fma(columns, vec4f(rows.w), sums[3])
+  );
+}
+
+fn store(n: u32, column: u32, group: u32, sum: f32) {
+  let at = column_at(column, group);
+  let row = at.copy * BATCH + n;
+  if (n < BATCH && at.unit < OUTPUTS && row < ROWS) {
+    values[row * (OUTPUTS + 1u) + at.unit] = activate(sum);
+    if (at.unit == 0u) {
+      values[row * (OUTPUTS + 1u) + OUTPUTS] = 1.0;
+    }
+  }
+}
+
+fn store_row(n: u32, column: u32, group: u32, sums: vec4f) {
+  store(n, column, group, sums.x);
+  store(n, column + 1u, group, sums.y);
+  store(n, column + 2u, group, sums.z);
+  store(n, column + 3u, group, sums.w);
+}
+
+fn store_block(n: u32, column: u32, group: u32, sums: mat4x4f) {
+  store_row(n, column, group, sums[0]);
+  store_row(n + 1u, column, group, sums[1]);
+  store_row(n + 2u, column, group, sums[2]);
+  store_row(n + 3u, column, group, sums[3]);
+}
+
+@compute @workgroup_size(8, 8)
 fn copies_dense(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row_of_tile = group.y * TILE;
-  let column_of_tile = group.x * TILE;
-  // Each thread loads one column of both tiles throughout: its addresses are known beforehand.
-  let loaded_row = row_of_tile + lane;
-  let loaded_column = column_of_tile + lane;
-  let copy = select(group.z, loaded_column / OUTPUTS, SHARED);
-  let unit = select(min(loaded_column, OUTPUTS - 1u), loaded_column % OUTPUTS, SHARED);
-  let direction = (copies.first + copy) / POINTS;
-  let reach = stencil[(copies.first + copy) % POINTS].x;
-  let a_row = (select(group.z * BATCH, 0u, SHARED) + min(loaded_row, BATCH - 1u)) * (INPUTS + 1u);
+  // A thread loads the same four rows and four columns throughout, every fourth input of them.
+  let quad = lane % QUADS;
+  let first_row = group.y * TILE + 4u * quad;
+  let first_column = group.x * TILE + 4u * quad;
+  let column0 = column_at(first_column, group.z);
+  let column1 = column_at(first_column + 1u, group.z);
+  let column2 = column_at(first_column + 2u, group.z);
+  let column3 = column_at(first_column + 3u, group.z);
 
-  var sums: array<array<f32, SIDE>, SIDE>;
+  var sums00 = mat4x4f();
+  var sums01 = mat4x4f();
+  var sums10 = mat4x4f();
+  var sums11 = mat4x4f();
   for (var start = 0u; start <= INPUTS; start += DEPTH) {
-    for (var d = 0u; d < DEPTH; d++) {
-      let i = min(start + d, INPUTS);
-      let index = OFFSET + i * OUTPUTS + unit;
-      let inside = start + d <= INPUTS;
-      a_tile[d * TILE + lane] = select(0.0, a[a_row + i], inside);
-      w_tile[d * TILE + lane] = parameters[index] + perturbation(direction, index, reach);
+    for (var at = lane; at < DEPTH * QUADS; at += THREADS) {
+      let i = min(start + at / QUADS, INPUTS);
+      let inside = start + at / QUADS <= INPUTS;
+      a_tile[at] = select(0.0, 1.0, inside) * vec4f(
+        input_at(first_row, i, group.z),
+        input_at(first_row + 1u, i, group.z),
+        input_at(first_row + 2u, i, group.z),
+        input_at(first_row + 3u, i, group.z)
+      );
+      w_tile[at] = vec4f(
+        nudged_weight(i, column0),
+        nudged_weight(i, column1),
+        nudged_weight(i, column2),
+        nudged_weight(i, column3)
+      );
     }
     workgroupBarrier();
     for (var d = 0u; d < DEPTH; d++) {
-      var weights: array<f32, SIDE>;
-      for (var c = 0u; c < SIDE; c++) {
-        weights[c] = w_tile[d * TILE + c * SIDE + local.x];
-      }
-      for (var r = 0u; r < SIDE; r++) {
-        let input = a_tile[d * TILE + r * SIDE + local.y];
-        for (var c = 0u; c < SIDE; c++) {
-          sums[r][c] = fma(input, weights[c], sums[r][c]);
-        }
-      }
+      let rows0 = a_tile[d * QUADS + local.y];
+      let rows1 = a_tile[d * QUADS + 8u + local.y];
+      let columns0 = w_tile[d * QUADS + local.x];
+      let columns1 = w_tile[d * QUADS + 8u + local.x];
+      sums00 = outer_sum(sums00, rows0, columns0);
+      sums01 = outer_sum(sums01, rows0, columns1);
+      sums10 = outer_sum(sums10, rows1, columns0);
+      sums11 = outer_sum(sums11, rows1, columns1);
     }
     workgroupBarrier();
   }
 
-  for (var c = 0u; c < SIDE; c++) {
-    let column = column_of_tile + c * SIDE + local.x;
-    let copy_of_column = select(group.z, column / OUTPUTS, SHARED);
-    let j = select(column, column % OUTPUTS, SHARED);
-    for (var r = 0u; r < SIDE; r++) {
-      let n = row_of_tile + r * SIDE + local.y;
-      let row = copy_of_column * BATCH + n;
-      if (n < BATCH && j < OUTPUTS && row < ROWS) {
-        values[row * (OUTPUTS + 1u) + j] = activate(sums[r][c]);
-        if (j == 0u) {
-          values[row * (OUTPUTS + 1u) + OUTPUTS] = 1.0;
-        }
-      }
-    }
-  }
+  let n = group.y * TILE + 4u * local.y;
+  let column = group.x * TILE + 4u * local.x;
+  store_block(n, column, group.z, sums00);
+  store_block(n, column + 32u, group.z, sums01);
+  store_block(n + 32u, column, group.z, sums10);
+  store_block(n + 32u, column + 32u, group.z, sums11);
 }

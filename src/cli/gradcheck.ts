@@ -1,98 +1,167 @@
-/** `gradcheck`: an engine's gradient against float64, tensor by tensor. */
+/** `gradcheck`: an engine's gradient against float64, tensor by tensor, at one h or over many. */
 
+import { openEngine } from "../backend.ts";
+import { createEstimator } from "../core/estimator.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
 import { Xoshiro } from "../core/random.ts";
 import { CpuEngine } from "../cpu/engine.ts";
-import { compareGradients } from "../method/gradcheck.ts";
+import { selectSamples } from "../data/samples.ts";
+import type { EngineOptions } from "../engine.ts";
+import { compare, compareGradients } from "../method/gradcheck.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { loadDataSet } from "./datasets.ts";
-import { openEngine } from "./engines.ts";
 import { EXIT } from "./errors.ts";
-import { estimatorOf, networkOf, type Options } from "./options.ts";
+import { engineOptionsOf, networkOf, type Options, trainingOf } from "./options.ts";
+import { tableLines } from "./table.ts";
 
 /** Relative errors up to here pass, by default, for an engine that computes in float32. */
 export const DEFAULT_TOLERANCE = 1e-6;
 
-/** Runs the command; the exit code tells whether every tensor is within the tolerance. */
-export async function runGradcheck(options: Options & { rtol: number }): Promise<number> {
+/** The steps that a sweep goes through. */
+const SWEEP = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
+
+/** Weights and a batch at which gradients are compared. */
+interface Place {
+  readonly parameters: Float64Array; // [parameters]
+  /** Engine options whose samples are the batch alone. */
+  readonly options: EngineOptions;
+}
+
+/** Runs the command; the exit code tells whether all is within the tolerance. */
+export async function runGradcheck(
+  options: Options & { rtol: number; sweep?: boolean },
+): Promise<number> {
   const tell = (line: string) => options.json ? console.error(line) : console.log(line);
-  const random = new Xoshiro(options.seed);
-  const estimator = estimatorOf(options);
   if (!(options.rtol > 0)) {
     throw new RangeError(`Cannot check to a tolerance of ${options.rtol}: give a positive number`);
   }
-  const training = {
-    steps: Math.max(1, options.steps),
-    batch: options.batch,
-    learningRate: options.lr,
-    schedule: options.schedule,
-    evalEvery: Math.max(1, options.steps),
-  };
-  checkTraining(training, Infinity);
+  const place = await reach(options, tell);
+  return options.sweep ? await sweep(options, place, tell) : await check(options, place, tell);
+}
+
+/** Fresh weights, or those after `--steps` steps, and the next batch. */
+async function reach(options: Options, tell: (line: string) => void): Promise<Place> {
+  const random = new Xoshiro(options.seed);
+  const steps = Math.max(1, options.steps);
+  const training = { ...trainingOf(options), steps, evalEvery: steps };
+  checkTraining(training, Infinity); // before any data is fetched
   const data = await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
   const network = networkOf(options, data);
-  const settings = {
-    network,
-    method: options.engine,
-    estimator,
-    optimizer: { name: options.optimizer, weightDecay: options.weightDecay },
-    samples: data.train,
-    batch: options.batch,
-    seed: options.seed,
-  };
-  using engine = await openEngine(options.backend, settings, tell);
-  engine.setParameters(initialParameters(network, options.init, random));
-  if (options.steps > 0) await train(engine, data, random, training);
+  const engineOptions = engineOptionsOf(options, network, data.train);
+  let parameters = initialParameters(network, options.init, random);
+  if (options.steps > 0) {
+    using engine = await openEngine(engineOptions, options.backend, tell);
+    engine.setParameters(parameters);
+    for await (const _ of train(engine, data, random, training));
+    parameters = await engine.parameters();
+  }
+  const samples = selectSamples(data.train, random.sample(data.train.count, options.batch));
+  tell(
+    `Gradient of ${shapeOf(network)} after ${options.steps} steps, over ${options.batch} samples ` +
+      `of ${data.name}`,
+  );
+  return { parameters, options: { ...engineOptions, samples } };
+}
 
-  const parameters = await engine.parameters();
-  const indices = random.sample(data.train.count, options.batch);
-  const { gradient } = await engine.gradient(indices);
-  const reference = async (method: "differences" | "backprop") => {
-    using cpu = new CpuEngine({ ...settings, method });
-    cpu.setParameters(parameters);
-    return (await cpu.gradient(indices)).gradient;
-  };
-  const against = compareGradients(network, gradient, await reference("differences"));
-  const backprop = compareGradients(network, gradient, await reference("backprop"));
-  const tensors = against.map((tensor, i) => ({
+/** The gradient in float64. */
+async function reference({ parameters, options }: Place, method: EngineOptions["method"]) {
+  using cpu = new CpuEngine({ ...options, method });
+  cpu.setParameters(parameters);
+  return (await cpu.gradient(wholeBatch(options))).gradient;
+}
+
+const wholeBatch = ({ batch }: EngineOptions) => Uint32Array.from({ length: batch }, (_, n) => n);
+
+/** Compares one engine at one h, tensor by tensor. */
+async function check(
+  { json, rtol, backend, engine: method, h }: Options & { rtol: number },
+  place: Place,
+  tell: (line: string) => void,
+): Promise<number> {
+  const { options, parameters } = place;
+  using engine = await openEngine(options, backend, tell);
+  engine.setParameters(parameters);
+  const { gradient } = await engine.gradient(wholeBatch(options));
+  const central = await reference(place, "differences");
+  const backprop = compareGradients(options.network, gradient, await reference(place, "backprop"));
+  const tensors = compareGradients(options.network, gradient, central).map((tensor, i) => ({
     ...tensor,
     backpropRelativeError: backprop[i].relativeError,
   }));
-  const ok = tensors.every((tensor) => tensor.relativeError <= options.rtol);
-
-  if (options.json) {
-    console.log(JSON.stringify({
-      ok,
-      h: options.h,
-      engine: options.engine,
-      backend: engine.backend,
-      adapter: engine.adapter,
-      rtol: options.rtol,
-      tensors,
-    }));
+  const ok = tensors.every((tensor) => tensor.relativeError <= rtol);
+  if (json) {
+    const { backend, adapter } = engine;
+    console.log(JSON.stringify({ ok, h, engine: method, backend, adapter, rtol, tensors }));
     return ok ? EXIT.done : EXIT.failed;
   }
   tell(
-    `Gradient of ${shapeOf(network)} after ${options.steps} steps, h = ${options.h}: engine ` +
-      `${options.engine} on ${engine.adapter}, against float64 at the same h and against backprop`,
+    `h = ${h}, engine ${method} on ${engine.adapter}: relative error against float64 at the same ` +
+      `h, and distance from backprop`,
   );
-  const rows = [
-    ["tensor", "shape", "relative error", "largest difference", "at", "from backprop"],
-    ...tensors.map((tensor) => [
-      tensor.name,
-      tensor.shape.join("x"),
-      tensor.relativeError.toExponential(2),
-      tensor.maxAbsDifference.toExponential(2),
-      `[${tensor.at.join(",")}]`,
-      tensor.backpropRelativeError.toExponential(2),
-    ]),
-  ];
-  const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
-  for (const row of rows) tell(row.map((cell, c) => cell.padEnd(widths[c])).join("  ").trimEnd());
+  const rows = tensors.map((tensor) => [
+    tensor.name,
+    tensor.shape.join("x"),
+    tensor.relativeError.toExponential(2),
+    tensor.maxAbsDifference.toExponential(2),
+    `[${tensor.at.join(",")}]`,
+    tensor.backpropRelativeError.toExponential(2),
+  ]);
+  const head = ["tensor", "shape", "relative error", "largest difference", "at", "from backprop"];
+  tableLines([head, ...rows]).forEach(tell);
+  tell(ok ? `Every tensor is within ${rtol}.` : `Not every tensor is within ${rtol}.`);
+  return ok ? EXIT.done : EXIT.failed;
+}
+
+/**
+ * Compares both numerical engines over many h: what float32 leaves of a difference of whole losses,
+ * and of exact changes. The differences engine alone has to be within the tolerance.
+ */
+async function sweep(
+  { json, rtol, backend }: Options & { rtol: number },
+  place: Place,
+  tell: (line: string) => void,
+): Promise<number> {
+  const { options, parameters } = place;
+  let adapter = "", used = "";
+  const rows = [];
+  for (const h of SWEEP) {
+    const at: EngineOptions = {
+      ...options,
+      estimator: createEstimator(options.estimator.name, h, options.estimator.queries || 1),
+    };
+    const exact = await reference({ parameters, options: at }, "differences");
+    const error = async (method: "differences" | "copies") => {
+      using engine = await openEngine({ ...at, method }, backend, tell);
+      engine.setParameters(parameters);
+      const { gradient } = await engine.gradient(wholeBatch(at));
+      ({ adapter, backend: used } = engine);
+      return {
+        relativeError: compare("all", [gradient.length], gradient, exact).relativeError,
+        tensors: compareGradients(at.network, gradient, exact),
+      };
+    };
+    const row = { h, differences: await error("differences"), copies: await error("copies") };
+    rows.push(row);
+    console.error(`h = ${h} is done`);
+  }
+  const ok = rows.every((row) => row.differences.relativeError <= rtol);
+  if (json) {
+    console.log(JSON.stringify({ ok, backend: used, adapter, rtol, sweep: rows }));
+    return ok ? EXIT.done : EXIT.failed;
+  }
+  tell(`Relative error against float64 central differences at the same h, on ${adapter}:`);
+  const figures = rows.map(({ h, differences, copies }) => [
+    h.toExponential(),
+    differences.relativeError.toExponential(1),
+    copies.relativeError.toExponential(1),
+  ]);
+  tableLines([["h", "differences", "copies"], ...figures]).forEach(tell);
   tell(
-    ok ? `Every tensor is within ${options.rtol}.` : `Not every tensor is within ${options.rtol}.`,
+    ok
+      ? `The differences engine is within ${rtol} at every h.`
+      : `The differences engine is not within ${rtol} at every h.`,
   );
   return ok ? EXIT.done : EXIT.failed;
 }

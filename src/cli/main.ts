@@ -30,9 +30,13 @@ withOptions(
   ...["backend", "seed", "json"] as const,
 ).option("--steps <number>", "train so many steps before the check", Number, 0)
   .option("--rtol <number>", "largest relative error that passes", Number, DEFAULT_TOLERANCE)
-  .action(async (options: Options & { rtol: number }) => {
+  .option("--sweep", "compare the differences and the copies engine for h from 1e-1 to 1e-7")
+  .action(async (options: Options & { rtol: number; sweep?: boolean }) => {
     exitCode = await runGradcheck(options);
   });
+
+// The windowing library behind some drivers complains where this is not set.
+if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 
 try {
   await program.parseAsync(Deno.args, { from: "user" });

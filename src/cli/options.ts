@@ -1,6 +1,7 @@
 /** The options that commands share, spelled and checked the same everywhere. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Backend, BACKENDS } from "../backend.ts";
 import { createEstimator, type EstimatorName, ESTIMATORS } from "../core/estimator.ts";
 import type { Initialization } from "../core/initialization.ts";
 import {
@@ -13,13 +14,10 @@ import {
 } from "../core/network.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
 import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
-import type { DataSet } from "../data/samples.ts";
-import { type Method, METHODS } from "../engine.ts";
+import type { DataSet, Samples } from "../data/samples.ts";
+import { type EngineOptions, type Method, METHODS } from "../engine.ts";
+import type { TrainingOptions } from "../method/training.ts";
 import { suggestion } from "./errors.ts";
-
-/** Where to compute. */
-export const BACKENDS = ["auto", "webgpu", "cpu"] as const;
-export type Backend = (typeof BACKENDS)[number];
 
 /** Values of the shared options, as commander delivers them. */
 export interface Options {
@@ -126,6 +124,29 @@ const shared = {
 export function withOptions(command: Command, ...names: (keyof typeof shared)[]): Command {
   for (const name of names) command.addOption(shared[name]);
   return command;
+}
+
+/** The training run that the options describe. */
+export function trainingOf(options: Options): TrainingOptions {
+  const { steps, batch, lr: learningRate, schedule, evalEvery } = options;
+  return { steps, batch, learningRate, schedule, evalEvery };
+}
+
+/** What an engine is told, for a network and the samples it trains on. */
+export function engineOptionsOf(
+  options: Options,
+  network: Network,
+  samples: Samples,
+): EngineOptions {
+  return {
+    network,
+    method: options.engine,
+    estimator: estimatorOf(options),
+    optimizer: { name: options.optimizer, weightDecay: options.weightDecay },
+    samples,
+    batch: options.batch,
+    seed: options.seed,
+  };
 }
 
 /** The network that the options describe, for a data set. */

@@ -1,14 +1,14 @@
 /** `train`: trains a network by numerical gradients, and says what was achieved. */
 
+import { openEngine } from "../backend.ts";
 import { lossEvaluations } from "../core/estimator.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
 import { Xoshiro } from "../core/random.ts";
-import { checkTraining, train, type TrainingOptions } from "../method/training.ts";
+import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
-import { openEngine } from "./engines.ts";
-import { estimatorOf, networkOf, type Options } from "./options.ts";
+import { engineOptionsOf, estimatorOf, networkOf, type Options, trainingOf } from "./options.ts";
 import { startProgress } from "./progress.ts";
 
 /** The tutorial's own estimate, for the 600 steps of its network on batches of 100. */
@@ -36,26 +36,16 @@ export async function runTrain(options: Options): Promise<void> {
   const tell = (line: string) => options.json ? console.error(line) : console.log(line);
   const random = new Xoshiro(options.seed);
   const estimator = estimatorOf(options);
-  const training: TrainingOptions = {
-    steps: options.steps,
-    batch: options.batch,
-    learningRate: options.lr,
-    schedule: options.schedule,
-    evalEvery: options.evalEvery,
-  };
+  const training = trainingOf(options);
   checkTraining(training, Infinity); // before any data is fetched
   const data = await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
   const network = networkOf(options, data);
-  using engine = await openEngine(options.backend, {
-    network,
-    method: options.engine,
-    estimator,
-    optimizer: { name: options.optimizer, weightDecay: options.weightDecay },
-    samples: data.train,
-    batch: options.batch,
-    seed: options.seed,
-  }, tell);
+  using engine = await openEngine(
+    engineOptionsOf(options, network, data.train),
+    options.backend,
+    tell,
+  );
   engine.setParameters(initialParameters(network, options.init, random));
   tell(
     `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
@@ -76,32 +66,33 @@ export async function runTrain(options: Options): Promise<void> {
       "{eta_formatted} left",
   );
   const losses = new Float64Array(options.steps);
-  let milliseconds = 0;
-  let result;
+  let milliseconds = 0, accuracy = 0;
   try {
-    result = await train(engine, data, random, training, {
-      step(step, loss, ms) {
-        losses[step - 1] = loss;
-        milliseconds += ms;
-        write({ step, loss, ms });
-      },
-      group(step) {
-        const rate = 1000 * step / milliseconds;
-        progress.update(step, {
-          loss: recent(losses, step).toFixed(4),
-          rate: rate.toFixed(1),
-          evaluations: `${(rate * evaluationsPerStep / 1e6).toFixed(2)} million`,
-          eta_formatted: duration((options.steps - step) / rate),
-        });
-      },
-      evaluation: (step, { accuracy }) => write({ step, accuracy }),
-    });
+    for await (const event of train(engine, data, random, training)) {
+      if (event.kind === "evaluation") {
+        accuracy = event.evaluation.accuracy;
+        write({ step: event.step, accuracy });
+        continue;
+      }
+      const { first, losses: group } = event;
+      losses.set(group, first - 1);
+      milliseconds += event.milliseconds;
+      const ms = event.milliseconds / group.length;
+      group.forEach((loss, i) => write({ step: first + i, loss, ms }));
+      const step = first + group.length - 1, rate = 1000 * step / milliseconds;
+      progress.update(step, {
+        loss: recent(losses, step).toFixed(4),
+        rate: rate.toFixed(1),
+        evaluations: `${(rate * evaluationsPerStep / 1e6).toFixed(2)} million`,
+        eta_formatted: duration((options.steps - step) / rate),
+      });
+    }
   } finally {
     progress.stop();
   }
 
-  const { seconds, evaluation: { accuracy } } = result;
-  const loss = recent(result.losses);
+  const seconds = milliseconds / 1000;
+  const loss = recent(losses);
   const evaluations = options.steps * evaluationsPerStep;
   if (options.json) {
     console.log(JSON.stringify({
@@ -122,7 +113,7 @@ export async function runTrain(options: Options): Promise<void> {
     return;
   }
   tell("");
-  if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(result.losses)}\n`);
+  if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(losses)}\n`);
   if (options.engine === "backprop") {
     tell(`${count(options.steps)} steps of backpropagation in ${duration(seconds)}.`);
   } else {

@@ -25,3 +25,19 @@ export interface DataSet {
   readonly train: Samples;
   readonly test: Samples;
 }
+
+/** Some of the samples, by their indices. */
+export function selectSamples({ inputs, x, labels }: Samples, indices: Uint32Array): Samples {
+  const chosen = x instanceof Uint8Array
+    ? new Uint8Array(indices.length * inputs)
+    : new Float32Array(indices.length * inputs);
+  indices.forEach((index, n) =>
+    chosen.set(x.subarray(index * inputs, (index + 1) * inputs), n * inputs)
+  );
+  return {
+    count: indices.length,
+    inputs,
+    x: chosen,
+    labels: Uint8Array.from(indices, (n) => labels[n]),
+  };
+}

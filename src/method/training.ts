@@ -24,23 +24,12 @@ export interface TrainingOptions {
   readonly evalEvery: number;
 }
 
-/** Called as results come in. Steps count from 1. */
-export interface TrainingObserver {
-  /** One step is done: its loss before the update, and its share of the wall time. */
-  step?(step: number, loss: number, milliseconds: number): void;
-  /** A group of steps is done. */
-  group?(step: number): void;
-  /** The test set was evaluated. */
-  evaluation?(step: number, evaluation: Evaluation): void;
-}
-
-/** How a run ended. */
-export interface TrainingResult {
-  readonly losses: Float64Array; // [steps]
-  readonly evaluation: Evaluation;
-  /** Wall time of the steps alone, evaluations not counted. */
-  readonly seconds: number;
-}
+/** What happens in a run, as it comes in. Steps count from 1. */
+export type TrainingEvent =
+  /** A group of steps is done: the losses before each update, and the wall time of all of them. */
+  | { kind: "steps"; first: number; losses: Float64Array; milliseconds: number }
+  /** The test set was evaluated, behind so many steps. */
+  | { kind: "evaluation"; step: number; evaluation: Evaluation };
 
 /**
  * Refuses numbers that no training can be made of.
@@ -69,21 +58,17 @@ export function checkTraining(options: TrainingOptions, samples: number): void {
 }
 
 /**
- * Trains the network that the engine holds.
+ * Trains the network that the engine holds, and ends with an evaluation on the test set.
  * @throws {RangeError} when an option is out of range, or the loss is no finite number any more.
  */
-export async function train(
+export async function* train(
   engine: Engine,
   data: DataSet,
   random: Random,
   options: TrainingOptions,
-  observer: TrainingObserver = {},
-): Promise<TrainingResult> {
+): AsyncGenerator<TrainingEvent, void> {
   checkTraining(options, data.train.count);
   const { steps, batch, evalEvery } = options;
-  const losses = new Float64Array(steps);
-  let milliseconds = 0, started = performance.now();
-  let evaluation: Evaluation | undefined;
   let groupSize = 1;
   let submitted = 0, done = 0; // steps
 
@@ -101,34 +86,34 @@ export async function train(
   };
 
   // Two groups are under way at a time, so that the device computes while losses are read back.
+  let started = performance.now();
   let next: Promise<Float64Array> | undefined = submit();
-  while (next) {
-    const current: Promise<Float64Array> = next;
-    const mayGoOn = submitted < steps && submitted % evalEvery !== 0;
-    next = mayGoOn ? submit() : undefined;
-    const group = await current;
-    const now = performance.now(), elapsed = now - started;
-    started = now;
-    milliseconds += elapsed;
-    for (const loss of group) {
-      losses[done++] = loss;
-      if (!Number.isFinite(loss)) {
-        await next?.catch(() => {});
+  try {
+    while (next) {
+      const current: Promise<Float64Array> = next;
+      const mayGoOn = submitted < steps && submitted % evalEvery !== 0;
+      next = mayGoOn ? submit() : undefined;
+      const losses = await current;
+      const now = performance.now(), milliseconds = now - started;
+      started = now;
+      const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+      if (bad >= 0) {
         throw new RangeError(
-          `Cannot go on at step ${done}: the loss is ${loss}; use a smaller learning rate or h`,
+          `Cannot go on at step ${done + bad + 1}: the loss is ${losses[bad]}; ` +
+            `use a smaller learning rate or h`,
         );
       }
-      observer.step?.(done, loss, elapsed / group.length);
+      yield { kind: "steps", first: done + 1, losses, milliseconds };
+      done += losses.length;
+      const fitting = Math.round(losses.length * GROUP_MILLISECONDS / Math.max(milliseconds, 0.01));
+      groupSize = Math.max(1, Math.min(fitting, 4 * groupSize, MAX_GROUP));
+      if (!next) {
+        yield { kind: "evaluation", step: done, evaluation: await engine.evaluate(data.test) };
+        started = performance.now();
+        if (submitted < steps) next = submit();
+      }
     }
-    observer.group?.(done);
-    const fitting = Math.round(group.length * GROUP_MILLISECONDS / Math.max(elapsed, 0.01));
-    groupSize = Math.max(1, Math.min(fitting, 4 * groupSize, MAX_GROUP));
-    if (!next) {
-      evaluation = await engine.evaluate(data.test);
-      observer.evaluation?.(done, evaluation);
-      started = performance.now();
-      if (submitted < steps) next = submit();
-    }
+  } finally {
+    await next?.catch(() => {}); // whoever leaves early leaves nothing under way
   }
-  return { losses, evaluation: evaluation!, seconds: milliseconds / 1000 };
 }

@@ -1,10 +1,13 @@
 /** Chooses the engine: WebGPU where there is an adapter, the CPU elsewhere, never silently. */
 
-import { CpuEngine } from "../cpu/engine.ts";
-import type { Engine, EngineOptions } from "../engine.ts";
-import { Gpu } from "../gpu/device.ts";
-import { GpuEngine } from "../gpu/engine.ts";
-import type { Backend } from "./options.ts";
+import { CpuEngine } from "./cpu/engine.ts";
+import type { Engine, EngineOptions } from "./engine.ts";
+import { Gpu } from "./gpu/device.ts";
+import { GpuEngine } from "./gpu/engine.ts";
+
+/** Where to compute. */
+export const BACKENDS = ["auto", "webgpu", "cpu"] as const;
+export type Backend = (typeof BACKENDS)[number];
 
 const INSTALL = "sudo apt-get install mesa-vulkan-drivers";
 
@@ -12,15 +15,14 @@ const INSTALL = "sudo apt-get install mesa-vulkan-drivers";
  * Opens an engine on the backend asked for.
  * @param tell is given one line when `auto` falls back to the CPU.
  * @throws {TypeError} when `webgpu` is asked for and there is no adapter.
+ * @throws {RangeError} when the network, the batch or the data do not fit the device.
  */
 export async function openEngine(
-  backend: Backend,
   options: EngineOptions,
-  tell: (line: string) => void,
+  backend: Backend = "auto",
+  tell: (line: string) => void = console.warn,
 ): Promise<Engine> {
   if (backend === "cpu") return new CpuEngine(options);
-  // The windowing library behind some drivers complains where this is not set.
-  if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
   const gpu = await Gpu.open();
   if (gpu) return new GpuEngine(gpu, options);
   if (backend === "webgpu") {
