@@ -20,7 +20,8 @@ override FIRST: bool; // whether the layer's input is the data, which no nudge c
 @group(0) @binding(4) var<storage, read> a: array<f32>; // [BATCH, INPUTS + 1]
 @group(0) @binding(5) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
 @group(0) @binding(6) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
-@group(0) @binding(7) var<storage, read_write> changes: array<vec2f>; // [QUERIES, BATCH, units of all layers]
+@group(0) @binding(7) var<storage, read> nonzero: array<u32>; // [BATCH, ceil((INPUTS + 1) / 32)]
+@group(0) @binding(8) var<storage, read_write> changes: array<vec2f>; // [QUERIES, BATCH, units of all layers]
 
 override WORKGROUP: u32 = 64;
 override UNITS: u32; // of all layers
@@ -35,13 +36,21 @@ fn directions_dense(@builtin(global_invocation_id) id: vec3u) {
   let key = keys[step * QUERIES + query];
   let row = (query * BATCH + n) * UNITS;
   let reach = vec2f(stencil[0].x, stencil[1].x);
+  let words = (INPUTS + 32u) / 32u;
   var dz = vec2f(0.0);
-  for (var i = 0u; i <= INPUTS; i++) {
-    let index = OFFSET + i * OUTPUTS + j;
-    let d = reach * direction_sign(key, index);
-    dz = fma(vec2f(a[n * (INPUTS + 1u) + i]), d, dz);
-    if (!FIRST && i < INPUTS) {
-      dz = fma(changes[row + BEFORE + i], parameters[index] + d, dz);
+  for (var word = 0u; word < words; word++) { // [a, 1] D, where a is not 0
+    var bits = nonzero[n * words + word];
+    while (bits != 0u) {
+      let i = 32u * word + firstTrailingBit(bits);
+      bits &= bits - 1u;
+      let sign = direction_sign(key, OFFSET + i * OUTPUTS + j);
+      dz = fma(vec2f(a[n * (INPUTS + 1u) + i] * sign), reach, dz);
+    }
+  }
+  if (!FIRST) {
+    for (var i = 0u; i < INPUTS; i++) { // [da, 0] (W + D)
+      let index = OFFSET + i * OUTPUTS + j;
+      dz = fma(changes[row + BEFORE + i], parameters[index] + reach * direction_sign(key, index), dz);
     }
   }
   if (id.x < OUTPUTS) {

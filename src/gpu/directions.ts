@@ -31,6 +31,7 @@ export function directions(stage: Stage): Command[] {
         step: forward.step,
         parameters,
         a: forward.values[l],
+        nonzero: forward.nonzero[l],
         values: forward.values[l + 1],
         companions: forward.companions[l],
         changes,
