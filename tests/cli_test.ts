@@ -65,6 +65,8 @@ Deno.test("bad input: one clear line, exit code 2, no file touched", async () =>
     [/has no train-images/, "--data", folder],
     [/seed/, "--seed", "1.5"],
     [/widths/, "--hidden", "5,x"],
+    [/at most 6/, "--hidden", "1,1,1,1,1,1,1"],
+    [/needs .* GiB.* gives .*; 784-\d+-10 would fit/, "--hidden", "300000"],
   ];
   for (const [message, ...args] of cases) {
     const { code, stdout, stderr } = await cli("train", "--data", "digits", "--log", log, ...args);
@@ -105,6 +107,22 @@ Deno.test("gradcheck passes, and fails where the tolerance is out of reach", asy
   const strict = await json("--rtol", "1e-15", "--h", "0.1");
   assert.equal(strict.code, 1);
   assert.equal(strict.ok, false);
+});
+
+Deno.test("gradcheck --sweep shows what float32 leaves of either engine's gradient", async () => {
+  const { code, stdout } = await cli("gradcheck", ...SMALL, "--hidden", "3", "--sweep", "--json");
+  assert.equal(code, 0);
+  const { sweep, backend } = JSON.parse(stdout);
+  assert.deepEqual(
+    sweep.map((row: { h: number }) => row.h),
+    [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
+  );
+  for (const { h, differences, copies } of sweep) {
+    assert.ok(differences.relativeError < 1e-6, `h = ${h}: ${differences.relativeError}`);
+    if (backend === "cpu") continue; // float64 has digits to lose
+    const noise = copies.relativeError;
+    assert.ok(h < 1e-3 ? noise > 1e-2 : noise < 1, `copies at h = ${h}: ${noise}`);
+  }
 });
 
 Deno.test("MNIST: 600 steps reach 75%", async () => {

@@ -16,6 +16,11 @@ const TUTORIAL_HOURS = 8;
 const TUTORIAL_EVALUATIONS = 600 * 2 * 39760;
 
 const count = (value: number) => Math.round(value).toLocaleString("en");
+const compact = new Intl.NumberFormat("en", {
+  notation: "compact",
+  compactDisplay: "long",
+  maximumSignificantDigits: 3,
+});
 const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
 
 /** Mean of the last hundred. */
@@ -83,7 +88,7 @@ export async function runTrain(options: Options): Promise<void> {
       progress.update(step, {
         loss: recent(losses, step).toFixed(4),
         rate: rate.toFixed(1),
-        evaluations: `${(rate * evaluationsPerStep / 1e6).toFixed(2)} million`,
+        evaluations: compact.format(rate * evaluationsPerStep),
         eta_formatted: duration((options.steps - step) / rate),
       });
     }

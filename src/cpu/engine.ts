@@ -1,5 +1,6 @@
 /** The engine in float64 on the CPU: the reference, and what trains where there is no GPU. */
 
+import { checkFit } from "../core/fit.ts";
 import { directionKey } from "../core/directions.ts";
 import { stencilOf } from "../core/estimator.ts";
 import { initOptimizer, type OptimizerState, updateParameters } from "../core/optimizers.ts";
@@ -14,6 +15,9 @@ import { forward, gather, mean } from "./forward.ts";
 /** Samples that an evaluation runs through the network at a time. */
 const EVALUATION_BATCH = 500;
 
+/** The most bytes of one array; training takes up to five as long as the parameters. */
+const LARGEST_ARRAY = 2 ** 30;
+
 /** An `Engine` on the CPU. */
 export class CpuEngine implements Engine {
   readonly backend = "cpu";
@@ -22,7 +26,14 @@ export class CpuEngine implements Engine {
   readonly #parameters: Float64Array; // [parameters]
   #state: OptimizerState;
 
+  /** @throws {RangeError} when the network is too large to hold. */
   constructor(options: EngineOptions) {
+    checkFit(
+      options.network,
+      ({ parameters }) => ({ "parameter vector in float64": 8 * parameters }),
+      LARGEST_ARRAY,
+      "the CPU engine",
+    );
     this.#options = options;
     this.#parameters = new Float64Array(options.network.parameters);
     this.#state = initOptimizer(options.network.parameters);

@@ -3,6 +3,8 @@
  * when this does; no WebGPU descriptor leaves this folder.
  */
 
+import { sizeOf } from "../core/fit.ts";
+
 /** One dispatch, ready to be recorded. */
 export interface Command {
   readonly label: string;
@@ -25,11 +27,6 @@ const LIMITS = [
 ] as const;
 
 const MiB = 2 ** 20;
-
-/** Bytes for people. */
-function size(bytes: number): string {
-  return bytes < MiB ? `${Math.ceil(bytes / 1024)} KiB` : `${Math.ceil(bytes / MiB)} MiB`;
-}
 
 /** A WebGPU device with everything made on it. */
 export class Gpu implements Disposable {
@@ -105,8 +102,8 @@ export class Gpu implements Disposable {
   ): GPUBuffer {
     if (bytes > this.largestBuffer) {
       throw new RangeError(
-        `Cannot hold ${label}: it needs ${size(bytes)}, and the device (${this.adapter}) gives ` +
-          `${size(this.largestBuffer)} a buffer; use a smaller network, batch or data set`,
+        `Cannot hold ${label}: it needs ${sizeOf(bytes)}, and the device (${this.adapter}) gives ` +
+          `${sizeOf(this.largestBuffer)} a buffer; use a smaller network, batch or data set`,
       );
     }
     const buffer = this.device.createBuffer({

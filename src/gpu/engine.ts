@@ -3,6 +3,7 @@
  * list of dispatches, and many steps are one submission. Only losses come back, a group at a time.
  */
 
+import { checkFit } from "../core/fit.ts";
 import { directionKey } from "../core/directions.ts";
 import { BETA1, BETA2, DECAY, MOMENTUM, TINY } from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
@@ -66,14 +67,24 @@ export class GpuEngine implements Engine {
     this.#options = options;
     const { network, optimizer, estimator, samples, batch } = options;
     const { parameters } = network;
+    const method = methodOf(options);
+    // A hardware GPU wants more threads than one batch-long loop for each weight gives it.
+    this.#slices = method === differences && !gpu.software ? Math.min(batch, 25) : 1;
+    checkFit(
+      network,
+      ({ inputs, layers, parameters }) => ({
+        "optimiser state": 8 * parameters,
+        "gradient": 4 * parameters * this.#slices,
+        "batch": 4 * batch * (Math.max(inputs, ...layers.map((layer) => layer.outputs)) + 1),
+      }),
+      gpu.largestBuffer,
+      `the device (${gpu.adapter})`,
+    );
     this.#parameters = gpu.buffer("parameters", 4 * parameters);
     this.#state = gpu.buffer("optimiser state", 8 * parameters);
     this.#rates = gpu.buffer("learning rates", 16 * MAX_GROUP);
     this.#losses = gpu.buffer("losses", 4 * MAX_GROUP);
     this.#forward = new Forward(gpu, network, this.#parameters, samples, batch, MAX_GROUP);
-    const method = methodOf(options);
-    // A hardware GPU wants more threads than one batch-long loop for each weight gives it.
-    this.#slices = method === differences && !gpu.software ? Math.min(batch, 25) : 1;
     this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
     this.#keys = gpu.buffer("direction keys", 4 * estimator.queries * MAX_GROUP);
 
