@@ -17,7 +17,7 @@ function standardDeviation(init: Initialization, { inputs, outputs }: Layer): nu
 }
 
 /**
- * Draws fresh parameters: normal weights in the order of the parameter vector, biases 0.
+ * Draws fresh parameters: normal weights, layer by layer, biases 0.
  *
  * Weights are rounded to float32, so that every backend starts from the same numbers; the one
  * exception is `rounded: false`, for comparisons with programs that compute in float64.
@@ -31,11 +31,8 @@ export function initialParameters(
   const parameters = new Float64Array(network.parameters);
   for (const layer of network.layers) {
     const deviation = standardDeviation(init, layer);
-    const weights = parameters.subarray(layer.offset, layer.offset + layer.inputs * layer.outputs);
-    for (let i = 0; i < weights.length; i++) {
-      const weight = deviation * random.normal();
-      weights[i] = rounded ? Math.fround(weight) : weight;
-    }
+    const weights = random.normalMatrix(layer.inputs, layer.outputs).map((z) => deviation * z);
+    parameters.set(rounded ? weights.map(Math.fround) : weights, layer.offset);
   }
   return parameters;
 }

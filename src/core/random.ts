@@ -13,6 +13,8 @@ export interface Random {
   uniform(): number;
   /** Next standard normal number. */
   normal(): number;
+  /** Standard normal numbers, row-major, drawn in the order in which the generator fills rows. */
+  normalMatrix(rows: number, columns: number): Float64Array; // [rows, columns]
   /**
    * `size` different indices from 0 to `population - 1`, in random order.
    * @throws {RangeError} when `size` is larger than `population`.
@@ -84,6 +86,10 @@ export class Xoshiro implements Random {
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  normalMatrix(rows: number, columns: number): Float64Array {
+    return Float64Array.from({ length: rows * columns }, () => this.normal());
   }
 
   /** A whole number from 0 to `below - 1`, without bias (rejects the incomplete last interval). */

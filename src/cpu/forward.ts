@@ -24,7 +24,7 @@ export interface Trace {
   readonly losses: Float64Array; // [batch]
 }
 
-/** Gathers samples into a batch; bytes become value / 255, rounded to float32 as on the device. */
+/** Gathers samples into a batch; bytes become value / 255. */
 export function gather(samples: Samples, indices: Uint32Array): Batch {
   const { inputs, x: source } = samples;
   const bytes = source instanceof Uint8Array;
@@ -33,7 +33,7 @@ export function gather(samples: Samples, indices: Uint32Array): Batch {
   for (let n = 0; n < indices.length; n++) {
     const from = indices[n] * inputs, to = n * (inputs + 1);
     for (let i = 0; i < inputs; i++) {
-      x[to + i] = bytes ? Math.fround(source[from + i] / 255) : source[from + i];
+      x[to + i] = bytes ? source[from + i] / 255 : source[from + i];
     }
     labels[n] = samples.labels[indices[n]];
   }
