@@ -8,7 +8,7 @@
 
 import type { Estimator } from "./core/estimator.ts";
 import type { Network } from "./core/network.ts";
-import type { Optimizer } from "./core/optimizers.ts";
+import type { Optimizer, OptimizerState } from "./core/optimizers.ts";
 import type { Samples } from "./data/samples.ts";
 
 /** The ways to a gradient. Only the first two are numerical; backprop is there to compare with. */
@@ -50,10 +50,12 @@ export interface Engine extends Disposable {
   readonly backend: "cpu" | "webgpu";
   /** What computes, for people: an adapter's name, or the CPU. */
   readonly adapter: string;
-  /** Puts parameters in place, and the optimiser back to its start. */
-  setParameters(parameters: Float64Array): void; // [parameters]
+  /** Puts parameters in place, and the optimiser where it was left, or back to its start. */
+  setParameters(parameters: Float64Array, state?: OptimizerState): void; // [parameters]
   /** Reads the parameters back. */
   parameters(): Promise<Float64Array>; // [parameters]
+  /** Reads the optimiser's state back. */
+  optimizerState(): Promise<OptimizerState>;
   /** The gradient at the present parameters, over one batch of sample indices. Updates nothing. */
   gradient(indices: Uint32Array): Promise<Gradient>; // indices: [batch]
   /**
@@ -63,4 +65,6 @@ export interface Engine extends Disposable {
   train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array>; // [steps, batch], [steps]
   /** Runs other samples through the network. */
   evaluate(samples: Samples): Promise<Evaluation>;
+  /** What the last layer makes of other samples, before any softmax. */
+  logits(samples: Samples): Promise<Float64Array>; // [samples, classes]
 }

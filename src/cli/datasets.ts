@@ -6,6 +6,7 @@
 import { drawDigits } from "../data/digits.ts";
 import { idxDataSet, type IdxFiles, type NamedBytes, parseIdx } from "../data/idx.ts";
 import type { DataSet } from "../data/samples.ts";
+import { writeWhole } from "./files.ts";
 import { startProgress } from "./progress.ts";
 
 /** The four files, and the SHA-256 of MNIST's, decompressed. */
@@ -176,17 +177,10 @@ async function fetchFile(
   throw new TypeError(`Cannot fetch ${name}: ${failures.join("; ")}`);
 }
 
-/** Writes a file whole or not at all. */
+/** Puts a file into the cache. */
 async function keep(path: string, bytes: Uint8Array): Promise<void> {
   await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-  const temporary = `${path}.${crypto.randomUUID()}.part`;
-  try {
-    await Deno.writeFile(temporary, bytes);
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
-  }
+  await writeWhole(path, bytes);
 }
 
 /** MNIST from `MNIST_DIR`, the cache, or a mirror. */

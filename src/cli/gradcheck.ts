@@ -2,9 +2,9 @@
 
 import { openEngine } from "../backend.ts";
 import { createEstimator } from "../core/estimator.ts";
+import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
-import { Xoshiro } from "../core/random.ts";
 import { CpuEngine } from "../cpu/engine.ts";
 import { selectSamples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
@@ -12,8 +12,9 @@ import { compare, compareGradients } from "../method/gradcheck.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { loadDataSet } from "./datasets.ts";
 import { EXIT } from "./errors.ts";
-import { engineOptionsOf, networkOf, type Options, trainingOf } from "./options.ts";
-import { tableLines } from "./table.ts";
+import { engineOptionsOf, type Given, networkFor, type Options, trainingOf } from "./options.ts";
+import { comparisonLines, tableLines } from "./table.ts";
+import { checkFitsData, type Loaded, loadWeights } from "./weights.ts";
 
 /** Relative errors up to here pass, by default, for an engine that computes in float32. */
 export const DEFAULT_TOLERANCE = 1e-6;
@@ -30,27 +31,37 @@ interface Place {
 
 /** Runs the command; the exit code tells whether all is within the tolerance. */
 export async function runGradcheck(
-  options: Options & { rtol: number; sweep?: boolean },
+  given: Options & { rtol: number; sweep?: boolean },
+  isGiven: Given,
 ): Promise<number> {
+  const loaded = given.weights === undefined
+    ? undefined
+    : await loadWeights(given.weights, given, isGiven);
+  const options = { ...given, ...loaded?.options };
   const tell = (line: string) => options.json ? console.error(line) : console.log(line);
   if (!(options.rtol > 0)) {
     throw new RangeError(`Cannot check to a tolerance of ${options.rtol}: give a positive number`);
   }
-  const place = await reach(options, tell);
+  const place = await reach(options, loaded, tell);
   return options.sweep ? await sweep(options, place, tell) : await check(options, place, tell);
 }
 
-/** Fresh weights, or those after `--steps` steps, and the next batch. */
-async function reach(options: Options, tell: (line: string) => void): Promise<Place> {
-  const random = new Xoshiro(options.seed);
+/** Fresh weights or those of a file, after `--steps` steps, and the next batch. */
+async function reach(
+  options: Options,
+  loaded: Loaded | undefined,
+  tell: (line: string) => void,
+): Promise<Place> {
+  const random = createRandom(options.rng, options.seed);
   const steps = Math.max(1, options.steps);
   const training = { ...trainingOf(options), steps, evalEvery: steps };
   checkTraining(training, Infinity); // before any data is fetched
   const data = await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
-  const network = networkOf(options, data);
+  if (loaded) checkFitsData(loaded.network, data, options.weights!);
+  const network = loaded?.network ?? networkFor(options, data);
   const engineOptions = engineOptionsOf(options, network, data.train);
-  let parameters = initialParameters(network, options.init, random);
+  let parameters = loaded?.parameters ?? initialParameters(network, options.init, random);
   if (options.steps > 0) {
     using engine = await openEngine(engineOptions, options.backend, tell);
     engine.setParameters(parameters);
@@ -100,16 +111,11 @@ async function check(
     `h = ${h}, engine ${method} on ${engine.adapter}: relative error against float64 at the same ` +
       `h, and distance from backprop`,
   );
-  const rows = tensors.map((tensor) => [
-    tensor.name,
-    tensor.shape.join("x"),
-    tensor.relativeError.toExponential(2),
-    tensor.maxAbsDifference.toExponential(2),
-    `[${tensor.at.join(",")}]`,
-    tensor.backpropRelativeError.toExponential(2),
-  ]);
-  const head = ["tensor", "shape", "relative error", "largest difference", "at", "from backprop"];
-  tableLines([head, ...rows]).forEach(tell);
+  const distance = {
+    head: "from backprop",
+    cell: (_: unknown, i: number) => tensors[i].backpropRelativeError.toExponential(2),
+  };
+  comparisonLines(tensors, rtol, [distance]).forEach(tell);
   tell(ok ? `Every tensor is within ${rtol}.` : `Not every tensor is within ${rtol}.`);
   return ok ? EXIT.done : EXIT.failed;
 }

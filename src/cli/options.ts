@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Backend, BACKENDS } from "../backend.ts";
 import { createEstimator, type EstimatorName, ESTIMATORS } from "../core/estimator.ts";
+import { type GeneratorName, GENERATORS } from "../core/generators.ts";
 import type { Initialization } from "../core/initialization.ts";
 import {
   type Activation,
@@ -15,6 +16,7 @@ import {
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
 import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
 import type { DataSet, Samples } from "../data/samples.ts";
+import { type Layout, LAYOUTS } from "../data/weights.ts";
 import { type EngineOptions, type Method, METHODS } from "../engine.ts";
 import type { TrainingOptions } from "../method/training.ts";
 import { suggestion } from "./errors.ts";
@@ -42,10 +44,20 @@ export interface Options {
   evalEvery: number;
   log?: string;
   json?: boolean;
+  rng: GeneratorName;
+  layout?: Layout;
+  weights?: string;
+  save?: string;
+  resume?: string;
+  override?: boolean;
+  plot?: string;
 }
 
+/** Whether an option stood on the command line, rather than having its default. */
+export type Given = (name: keyof Options) => boolean;
+
 /** Parses a number. */
-function number(text: string): number {
+export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("give a number");
   return value;
@@ -116,9 +128,55 @@ const shared = {
     .default(1),
   evalEvery: new Option("--eval-every <number>", "test accuracy each so many steps")
     .argParser(number).default(600),
+  rng: new Option("--rng <name>", "random numbers: xoshiro, or r for what R draws behind set.seed")
+    .argParser(oneOf(GENERATORS)).default("xoshiro"),
+  layout: new Option("--layout <name>", "order of a file's dimensions: numpy, or r for R's")
+    .argParser(oneOf(LAYOUTS)),
+  weights: new Option("--weights <file>", "weights W1, b1, W2, ... from .h5 or .safetensors"),
+  save: new Option("--save <file>", "weights and losses, as .h5 or .safetensors"),
+  resume: new Option("--resume <file>", "go on with a saved run, or start from weights"),
+  override: new Option("--override", "resume although options or data differ"),
+  plot: new Option("--plot <file.svg>", "the loss curve and the accuracy, as a figure"),
   log: new Option("--log <file>", "one JSON object a line: losses and accuracies"),
   json: new Option("--json", "standard output is exactly one JSON object"),
 };
+
+/** Options as they would be typed, to be kept with a run. */
+export function textOf(options: Options, names: readonly (keyof Options)[]) {
+  const text = (value: unknown) => Array.isArray(value) ? value.join(",") || "none" : `${value}`;
+  return Object.fromEntries(names.map((name) => [name, text(options[name])]));
+}
+
+/**
+ * Options from what was kept with a run, checked as if they were typed.
+ * @throws {SyntaxError} when one of them is not what could have been typed.
+ */
+export function optionsFrom(
+  kept: Record<string, unknown>,
+  names: readonly (keyof typeof shared)[],
+  fileName: string,
+): Partial<Options> {
+  return Object.fromEntries(
+    names.filter((name) => name in kept).map((name) => {
+      const { parseArg } = shared[name], text = kept[name];
+      try {
+        if (typeof text !== "string") throw new Error("it is no text");
+        return [name, parseArg ? parseArg(text, undefined) : text];
+      } catch (error) {
+        throw new SyntaxError(
+          `Cannot read the run in ${fileName}: its ${name} is ${JSON.stringify(text)}: ` +
+            `${(error as Error).message}`,
+        );
+      }
+    }),
+  );
+}
+
+/** Options with the defaults of all that a command does not offer. */
+export function withDefaults<T extends Partial<Options>>(options: T): T & Options {
+  const defaults = Object.entries(shared).map(([name, option]) => [name, option.defaultValue]);
+  return { ...Object.fromEntries(defaults), ...options };
+}
 
 /** Adds shared options to a command. */
 export function withOptions(command: Command, ...names: (keyof typeof shared)[]): Command {
@@ -150,12 +208,17 @@ export function engineOptionsOf(
 }
 
 /** The network that the options describe, for a data set. */
-export function networkOf(options: Options, data: DataSet): Network {
+export function networkFor(options: Options, { inputs, classes }: DataSet): Network {
+  return networkOf(options, [inputs, ...options.hidden, classes]);
+}
+
+/** The network of these widths, inputs and classes included, as the options have it otherwise. */
+export function networkOf(options: Options, widths: readonly number[]): Network {
   const { activation } = options;
   return createNetwork({
-    inputs: data.inputs,
-    hidden: options.hidden,
-    classes: data.classes,
+    inputs: widths[0],
+    hidden: widths.slice(1, -1),
+    classes: widths.at(-1)!,
     activation: activation.length === 1 ? activation[0] : activation,
     loss: options.loss,
     epsilon: options.epsilon,

@@ -2,14 +2,26 @@
 
 import { openEngine } from "../backend.ts";
 import { lossEvaluations } from "../core/estimator.ts";
+import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
-import { Xoshiro } from "../core/random.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
-import { engineOptionsOf, estimatorOf, networkOf, type Options, trainingOf } from "./options.ts";
+import { drawRuns } from "./figure.ts";
+import { checkTensorFile, writeWhole } from "./files.ts";
+import {
+  engineOptionsOf,
+  estimatorOf,
+  type Given,
+  networkFor,
+  type Options,
+  trainingOf,
+} from "./options.ts";
+import { checkFigureFile } from "./plot.ts";
 import { startProgress } from "./progress.ts";
+import { checkSameData, loadRun, saveRun } from "./runs.ts";
+import { checkFitsData } from "./weights.ts";
 
 /** The tutorial's own estimate, for the 600 steps of its network on batches of 100. */
 const TUTORIAL_HOURS = 8;
@@ -36,47 +48,86 @@ function duration(seconds: number): string {
   return `${(seconds / 3600).toFixed(1)} hours`;
 }
 
+/** What a run has cost, for people. */
+function costLines(options: Options, parameters: number, steps: number, seconds: number): string[] {
+  if (options.engine === "backprop") {
+    return [`${count(steps)} steps of backpropagation in ${duration(seconds)}.`];
+  }
+  const random = options.estimator === "spsa";
+  const evaluations = steps * lossEvaluations(estimatorOf(options), parameters);
+  const pace = TUTORIAL_HOURS * 3600 * evaluations / TUTORIAL_EVALUATIONS;
+  return [
+    `${count(steps * (random ? options.queries : parameters))} ` +
+    `${random ? "random-direction" : options.estimator} differences, ${count(evaluations)} loss ` +
+    `evaluations over batches of ${options.batch}, in ${duration(seconds)} ` +
+    `(${(1000 * seconds / steps).toFixed(1)} ms a step).`,
+    `At the tutorial's pace, ${TUTORIAL_HOURS} hours for its ${count(TUTORIAL_EVALUATIONS)} ` +
+    `loss evaluations, this takes ${duration(pace)}: ${count(pace / seconds)} times as long.`,
+  ];
+}
+
 /** Runs the command. */
-export async function runTrain(options: Options): Promise<void> {
-  const tell = (line: string) => options.json ? console.error(line) : console.log(line);
-  const random = new Xoshiro(options.seed);
-  const estimator = estimatorOf(options);
-  const training = trainingOf(options);
+export async function runTrain(given: Options, isGiven: Given): Promise<void> {
+  const tell = (line: string) => given.json ? console.error(line) : console.log(line);
+  const loaded = given.resume === undefined
+    ? undefined
+    : await loadRun(given.resume, given, isGiven);
+  const options = loaded?.options ?? given;
+  const done = loaded?.checkpoint?.state.steps ?? 0;
+  const training = { ...trainingOf(options), done };
   checkTraining(training, Infinity); // before any data is fetched
+  estimatorOf(options);
+  const random = createRandom(options.rng, options.seed);
+  if (options.save !== undefined) await checkTensorFile(options.save);
+  if (options.plot !== undefined) await checkFigureFile(options.plot);
+
   const data = await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
-  const network = networkOf(options, data);
+  if (loaded) {
+    checkFitsData(loaded.network, data, options.resume!);
+    await checkSameData(options.resume!, loaded, data);
+  }
+  const network = loaded?.network ?? networkFor(options, data);
+  const { parameters } = network;
   using engine = await openEngine(
     engineOptionsOf(options, network, data.train),
     options.backend,
     tell,
   );
-  engine.setParameters(initialParameters(network, options.init, random));
+  // Weights that follow R's draws keep all their digits, as R's do.
+  const fresh = () => initialParameters(network, options.init, random, options.rng !== "r");
+  engine.setParameters(loaded?.parameters ?? fresh(), loaded?.checkpoint?.state);
+  if (loaded?.checkpoint) random.state = loaded.checkpoint.random;
   tell(
     `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
-      `engine ${options.engine} on ${engine.adapter}`,
+      `engine ${options.engine} on ${engine.adapter}` +
+      (loaded ? `, going on from step ${done} of ${options.resume}` : ""),
   );
 
   const evaluationsPerStep = options.engine === "backprop"
     ? 1
-    : lossEvaluations(estimator, network.parameters);
+    : lossEvaluations(estimatorOf(options), parameters);
+  const append = done > 0; // the log of a run that is gone on with goes on
   using log = options.log === undefined
     ? undefined
-    : Deno.openSync(options.log, { write: true, create: true, truncate: true });
-  const write = (entry: object) => log?.writeSync(encoder.encode(JSON.stringify(entry) + "\n"));
+    : Deno.openSync(options.log, { write: true, create: true, append, truncate: !append });
   const encoder = new TextEncoder();
+  const write = (entry: object) => log?.writeSync(encoder.encode(JSON.stringify(entry) + "\n"));
   const progress = startProgress(
     options.steps,
     "step {value}/{total}, loss {loss}, {rate} steps/s, {evaluations} loss evaluations/s, " +
       "{eta_formatted} left",
   );
   const losses = new Float64Array(options.steps);
-  let milliseconds = 0, accuracy = 0;
+  losses.set(loaded?.checkpoint?.losses ?? []);
+  const accuracies: [number, number][] = [];
+  let milliseconds = 0;
   try {
     for await (const event of train(engine, data, random, training)) {
       if (event.kind === "evaluation") {
-        accuracy = event.evaluation.accuracy;
-        write({ step: event.step, accuracy });
+        const { step, evaluation: { accuracy } } = event;
+        accuracies.push([step, accuracy]);
+        write({ step, accuracy });
         continue;
       }
       const { first, losses: group } = event;
@@ -84,7 +135,7 @@ export async function runTrain(options: Options): Promise<void> {
       milliseconds += event.milliseconds;
       const ms = event.milliseconds / group.length;
       group.forEach((loss, i) => write({ step: first + i, loss, ms }));
-      const step = first + group.length - 1, rate = 1000 * step / milliseconds;
+      const step = first + group.length - 1, rate = 1000 * (step - done) / milliseconds;
       progress.update(step, {
         loss: recent(losses, step).toFixed(4),
         rate: rate.toFixed(1),
@@ -96,18 +147,25 @@ export async function runTrain(options: Options): Promise<void> {
     progress.stop();
   }
 
-  const seconds = milliseconds / 1000;
-  const loss = recent(losses);
-  const evaluations = options.steps * evaluationsPerStep;
+  if (options.save !== undefined) {
+    await saveRun(options.save, { options, network, data, engine, random, losses });
+  }
+  if (options.plot !== undefined) {
+    const points = Array.from(losses, (loss, i) => [i + 1, loss] as const);
+    const run = { name: `${shapeOf(network)}, ${data.name}`, losses: points, accuracies };
+    await writeWhole(options.plot, await drawRuns([run]));
+  }
+  const seconds = milliseconds / 1000, steps = options.steps - done;
+  const loss = recent(losses), accuracy = accuracies.at(-1)![1];
   if (options.json) {
     console.log(JSON.stringify({
       steps: options.steps,
       loss,
       accuracy,
       seconds,
-      msPerStep: 1000 * seconds / options.steps,
-      lossEvaluations: evaluations,
-      parameters: network.parameters,
+      msPerStep: milliseconds / steps,
+      lossEvaluations: steps * evaluationsPerStep,
+      parameters,
       backend: engine.backend,
       adapter: engine.adapter,
       engine: options.engine,
@@ -119,23 +177,7 @@ export async function runTrain(options: Options): Promise<void> {
   }
   tell("");
   if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(losses)}\n`);
-  if (options.engine === "backprop") {
-    tell(`${count(options.steps)} steps of backpropagation in ${duration(seconds)}.`);
-  } else {
-    const name = { "forward": "forward", "central": "central", "five-point": "five-point" };
-    const kind = options.estimator === "spsa" ? "random-direction" : name[options.estimator];
-    const differences = options.steps *
-      (options.estimator === "spsa" ? options.queries : network.parameters);
-    tell(
-      `${count(differences)} ${kind} differences, ${count(evaluations)} loss evaluations over ` +
-        `batches of ${options.batch}, in ${duration(seconds)} ` +
-        `(${(1000 * seconds / options.steps).toFixed(1)} ms a step).`,
-    );
-    const pace = TUTORIAL_HOURS * 3600 * evaluations / TUTORIAL_EVALUATIONS;
-    tell(
-      `At the tutorial's pace, ${TUTORIAL_HOURS} hours for its ${count(TUTORIAL_EVALUATIONS)} ` +
-        `loss evaluations, this takes ${duration(pace)}: ${count(pace / seconds)} times as long.`,
-    );
-  }
+  costLines(options, parameters, steps, seconds).forEach(tell);
   tell(`Loss ${loss.toFixed(4)} (mean of the last 100 steps), test accuracy ${percent(accuracy)}.`);
+  for (const file of [options.save, options.plot]) if (file !== undefined) tell(`Wrote ${file}.`);
 }

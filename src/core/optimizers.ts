@@ -37,6 +37,11 @@ export function initOptimizer(parameters: number): OptimizerState {
   };
 }
 
+/** The same state, owned by another. */
+export function copyState({ first, second, steps }: OptimizerState): OptimizerState {
+  return { first: first.slice(), second: second.slice(), steps };
+}
+
 /** One parameter's change from its gradient g; m and v are its state. Returns [change, m, v]. */
 type Rule = (g: number, m: number, v: number, rate: number, step: number) => number[];
 

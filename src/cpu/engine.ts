@@ -3,7 +3,12 @@
 import { checkFit } from "../core/fit.ts";
 import { directionKey } from "../core/directions.ts";
 import { stencilOf } from "../core/estimator.ts";
-import { initOptimizer, type OptimizerState, updateParameters } from "../core/optimizers.ts";
+import {
+  copyState,
+  initOptimizer,
+  type OptimizerState,
+  updateParameters,
+} from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import { backprop } from "./backprop.ts";
@@ -39,13 +44,17 @@ export class CpuEngine implements Engine {
     this.#state = initOptimizer(options.network.parameters);
   }
 
-  setParameters(parameters: Float64Array): void {
+  setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
     this.#parameters.set(parameters);
-    this.#state = initOptimizer(parameters.length);
+    this.#state = copyState(state);
   }
 
   parameters(): Promise<Float64Array> {
     return Promise.resolve(this.#parameters.slice());
+  }
+
+  optimizerState(): Promise<OptimizerState> {
+    return Promise.resolve(copyState(this.#state));
   }
 
   gradient(indices: Uint32Array): Promise<Gradient> {
@@ -89,27 +98,44 @@ export class CpuEngine implements Engine {
   }
 
   evaluate(samples: Samples): Promise<Evaluation> {
-    const { network } = this.#options, { classes } = network;
     const predictions = new Uint8Array(samples.count);
     let correct = 0, loss = 0;
-    for (let start = 0; start < samples.count; start += EVALUATION_BATCH) {
-      const size = Math.min(EVALUATION_BATCH, samples.count - start);
-      const indices = Uint32Array.from({ length: size }, (_, n) => start + n);
-      const trace = forward(network, this.#parameters, gather(samples, indices));
-      const logits = trace.activations.at(-1)!; // [size, classes + 1]
-      for (let n = 0; n < size; n++) {
-        const row = logits.subarray(n * (classes + 1), n * (classes + 1) + classes);
-        const predicted = row.indexOf(row.reduce((a, b) => Math.max(a, b)));
-        predictions[start + n] = predicted;
-        if (predicted === samples.labels[start + n]) correct++;
-        loss += trace.losses[n];
-      }
+    for (const { n, logits, loss: sampleLoss } of this.#scores(samples)) {
+      predictions[n] = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
+      if (predictions[n] === samples.labels[n]) correct++;
+      loss += sampleLoss;
     }
     return Promise.resolve({
       accuracy: correct / samples.count,
       loss: loss / samples.count,
       predictions,
     });
+  }
+
+  logits(samples: Samples): Promise<Float64Array> {
+    const { classes } = this.#options.network;
+    const all = new Float64Array(samples.count * classes);
+    for (const { n, logits } of this.#scores(samples)) all.set(logits, n * classes);
+    return Promise.resolve(all);
+  }
+
+  /** The forward pass of other samples, a block of them at a time. */
+  *#scores(samples: Samples): Generator<{ n: number; logits: Float64Array; loss: number }> {
+    const { network } = this.#options, { classes } = network;
+    for (let start = 0; start < samples.count; start += EVALUATION_BATCH) {
+      const size = Math.min(EVALUATION_BATCH, samples.count - start);
+      const indices = Uint32Array.from({ length: size }, (_, n) => start + n);
+      const { activations, losses } = forward(
+        network,
+        this.#parameters,
+        gather(samples, indices),
+      );
+      const logits = activations.at(-1)!; // [size, classes + 1]
+      for (let n = 0; n < size; n++) {
+        const row = n * (classes + 1);
+        yield { n: start + n, logits: logits.subarray(row, row + classes), loss: losses[n] };
+      }
+    }
   }
 
   [Symbol.dispose](): void {}

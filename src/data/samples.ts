@@ -7,7 +7,7 @@ export interface Samples {
   /** Values per sample. */
   readonly inputs: number;
   /** Inputs, row by row. Bytes stay bytes until they reach the device. */
-  readonly x: Uint8Array | Float32Array; // [count, inputs]
+  readonly x: Uint8Array | Float32Array | Float64Array; // [count, inputs]
   /** The class of each sample, from 0. */
   readonly labels: Uint8Array; // [count]
 }
@@ -28,9 +28,8 @@ export interface DataSet {
 
 /** Some of the samples, by their indices. */
 export function selectSamples({ inputs, x, labels }: Samples, indices: Uint32Array): Samples {
-  const chosen = x instanceof Uint8Array
-    ? new Uint8Array(indices.length * inputs)
-    : new Float32Array(indices.length * inputs);
+  const Numbers = x.constructor as new (length: number) => typeof x;
+  const chosen = new Numbers(indices.length * inputs);
   indices.forEach((index, n) =>
     chosen.set(x.subarray(index * inputs, (index + 1) * inputs), n * inputs)
   );

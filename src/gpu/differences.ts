@@ -21,7 +21,9 @@ function largestInput(options: EngineOptions, layer: number): number {
 /** The largest absolute value of the samples, the constant 1 included. */
 function largestValue({ x }: Samples): number {
   if (x instanceof Uint8Array) return 1;
-  return x.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
+  let largest = 1;
+  for (const value of x) largest = Math.max(largest, Math.abs(value));
+  return largest;
 }
 
 /** Everything the stages of one gradient share. */

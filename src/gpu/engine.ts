@@ -5,7 +5,15 @@
 
 import { checkFit } from "../core/fit.ts";
 import { directionKey } from "../core/directions.ts";
-import { BETA1, BETA2, DECAY, MOMENTUM, TINY } from "../core/optimizers.ts";
+import {
+  BETA1,
+  BETA2,
+  DECAY,
+  initOptimizer,
+  MOMENTUM,
+  type OptimizerState,
+  TINY,
+} from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import type { Command, Gpu } from "./device.ts";
@@ -127,10 +135,26 @@ export class GpuEngine implements Engine {
     this.#stepCommands = [...this.#forward.commands, ...gradient, update, finish];
   }
 
-  setParameters(parameters: Float64Array): void {
+  setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
+    const pairs = new Float32Array(2 * parameters.length);
+    for (let i = 0; i < parameters.length; i++) {
+      pairs[2 * i] = state.first[i];
+      pairs[2 * i + 1] = state.second[i];
+    }
     this.#gpu.write(this.#parameters, Float32Array.from(parameters));
-    this.#gpu.write(this.#state, new Float32Array(2 * parameters.length));
-    this.#steps = 0;
+    this.#gpu.write(this.#state, pairs);
+    this.#steps = state.steps;
+  }
+
+  async optimizerState(): Promise<OptimizerState> {
+    const state = initOptimizer(this.#options.network.parameters);
+    state.steps = this.#steps;
+    const pairs = new Float32Array(await this.#gpu.read(this.#state));
+    for (let i = 0; i < state.first.length; i++) {
+      state.first[i] = pairs[2 * i];
+      state.second[i] = pairs[2 * i + 1];
+    }
+    return state;
   }
 
   async parameters(): Promise<Float64Array> {
@@ -201,6 +225,28 @@ export class GpuEngine implements Engine {
       if (predictions[n] === samples.labels[n]) correct++;
     }
     return { accuracy: correct / samples.count, loss: loss / samples.count, predictions };
+  }
+
+  async logits(samples: Samples): Promise<Float64Array> {
+    if (this.#evaluation?.samples !== samples) this.#evaluation = this.#prepare(samples);
+    const { forward } = this.#evaluation;
+    const { classes } = this.#options.network;
+    const logits = new Float64Array(samples.count * classes);
+    for (let start = 0; start < samples.count; start += forward.batch) {
+      // The last batch is filled up with the last sample again.
+      const indices = Uint32Array.from(
+        { length: forward.batch },
+        (_, n) => Math.min(start + n, samples.count - 1),
+      );
+      forward.begin(indices);
+      this.#gpu.run(forward.commands);
+      const rows = new Float32Array(await this.#gpu.read(forward.values.at(-1)!));
+      for (let n = 0; n < Math.min(forward.batch, samples.count - start); n++) {
+        const row = n * (classes + 1);
+        logits.set(rows.subarray(row, row + classes), (start + n) * classes);
+      }
+    }
+    return logits;
   }
 
   /** A forward pass of its own for samples that are not trained on. */

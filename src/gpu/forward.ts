@@ -62,7 +62,7 @@ export class Forward {
 
     const { x } = samples;
     const gather = command(gpu, "gather", [Math.ceil((inputs + 1) / 64), batch], {
-      samples: gpu.upload("samples", x),
+      samples: gpu.upload("samples", x instanceof Float64Array ? Float32Array.from(x) : x),
       sample_labels: gpu.upload("sample labels", Uint32Array.from(samples.labels)),
       indices: this.#indices,
       step: this.step,

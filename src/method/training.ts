@@ -16,6 +16,8 @@ const MAX_GROUP = 1024;
 /** What to train for. */
 export interface TrainingOptions {
   readonly steps: number;
+  /** Steps that were taken before, when a run is gone on with; default 0. */
+  readonly done?: number;
   /** Samples a step, drawn afresh without replacement. */
   readonly batch: number;
   readonly learningRate: number;
@@ -44,6 +46,12 @@ export function checkTraining(options: TrainingOptions, samples: number): void {
   whole("steps", options.steps);
   whole("batch", options.batch);
   whole("eval-every", options.evalEvery);
+  const { steps, done = 0 } = options;
+  if (done >= steps) {
+    throw new RangeError(
+      `Cannot train to step ${steps}: ${done} steps are taken already; ask for more steps`,
+    );
+  }
   if (options.batch > samples) {
     throw new RangeError(
       `Cannot draw batches of ${options.batch}: there are only ${samples} training samples; ` +
@@ -70,7 +78,7 @@ export async function* train(
   checkTraining(options, data.train.count);
   const { steps, batch, evalEvery } = options;
   let groupSize = 1;
-  let submitted = 0, done = 0; // steps
+  let { done = 0 } = options, submitted = done; // steps
 
   const submit = () => {
     const untilEvaluation = evalEvery - submitted % evalEvery;

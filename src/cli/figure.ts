@@ -1,0 +1,97 @@
+/** Figures of runs: loss and accuracy against steps, as SVG, drawn by ECharts. */
+
+/** A run as its log has it. */
+export interface Run {
+  readonly name: string;
+  readonly losses: readonly (readonly [step: number, loss: number])[];
+  readonly accuracies: readonly (readonly [step: number, accuracy: number])[];
+}
+
+/** Steps that the running mean goes over. */
+const WINDOW = 100;
+/** The most points of one curve; more would not be seen, and make the file large. */
+const POINTS = 1000;
+
+/** Each point with the mean of the window that ends at it. */
+function runningMean(points: Run["losses"]): [number, number][] {
+  let sum = 0;
+  return points.map(([step, loss], i) => {
+    sum += loss - (i >= WINDOW ? points[i - WINDOW][1] : 0);
+    return [step, sum / Math.min(i + 1, WINDOW)];
+  });
+}
+
+/**
+ * Draws runs into one figure: each step's loss faintly, its running mean over 100 steps, and the
+ * test accuracy on an axis of its own.
+ * @returns an SVG document.
+ */
+export async function drawRuns(runs: readonly Run[]): Promise<string> {
+  const echarts = await import("echarts"); // takes a while to load, and is rarely needed
+  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 900, height: 540 });
+  const colors = ["#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d"];
+  const hasAccuracy = runs.some(({ accuracies }) => accuracies.length > 0);
+  const curve = { type: "line", sampling: "lttb", showSymbol: false } as const;
+  const thin = (points: readonly (readonly [number, number])[]) => {
+    const stride = Math.ceil(points.length / POINTS);
+    return points.filter((_, i) => i % stride === 0 || i === points.length - 1);
+  };
+  const series = runs.flatMap(({ name, losses, accuracies }, i) => {
+    const color = colors[i % colors.length];
+    return [
+      {
+        ...curve,
+        name: `${name}, each step`,
+        data: thin(losses),
+        lineStyle: { color, width: 0.8, opacity: 0.3 },
+      },
+      {
+        ...curve,
+        name: `${name}, loss`,
+        data: thin(runningMean(losses)),
+        lineStyle: { color, width: 2 },
+        itemStyle: { color },
+      },
+      ...(accuracies.length > 0
+        ? [{
+          type: "line" as const,
+          name: `${name}, accuracy`,
+          yAxisIndex: 1,
+          data: thin(accuracies),
+          symbol: "circle",
+          symbolSize: 6,
+          lineStyle: { color, width: 1.5, type: "dashed" as const },
+          itemStyle: { color },
+        }]
+        : []),
+    ];
+  });
+  const axis = { nameLocation: "middle", nameGap: 44, scale: true } as const;
+  chart.setOption({
+    animation: false,
+    backgroundColor: "#ffffff",
+    grid: { left: 70, right: hasAccuracy ? 70 : 30, top: 50, bottom: 60 },
+    legend: {
+      top: 10,
+      data: series.map(({ name }) => name).filter((name) => !name.endsWith("each step")),
+    },
+    xAxis: { type: "value", name: "step", nameLocation: "middle", nameGap: 30 },
+    yAxis: [
+      { type: "value", name: `loss (mean of ${WINDOW} steps)`, ...axis },
+      {
+        type: "value",
+        name: "test accuracy",
+        show: hasAccuracy,
+        splitLine: { show: false },
+        axisLabel: { formatter: (value: number) => `${Math.round(100 * value)}%` },
+        ...axis,
+        min: 0,
+        max: 1,
+      },
+    ],
+    series,
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return svg;
+}

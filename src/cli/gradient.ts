@@ -1,0 +1,108 @@
+/**
+ * `gradient`: weights and a batch from one file, gradients into another; and gradients of other
+ * origin, found in the same file, compared with ours tensor by tensor.
+ */
+
+import { openEngine } from "../backend.ts";
+import { parameterTensors, shapeOf } from "../core/network.ts";
+import { readTensors, type Tensors, writeTensors } from "../data/tensors.ts";
+import { asTensors, batchIn, inLayout, namedLikeWeights, weightsIn } from "../data/weights.ts";
+import { compare } from "../method/gradcheck.ts";
+import { EXIT } from "./errors.ts";
+import { checkTensorFile, readWhole, writeWhole } from "./files.ts";
+import { engineOptionsOf, networkOf, type Options } from "./options.ts";
+import { comparisonLines } from "./table.ts";
+
+/** What gradients to be checked are named like, in front of W1: as many R programs name them. */
+const DEFAULT_PREFIX = "GB";
+
+export interface GradientOptions extends Options {
+  input: string;
+  out?: string;
+  check?: string;
+  rtol: number;
+}
+
+/** The network, the batch and the gradients to be checked, out of a file's tensors. */
+function readAll(tensors: Tensors, options: GradientOptions) {
+  const prefix = options.check ?? DEFAULT_PREFIX;
+  return inLayout(options.input, options.layout, (layout) => {
+    const { widths, parameters } = weightsIn(tensors, layout);
+    const network = networkOf(options, widths);
+    const samples = batchIn(tensors, layout, network.inputs, network.classes);
+    const theirs = namedLikeWeights(tensors, prefix, network, layout);
+    return { network, parameters, samples, theirs };
+  });
+}
+
+/** Runs the command; the exit code tells whether the gradients that were checked are right. */
+export async function runGradient(options: GradientOptions): Promise<number> {
+  const { input, out, json, rtol, check } = options;
+  const tell = (line: string) => json ? console.error(line) : console.log(line);
+  if (!(rtol > 0)) {
+    throw new RangeError(`Cannot check to a tolerance of ${rtol}: give a positive number`);
+  }
+  if (out !== undefined) await checkTensorFile(out);
+  const tensors = await readTensors(await readWhole(input), input);
+  const { layout, value: { network, parameters, samples, theirs } } = readAll(tensors, options);
+  if (check !== undefined && theirs.size === 0) {
+    throw new TypeError(`Cannot check ${input}: it has no ${check}W1, ${check}b1, ...`);
+  }
+  if (out === undefined && theirs.size === 0) {
+    throw new TypeError(
+      `Cannot do anything with the gradient: give --out FILE, or put gradients to be checked into ` +
+        `${input} as ${DEFAULT_PREFIX}W1, ${DEFAULT_PREFIX}b1, ...`,
+    );
+  }
+
+  using engine = await openEngine(
+    engineOptionsOf({ ...options, batch: samples.count }, network, samples),
+    options.backend,
+    tell,
+  );
+  engine.setParameters(parameters);
+  const { loss, gradient } = await engine.gradient(
+    Uint32Array.from({ length: samples.count }, (_, n) => n),
+  );
+  if (out !== undefined) {
+    await writeWhole(out, await writeTensors(asTensors(network, gradient, layout, tensors), out));
+  }
+  const comparisons = parameterTensors(network).flatMap(({ name, shape, offset, size }) => {
+    const other = theirs.get(name);
+    const ours = gradient.subarray(offset, offset + size);
+    return other ? [compare((check ?? DEFAULT_PREFIX) + name, shape, other, ours)] : [];
+  });
+  const ok = comparisons.every(({ relativeError }) => relativeError <= rtol);
+  if (json) {
+    const { backend, adapter } = engine;
+    const checked = comparisons.length > 0 ? { ok, rtol, tensors: comparisons } : {};
+    const { engine: method, h, estimator } = options;
+    console.log(
+      JSON.stringify({
+        loss,
+        samples: samples.count,
+        backend,
+        adapter,
+        engine: method,
+        h,
+        estimator,
+        ...checked,
+      }),
+    );
+  } else {
+    tell(
+      `Gradient of ${shapeOf(network)} over the ${samples.count} samples of ${input}: loss ` +
+        `${loss.toFixed(6)} (engine ${options.engine} on ${engine.adapter})`,
+    );
+    if (out !== undefined) tell(`Wrote ${out}.`);
+    if (comparisons.length > 0) {
+      comparisonLines(comparisons, rtol).forEach(tell);
+      tell(
+        ok
+          ? `Every gradient is within ${rtol}.`
+          : `Not every gradient is within ${rtol}: those marked are off.`,
+      );
+    }
+  }
+  return ok ? EXIT.done : EXIT.failed;
+}

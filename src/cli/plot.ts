@@ -1,0 +1,53 @@
+/** `plot`: the logs of one run or several as one figure. */
+
+import { checkWritable, readWhole, writeWhole } from "./files.ts";
+import { drawRuns, type Run } from "./figure.ts";
+
+/**
+ * Makes sure that a figure can be written later.
+ * @throws {TypeError} when its ending is not .svg, or it cannot be written.
+ */
+export async function checkFigureFile(path: string): Promise<void> {
+  if (!/\.svg$/i.test(path)) {
+    throw new TypeError(`Cannot write ${path}: figures are SVG; give a name that ends in .svg`);
+  }
+  await checkWritable(path);
+}
+
+/**
+ * Reads a log: one JSON object a line, with a loss or an accuracy.
+ * @throws {SyntaxError} naming the file and the line that is no such object.
+ */
+export function parseLog(text: string, fileName: string): Run {
+  const losses: [number, number][] = [], accuracies: [number, number][] = [];
+  text.split("\n").forEach((line, i) => {
+    if (line.trim() === "") return;
+    let entry: { step?: unknown; loss?: unknown; accuracy?: unknown } | null = null;
+    try {
+      entry = JSON.parse(line);
+    } catch { /* refused below */ }
+    const { step, loss, accuracy } = entry ?? {};
+    if (typeof step === "number" && typeof loss === "number") losses.push([step, loss]);
+    else if (typeof step === "number" && typeof accuracy === "number") {
+      accuracies.push([step, accuracy]);
+    } else {
+      throw new SyntaxError(
+        `Cannot read ${fileName}: line ${i + 1} is no {"step","loss"} or {"step","accuracy"}; ` +
+          `give a file that train --log wrote`,
+      );
+    }
+  });
+  if (losses.length === 0) throw new SyntaxError(`Cannot draw ${fileName}: it holds no losses`);
+  const name = fileName.replace(/^.*[/\\]/, "").replace(/\.jsonl?$/, "");
+  return { name, losses, accuracies };
+}
+
+/** Runs the command. */
+export async function runPlot(files: readonly string[], out: string): Promise<void> {
+  await checkFigureFile(out);
+  const runs = await Promise.all(
+    files.map(async (file) => parseLog(new TextDecoder().decode(await readWhole(file)), file)),
+  );
+  await writeWhole(out, await drawRuns(runs));
+  console.log(`Wrote ${out}.`);
+}

@@ -1,0 +1,110 @@
+/** Runs in files: saving one, and going on with it as if it had never stopped. */
+
+import type { Network } from "../core/network.ts";
+import type { Random } from "../core/random.ts";
+import { checkpointTensors } from "../data/checkpoint.ts";
+import type { DataSet } from "../data/samples.ts";
+import { writeTensors } from "../data/tensors.ts";
+import type { Engine } from "../engine.ts";
+import { writeWhole } from "./files.ts";
+import { type Given, type Options, optionsFrom, textOf } from "./options.ts";
+import { type Loaded, loadWeights } from "./weights.ts";
+
+/** Options that a run cannot change on its way without becoming another run. */
+const FIXED = [
+  ...[
+    "hidden",
+    "activation",
+    "loss",
+    "epsilon",
+    "batch",
+    "lr",
+    "optimizer",
+    "weightDecay",
+  ] as const,
+  ...["schedule", "estimator", "queries", "h", "engine", "seed", "rng"] as const,
+];
+/** Options that are kept with it too, and may be given anew. */
+const FREE = ["steps", "data"] as const;
+
+/** The name of an option as it is typed. */
+const flag = (name: string) =>
+  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** The sum of all samples and labels, to tell whether data are those that a run began with. */
+async function fingerprint({ train, test }: DataSet): Promise<string> {
+  const sum = async (bytes: ArrayBufferView) =>
+    new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as ArrayBufferView<ArrayBuffer>));
+  const parts = await Promise.all([train.x, train.labels, test.x, test.labels].map(sum));
+  const whole = await sum(Uint8Array.from(parts.flatMap((part) => [...part])));
+  return [...whole].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Reads a run, or weights alone.
+ * @returns it, with the options that it was trained with where none were given.
+ * @throws {TypeError} when an option is given that differs from the run's, without `--override`.
+ */
+export async function loadRun(path: string, options: Options, given: Given): Promise<Loaded> {
+  const loaded = await loadWeights(path, options, given);
+  const widths = loaded.network.layers.slice(0, -1).map((layer) => layer.outputs);
+  // Weights alone say how wide the network is, and no more.
+  const kept = { ...loaded.checkpoint?.settings, hidden: widths.join(",") || "none" };
+  const saved = optionsFrom(kept, [...FIXED, ...FREE], path);
+  const now = textOf(options, FIXED), before = textOf({ ...options, ...saved }, FIXED);
+  for (const name of FIXED) {
+    const mayDiffer = options.override && name !== "hidden"; // widths are the file's
+    if (given(name) && now[name] !== before[name] && !mayDiffer) {
+      throw new TypeError(
+        `Cannot go on with ${path}: it has ${flag(name)} ${before[name]}, and ${now[name]} was ` +
+          `given; leave ${flag(name)} out` +
+          (name === "hidden" ? "" : `, or add --override`),
+      );
+    }
+  }
+  const unsaid = Object.entries(saved).filter(([name]) => !given(name as keyof Options));
+  return { ...loaded, options: { ...options, ...Object.fromEntries(unsaid) } };
+}
+
+/**
+ * Makes sure that a run goes on with the data that it began with.
+ * @throws {TypeError} when they are others, without `--override`.
+ */
+export async function checkSameData(
+  path: string,
+  { checkpoint, options }: Loaded,
+  data: DataSet,
+): Promise<void> {
+  if (!checkpoint || options.override) return;
+  if (checkpoint.settings.fingerprint !== await fingerprint(data)) {
+    throw new TypeError(
+      `Cannot go on with ${path}: ${data.name} is not the data that it was trained on; give those ` +
+        `with --data, or add --override`,
+    );
+  }
+}
+
+/**
+ * Writes a run, whole or not at all.
+ * @throws {TypeError} when it cannot be written.
+ */
+export async function saveRun(
+  path: string,
+  { options, network, data, engine, random, losses }: {
+    options: Options;
+    network: Network;
+    data: DataSet;
+    engine: Engine;
+    random: Random;
+    losses: Float64Array; // [steps]
+  },
+): Promise<void> {
+  const settings = {
+    ...textOf(options, [...FIXED, ...FREE]),
+    fingerprint: await fingerprint(data),
+  };
+  const [parameters, state] = [await engine.parameters(), await engine.optimizerState()];
+  const run = { state, random: random.state, losses, settings };
+  const tensors = checkpointTensors(network, parameters, run, options.layout ?? "numpy");
+  await writeWhole(path, await writeTensors(tensors, path));
+}
