@@ -1,18 +1,5 @@
 import assert from "node:assert/strict";
-import { hasMnist, MNIST, ROOT } from "./support.ts";
-
-/** Runs the command line as a user does, with the permissions of its task. */
-async function cli(...args: string[]) {
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const flags = tasks.train.split(" ").filter((word: string) => word.startsWith("--allow"));
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...flags, "src/cli/main.ts", ...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
+import { cli, hasMnist, MNIST } from "./support.ts";
 
 const SMALL = ["--data", "digits", "--hidden", "8", "--batch", "10"];
 

@@ -1,6 +1,7 @@
 /** HDF5 against itself, against Python's h5py, and against damaged and hostile files. */
 
 import assert from "node:assert/strict";
+import { h5py, PYTHON, python } from "./tools.ts";
 import fc from "fast-check";
 import { readHdf5, writeHdf5 } from "../src/data/hdf5.ts";
 import { readTensors, type Tensor, type Tensors, writeTensors } from "../src/data/tensors.ts";
@@ -18,44 +19,6 @@ for (const name of ["log", "info", "warn", "error", "debug"] as const) {
 
 function skip(what: string, why: string): void {
   say(`\n******** SKIPPED: ${what}: ${why} ********\n`);
-}
-
-/** A Python with h5py: `python3`, else Debian's own. */
-const PYTHON = ["python3", "/usr/bin/python3"].find((command) => {
-  try {
-    return new Deno.Command(command, {
-      args: ["-c", "import h5py, numpy"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync().success;
-  } catch {
-    return false;
-  }
-});
-
-/** Runs a Python program: bytes in, bytes out. */
-async function python(program: string, input: Uint8Array = new Uint8Array()): Promise<Uint8Array> {
-  const child = new Deno.Command(PYTHON!, {
-    args: ["-c", `import io, json, sys\nimport h5py\nimport numpy as np\n${program}`],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(input.slice());
-  await writer.close();
-  const { success, stdout } = await child.output();
-  assert.ok(success, "Python failed");
-  return stdout;
-}
-
-/** An HDF5 file made by Python: `body` fills the h5py file `f`. */
-function h5py(body: string, options = ""): Promise<Uint8Array> {
-  const indented = body.replaceAll(/^/gm, "    ");
-  return python(
-    `file = io.BytesIO()\nwith h5py.File(file, "w"${options}) as f:\n${indented}\n` +
-      `sys.stdout.buffer.write(file.getvalue())`,
-  );
 }
 
 /** Numbers that Python and JavaScript compute alike: (i * 0.1 - 7) / 3. */

@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { loadDataSet } from "../src/cli/datasets.ts";
-import { idxDataSet, parseIdx } from "../src/data/idx.ts";
+import { idxDataSet, parseIdx, writeIdx } from "../src/data/idx.ts";
 import { hasMnist, MNIST } from "./support.ts";
 
-function idx(shape: number[], data: number[]): Uint8Array {
-  const dims = shape.flatMap((n) => [n >>> 24, (n >> 16) & 255, (n >> 8) & 255, n & 255]);
-  return Uint8Array.from([0, 0, 8, shape.length, ...dims, ...data]);
-}
+const idx = (shape: number[], data: number[]) => writeIdx({ shape, data: Uint8Array.from(data) });
 const named = (bytes: Uint8Array) => ({ name: "file", bytes });
 const files = (changes: Record<string, Uint8Array> = {}) => {
   const whole = {

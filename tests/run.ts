@@ -3,8 +3,8 @@
  * runs every test, and ends with one line that counts them.
  */
 
-/** A Vulkan driver, and the HDF5 library that files are exchanged with. */
-const PACKAGES = ["mesa-vulkan-drivers", "python3-h5py"];
+/** A Vulkan driver, the HDF5 library that files are exchanged with, and the tutorial's language. */
+const PACKAGES = ["mesa-vulkan-drivers", "python3-h5py", "r-base-core"];
 
 async function run(command: string, args: string[], env: Record<string, string> = {}) {
   const child = new Deno.Command(command, { args, env, stdin: "null" });

@@ -132,3 +132,18 @@ export function assertClose(
     `largest difference at ${worst}: ${actual[worst]} instead of ${expected[worst]}`,
   );
 }
+
+/** Runs the command line as a user does, with the permissions of its task. */
+export async function cli(...args: string[]) {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const flags = (tasks[args[0]] as string).split(" ").filter((word: string) =>
+    word.startsWith("--allow")
+  );
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...flags, "src/cli/main.ts", ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
+  }).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}

@@ -4,7 +4,7 @@
  */
 
 import { drawDigits } from "../data/digits.ts";
-import { idxDataSet, type IdxFiles, type NamedBytes, parseIdx } from "../data/idx.ts";
+import { idxDataSet, type IdxFiles, type NamedBytes, parseIdx, writeIdx } from "../data/idx.ts";
 import type { DataSet } from "../data/samples.ts";
 import { writeWhole } from "./files.ts";
 import { startProgress } from "./progress.ts";
@@ -61,12 +61,7 @@ const reason = (error: unknown) => (error as Error).message.replace(/^Cannot /, 
 
 /** SHA-256 of a file's content, decompressed. */
 async function contentSum(file: NamedBytes): Promise<string> {
-  const { shape, data } = await parseIdx(file);
-  const whole = new Uint8Array(4 + 4 * shape.length + data.length);
-  const view = new DataView(whole.buffer);
-  view.setUint32(0, 0x0800 + shape.length);
-  shape.forEach((length, d) => view.setUint32(4 + 4 * d, length));
-  whole.set(data, 4 + 4 * shape.length);
+  const whole = writeIdx(await parseIdx(file));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

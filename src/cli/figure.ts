@@ -9,8 +9,6 @@ export interface Run {
 
 /** Steps that the running mean goes over. */
 const WINDOW = 100;
-/** The most points of one curve; more would not be seen, and make the file large. */
-const POINTS = 1000;
 
 /** Each point with the mean of the window that ends at it. */
 function runningMean(points: Run["losses"]): [number, number][] {
@@ -31,24 +29,21 @@ export async function drawRuns(runs: readonly Run[]): Promise<string> {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 900, height: 540 });
   const colors = ["#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d"];
   const hasAccuracy = runs.some(({ accuracies }) => accuracies.length > 0);
+  // Of many points no more are drawn than are seen.
   const curve = { type: "line", sampling: "lttb", showSymbol: false } as const;
-  const thin = (points: readonly (readonly [number, number])[]) => {
-    const stride = Math.ceil(points.length / POINTS);
-    return points.filter((_, i) => i % stride === 0 || i === points.length - 1);
-  };
   const series = runs.flatMap(({ name, losses, accuracies }, i) => {
     const color = colors[i % colors.length];
     return [
       {
         ...curve,
         name: `${name}, each step`,
-        data: thin(losses),
+        data: losses,
         lineStyle: { color, width: 0.8, opacity: 0.3 },
       },
       {
         ...curve,
         name: `${name}, loss`,
-        data: thin(runningMean(losses)),
+        data: runningMean(losses),
         lineStyle: { color, width: 2 },
         itemStyle: { color },
       },
@@ -57,7 +52,7 @@ export async function drawRuns(runs: readonly Run[]): Promise<string> {
           type: "line" as const,
           name: `${name}, accuracy`,
           yAxisIndex: 1,
-          data: thin(accuracies),
+          data: accuracies,
           symbol: "circle",
           symbolSize: 6,
           lineStyle: { color, width: 1.5, type: "dashed" as const },
@@ -73,6 +68,7 @@ export async function drawRuns(runs: readonly Run[]): Promise<string> {
     grid: { left: 70, right: hasAccuracy ? 70 : 30, top: 50, bottom: 60 },
     legend: {
       top: 10,
+      itemGap: 40,
       data: series.map(({ name }) => name).filter((name) => !name.endsWith("each step")),
     },
     xAxis: { type: "value", name: "step", nameLocation: "middle", nameGap: 30 },

@@ -6,7 +6,14 @@
 import { openEngine } from "../backend.ts";
 import { parameterTensors, shapeOf } from "../core/network.ts";
 import { readTensors, type Tensors, writeTensors } from "../data/tensors.ts";
-import { asTensors, batchIn, inLayout, namedLikeWeights, weightsIn } from "../data/weights.ts";
+import {
+  asTensors,
+  batchIn,
+  inLayout,
+  namedLikeWeights,
+  onlyLayout,
+  weightsIn,
+} from "../data/weights.ts";
 import { compare } from "../method/gradcheck.ts";
 import { EXIT } from "./errors.ts";
 import { checkTensorFile, readWhole, writeWhole } from "./files.ts";
@@ -26,7 +33,9 @@ export interface GradientOptions extends Options {
 /** The network, the batch and the gradients to be checked, out of a file's tensors. */
 function readAll(tensors: Tensors, options: GradientOptions) {
   const prefix = options.check ?? DEFAULT_PREFIX;
-  return inLayout(options.input, options.layout, (layout) => {
+  // The weights mostly tell the layout by themselves; what else is wrong is then said more simply.
+  const layout = options.layout ?? onlyLayout((layout) => weightsIn(tensors, layout));
+  return inLayout(options.input, layout, (layout) => {
     const { widths, parameters } = weightsIn(tensors, layout);
     const network = networkOf(options, widths);
     const samples = batchIn(tensors, layout, network.inputs, network.classes);

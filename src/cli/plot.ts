@@ -48,6 +48,8 @@ export async function runPlot(files: readonly string[], out: string): Promise<vo
   const runs = await Promise.all(
     files.map(async (file) => parseLog(new TextDecoder().decode(await readWhole(file)), file)),
   );
-  await writeWhole(out, await drawRuns(runs));
+  const twice = new Set(runs.map(({ name }) => name)).size < runs.length;
+  const named = twice ? runs.map((run, i) => ({ ...run, name: files[i] })) : runs;
+  await writeWhole(out, await drawRuns(named));
   console.log(`Wrote ${out}.`);
 }

@@ -63,7 +63,8 @@ export async function loadRun(path: string, options: Options, given: Given): Pro
     }
   }
   const unsaid = Object.entries(saved).filter(([name]) => !given(name as keyof Options));
-  return { ...loaded, options: { ...options, ...Object.fromEntries(unsaid) } };
+  const { layout } = loaded; // it is saved again as it was
+  return { ...loaded, options: { ...options, layout, ...Object.fromEntries(unsaid) } };
 }
 
 /**

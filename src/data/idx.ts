@@ -103,6 +103,16 @@ export async function parseIdx({ name, bytes }: NamedBytes): Promise<IdxArray> {
   return { shape, data };
 }
 
+/** The uncompressed file of an array of bytes. */
+export function writeIdx({ shape, data }: IdxArray): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4 + 4 * shape.length + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, (UNSIGNED_BYTE << 8) + shape.length);
+  shape.forEach((length, d) => view.setUint32(4 + 4 * d, length));
+  bytes.set(data, 4 + 4 * shape.length);
+  return bytes;
+}
+
 /** Reads one pair of files into samples. */
 async function readSamples(images: NamedBytes, labels: NamedBytes) {
   const { shape, data: x } = await parseIdx(images);

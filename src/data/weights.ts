@@ -53,6 +53,20 @@ export function inLayout<T>(
   );
 }
 
+/** The only layout in which something can be read; undefined where it is none, or both. */
+export function onlyLayout(read: (layout: Layout) => unknown): Layout | undefined {
+  const fits = LAYOUTS.filter((layout) => {
+    try {
+      read(layout);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error;
+      return false;
+    }
+  });
+  return fits.length === 1 ? fits[0] : undefined;
+}
+
 /** The tensor of that name. */
 function find(tensors: Tensors, name: string): Tensor {
   const tensor = tensors.get(name);
@@ -100,6 +114,10 @@ export function weightsIn(tensors: Tensors, layout: Layout): Weights {
     1,
     ...[...tensors.keys()].map((name) => Number(/^[Wb]([1-9]\d?)$/.exec(name)?.[1] ?? 0)),
   );
+  for (let l = 1; l <= depth; l++) { // what is missing is so in either layout
+    find(tensors, `W${l}`);
+    find(tensors, `b${l}`);
+  }
   const widths: number[] = [], parts: Float64Array[] = [];
   for (let l = 1; l <= depth; l++) {
     const { shape: [inputs, outputs], data } = matrix(tensors, `W${l}`, layout);
@@ -144,7 +162,7 @@ export function batchIn(
     });
     return { count, inputs, x: data, labels };
   }
-  const rows = matrix(tensors, "t", layout);
+  const rows = t.shape.length === 2 ? matrix(tensors, "t", layout) : t;
   if (rows.shape[0] !== count || rows.shape[1] !== classes) {
     throw new Misfit(
       `${named("t", t)} is neither ${count} labels nor ${count} one-hot rows of ${classes}`,

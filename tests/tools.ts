@@ -1,0 +1,63 @@
+/** Other people's programs that our files and numbers are compared with: NumPy's h5py, and R. */
+
+import assert from "node:assert/strict";
+
+/** A Python with h5py: `python3`, else Debian's own. */
+export const PYTHON = ["python3", "/usr/bin/python3"].find((command) => {
+  try {
+    return new Deno.Command(command, {
+      args: ["-c", "import h5py, numpy"],
+      stdout: "null",
+      stderr: "null",
+    }).outputSync().success;
+  } catch {
+    return false;
+  }
+});
+
+/** Runs a Python program: bytes in, bytes out. */
+export async function python(
+  program: string,
+  input: Uint8Array = new Uint8Array(),
+): Promise<Uint8Array> {
+  const child = new Deno.Command(PYTHON!, {
+    args: ["-c", `import io, json, sys\nimport h5py\nimport numpy as np\n${program}`],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(input.slice());
+  await writer.close();
+  const { success, stdout } = await child.output();
+  assert.ok(success, "Python failed");
+  return stdout;
+}
+
+/** An HDF5 file made by Python: `body` fills the h5py file `f`. */
+export function h5py(body: string, options = ""): Promise<Uint8Array> {
+  const indented = body.replaceAll(/^/gm, "    ");
+  return python(
+    `file = io.BytesIO()\nwith h5py.File(file, "w"${options}) as f:\n${indented}\n` +
+      `sys.stdout.buffer.write(file.getvalue())`,
+  );
+}
+
+/** Whether there is R; fails in CI, and is a loud skip elsewhere. */
+export function hasR(): boolean {
+  try {
+    if (new Deno.Command("Rscript", { args: ["--version"] }).outputSync().success) return true;
+  } catch { /* reported below */ }
+  assert.notEqual(Deno.env.get("GPU"), "required", "R is missing: apt-get install r-base-core");
+  console.log("SKIPPED: no Rscript was found; apt-get install r-base-core");
+  return false;
+}
+
+/** Runs R. */
+export async function rscript(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("Rscript", {
+    args: ["--vanilla", ...args],
+    stdout: "null",
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
