@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Activation, ACTIVATIONS, createNetwork, LOSSES } from "../src/core/network.ts";
+import { ACTIVATIONS, createNetwork, LOSSES } from "../src/core/network.ts";
 import { ESTIMATORS, stencilOf } from "../src/core/estimator.ts";
 import { OPTIMIZERS } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
@@ -404,16 +404,20 @@ for (const optimizer of OPTIMIZERS) {
   });
 }
 
-gpuTest("what does not fit is refused with the size and the limit", async (open) => {
-  const activation: Activation = "sigmoid";
-  const network = createNetwork({ inputs: 9000, hidden: [9000], classes: 2, activation });
-  const gpu = await open();
-  const options = engineOptions(network, randomSamples(1, network), 1);
-  if (gpu.largestBuffer < 4 * network.parameters) {
-    assert.throws(
-      () => new GpuEngine(gpu, options),
-      /^RangeError: Cannot hold parameters: it needs/,
-    );
+gpuTest("what does not fit is refused with what is needed and what would fit", async (open) => {
+  using gpu = await open();
+  const of = (width: number) => createNetwork({ inputs: 9000, hidden: [width], classes: 2 });
+  const tooWide = 1 + Math.ceil(gpu.largestBuffer / 8 / 9001); // Adam's state is 8 bytes a weight
+  const network = of(tooWide);
+  const pattern = /^Cannot hold 9000-\d+-2: its optimiser state needs .*; 9000-(\d+)-2 would fit$/;
+  let message = "";
+  try {
+    new GpuEngine(gpu, engineOptions(network, randomSamples(1, network), 1));
+  } catch (error) {
+    message = (error as Error).message;
   }
-  gpu[Symbol.dispose]();
+  assert.match(message, pattern);
+  const width = Number(pattern.exec(message)![1]);
+  assert.ok(8 * of(width).parameters <= gpu.largestBuffer);
+  assert.ok(8 * of(width + 1).parameters > gpu.largestBuffer);
 });

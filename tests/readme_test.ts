@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ROOT } from "./support.ts";
+import { cli, ROOT } from "./support.ts";
+import { PYTHON, python } from "./tools.ts";
 
 Deno.test("the README's library example runs and learns", async () => {
   const readme = await Deno.readTextFile(`${ROOT}/README.md`);
@@ -16,4 +17,24 @@ Deno.test("the README's library example runs and learns", async () => {
   const printed = new TextDecoder().decode(stdout).trim().split("\n");
   const accuracy = Number(printed.at(-1)!.split(" ").at(-1));
   assert.ok(accuracy > 0.8, printed.join("\n"));
+});
+
+Deno.test("the README's NumPy lines write a file that gradient checks", async () => {
+  if (!PYTHON) return;
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const [, lines] = /```python\n([^]*?)```/.exec(readme)!;
+  const folder = await Deno.makeTempDir();
+  await python(`
+W1, b1, W2, b2 = np.ones((3, 2)), np.zeros(2), np.eye(2, 4), np.zeros(4)
+x, t = np.random.rand(5, 3), np.eye(4)[[0, 1, 2, 3, 0]]
+a = 1 / (1 + np.exp(-(x @ W1 + b1)))
+y = np.exp(a @ W2 + b2)
+d2 = (y / y.sum(1, keepdims=True) - t) / 5
+d1 = d2 @ W2.T * a * (1 - a)
+dW1, db1, dW2, db2 = x.T @ d1, d1.sum(0), a.T @ d2, d2.sum(0)
+${lines.replace("mine.h5", `${folder}/mine.h5`)}`);
+  const { code, stdout, stderr } = await cli("gradient", "--input", `${folder}/mine.h5`);
+  await Deno.remove(folder, { recursive: true });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /Every gradient is within 0\.001/);
 });
