@@ -25,12 +25,20 @@ export {
   parameterTensors,
   shapeOf,
 } from "./core/network.ts";
-export { type Optimizer, type OptimizerName, OPTIMIZERS } from "./core/optimizers.ts";
+export {
+  type Optimizer,
+  type OptimizerName,
+  OPTIMIZERS,
+  type OptimizerState,
+} from "./core/optimizers.ts";
+export { createRandom, type GeneratorName, GENERATORS } from "./core/generators.ts";
 export { type Random, Xoshiro } from "./core/random.ts";
 export { type ScheduleName, SCHEDULES } from "./core/schedule.ts";
 export { drawDigits } from "./data/digits.ts";
 export { idxDataSet, type IdxFiles } from "./data/idx.ts";
 export { type DataSet, type Samples } from "./data/samples.ts";
+export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/tensors.ts";
+export { asTensors, batchIn, inLayout, type Layout, LAYOUTS, weightsIn } from "./data/weights.ts";
 export {
   type Engine,
   type EngineOptions,
