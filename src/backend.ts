@@ -1,9 +1,6 @@
 /** Chooses the engine: WebGPU where there is an adapter, the CPU elsewhere, never silently. */
 
-import { CpuEngine } from "./cpu/engine.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
-import { Gpu } from "./gpu/device.ts";
-import { GpuEngine } from "./gpu/engine.ts";
 
 /** Where to compute. */
 export const BACKENDS = ["auto", "webgpu", "cpu"] as const;
@@ -22,7 +19,10 @@ export async function openEngine(
   backend: Backend = "auto",
   tell: (line: string) => void = console.warn,
 ): Promise<Engine> {
-  if (backend === "cpu") return new CpuEngine(options);
+  // Each engine is loaded where it is used: a page that waits for one need not wait for both.
+  const openCpu = async () => new (await import("./cpu/engine.ts")).CpuEngine(options);
+  if (backend === "cpu") return await openCpu();
+  const { Gpu, GpuEngine } = await import("./gpu/engine.ts");
   const gpu = await Gpu.open();
   if (gpu) return new GpuEngine(gpu, options);
   if (backend === "webgpu") {
@@ -34,5 +34,5 @@ export async function openEngine(
   tell(
     `No WebGPU adapter was found, so this runs on the CPU. A Vulkan driver mends it: ${INSTALL}`,
   );
-  return new CpuEngine(options);
+  return await openCpu();
 }

@@ -43,6 +43,8 @@ export interface Evaluation {
   readonly loss: number;
   /** Predicted class of each sample. */
   readonly predictions: Uint8Array; // [samples]
+  /** Loss of each sample. */
+  readonly losses: Float64Array; // [samples]
 }
 
 /** A network in training on one backend. Dispose of it when done. */

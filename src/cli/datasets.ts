@@ -6,6 +6,7 @@
 import { drawDigits } from "../data/digits.ts";
 import { idxDataSet, type IdxFiles, type NamedBytes, parseIdx, writeIdx } from "../data/idx.ts";
 import type { DataSet } from "../data/samples.ts";
+import { mnistCache } from "./cache.ts";
 import { writeWhole } from "./files.ts";
 import { startProgress } from "./progress.ts";
 
@@ -47,11 +48,9 @@ export interface Sources {
 }
 
 function defaultSources(): Sources {
-  const env = (name: string) => Deno.env.get(name);
-  const caches = env("XDG_CACHE_HOME") ?? env("LOCALAPPDATA") ?? `${env("HOME") ?? "."}/.cache`;
   return {
     mirrors: MIRRORS,
-    cache: `${caches}/numerical-gradients/mnist`,
+    cache: mnistCache(),
     sums: Object.fromEntries(ROLES.map((role) => [role, FILES[role].sum])) as Sources["sums"],
     stallSeconds: 10,
   };

@@ -99,16 +99,18 @@ export class CpuEngine implements Engine {
 
   evaluate(samples: Samples): Promise<Evaluation> {
     const predictions = new Uint8Array(samples.count);
-    let correct = 0, loss = 0;
-    for (const { n, logits, loss: sampleLoss } of this.#scores(samples)) {
+    const losses = new Float64Array(samples.count);
+    let correct = 0;
+    for (const { n, logits, loss } of this.#scores(samples)) {
       predictions[n] = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
       if (predictions[n] === samples.labels[n]) correct++;
-      loss += sampleLoss;
+      losses[n] = loss;
     }
     return Promise.resolve({
       accuracy: correct / samples.count,
-      loss: loss / samples.count,
+      loss: mean(losses),
       predictions,
+      losses,
     });
   }
 

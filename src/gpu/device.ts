@@ -30,6 +30,8 @@ const MiB = 2 ** 20;
 
 /** A WebGPU device with everything made on it. */
 export class Gpu implements Disposable {
+  /** Buffers that exist on all devices together; a leak would show here. */
+  static liveBuffers = 0;
   /** The adapter's name for people. */
   readonly adapter: string;
   /** Whether the adapter computes on the CPU. */
@@ -42,7 +44,7 @@ export class Gpu implements Disposable {
   /** Multiply-adds of one submission, so that it ends within about 200 ms on slow adapters. */
   readonly workOfSubmission: number;
   readonly #owned: GPUBuffer[] = [];
-  readonly #staging: GPUBuffer[] = [];
+  readonly #staging: GPUBuffer[] = []; // those not in use
   #error: Error | undefined;
   #disposed = false;
 
@@ -106,11 +108,16 @@ export class Gpu implements Disposable {
           `${sizeOf(this.largestBuffer)} a buffer; use a smaller network, batch or data set`,
       );
     }
-    const buffer = this.device.createBuffer({
+    return this.#create({
       label,
       size: Math.max(16, Math.ceil(bytes / 4) * 4),
       usage: usage | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
+  }
+
+  #create(descriptor: GPUBufferDescriptor): GPUBuffer {
+    const buffer = this.device.createBuffer(descriptor);
+    Gpu.liveBuffers++;
     this.#owned.push(buffer);
     return buffer;
   }
@@ -173,7 +180,7 @@ export class Gpu implements Disposable {
   async read(buffer: GPUBuffer, bytes = buffer.size): Promise<ArrayBuffer> {
     this.check();
     const free = this.#staging.findIndex((staging) => staging.size >= bytes);
-    const staging = free >= 0 ? this.#staging.splice(free, 1)[0] : this.device.createBuffer({
+    const staging = free >= 0 ? this.#staging.splice(free, 1)[0] : this.#create({
       label: "staging",
       size: Math.ceil(bytes / 4) * 4,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
@@ -191,7 +198,8 @@ export class Gpu implements Disposable {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    for (const buffer of [...this.#owned, ...this.#staging]) buffer.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
+    Gpu.liveBuffers -= this.#owned.length;
     this.device.destroy();
   }
 }

@@ -16,7 +16,7 @@ import {
 } from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
-import type { Command, Gpu } from "./device.ts";
+import { type Command, Gpu } from "./device.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
 import { differences } from "./differences.ts";
@@ -24,6 +24,8 @@ import { directions } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
 import type { Stage } from "./stage.ts";
+
+export { Gpu };
 
 /** The most steps in one submission; sizes the buffers of indices, rates and losses. */
 export const MAX_GROUP = 1024;
@@ -51,7 +53,8 @@ function methodOf({ method, estimator }: EngineOptions): (stage: Stage) => Comma
 export class GpuEngine implements Engine {
   readonly backend = "webgpu";
   readonly adapter: string;
-  readonly #gpu: Gpu;
+  /** The device that it computes on. */
+  readonly gpu: Gpu;
   readonly #options: EngineOptions;
   readonly #parameters: GPUBuffer; // [parameters]
   readonly #state: GPUBuffer; // [parameters] of two numbers
@@ -70,7 +73,7 @@ export class GpuEngine implements Engine {
 
   /** @throws {RangeError} when the network, the batch or the data do not fit the device. */
   constructor(gpu: Gpu, options: EngineOptions) {
-    this.#gpu = gpu;
+    this.gpu = gpu;
     this.adapter = gpu.adapter;
     this.#options = options;
     const { network, optimizer, estimator, samples, batch } = options;
@@ -141,15 +144,15 @@ export class GpuEngine implements Engine {
       pairs[2 * i] = state.first[i];
       pairs[2 * i + 1] = state.second[i];
     }
-    this.#gpu.write(this.#parameters, Float32Array.from(parameters));
-    this.#gpu.write(this.#state, pairs);
+    this.gpu.write(this.#parameters, Float32Array.from(parameters));
+    this.gpu.write(this.#state, pairs);
     this.#steps = state.steps;
   }
 
   async optimizerState(): Promise<OptimizerState> {
     const state = initOptimizer(this.#options.network.parameters);
     state.steps = this.#steps;
-    const pairs = new Float32Array(await this.#gpu.read(this.#state));
+    const pairs = new Float32Array(await this.gpu.read(this.#state));
     for (let i = 0; i < state.first.length; i++) {
       state.first[i] = pairs[2 * i];
       state.second[i] = pairs[2 * i + 1];
@@ -158,7 +161,7 @@ export class GpuEngine implements Engine {
   }
 
   async parameters(): Promise<Float64Array> {
-    return Float64Array.from(new Float32Array(await this.#gpu.read(this.#parameters)))
+    return Float64Array.from(new Float32Array(await this.gpu.read(this.#parameters)))
       .subarray(0, this.#options.network.parameters);
   }
 
@@ -171,16 +174,16 @@ export class GpuEngine implements Engine {
       { length: steps * queries },
       (_, i) => directionKey(seed, this.#steps + Math.floor(i / queries), i % queries),
     );
-    this.#gpu.write(this.#keys, keys);
+    this.gpu.write(this.#keys, keys);
   }
 
   async gradient(indices: Uint32Array): Promise<Gradient> {
     this.#begin(indices, 1);
-    this.#gpu.run(this.#gradientCommands);
+    this.gpu.run(this.#gradientCommands);
     const { parameters } = this.#options.network;
     const [losses, slices] = await Promise.all([
-      this.#gpu.read(this.#losses, 4),
-      this.#gpu.read(this.#gradient, 4 * parameters * this.#slices),
+      this.gpu.read(this.#losses, 4),
+      this.gpu.read(this.#gradient, 4 * parameters * this.#slices),
     ]);
     const partial = new Float32Array(slices); // [slices, parameters]
     const gradient = new Float64Array(parameters);
@@ -197,11 +200,11 @@ export class GpuEngine implements Engine {
       const step = this.#steps + i + 1;
       table.set([rate, 1 / (1 - BETA1 ** step), 1 / (1 - BETA2 ** step), step], 4 * i);
     });
-    this.#gpu.write(this.#rates, table);
+    this.gpu.write(this.#rates, table);
     this.#begin(indices, rates.length);
     this.#steps += rates.length;
-    this.#gpu.run(this.#stepCommands, rates.length);
-    const losses = await this.#gpu.read(this.#losses, 4 * rates.length);
+    this.gpu.run(this.#stepCommands, rates.length);
+    const losses = await this.gpu.read(this.#losses, 4 * rates.length);
     return Float64Array.from(new Float32Array(losses));
   }
 
@@ -215,16 +218,19 @@ export class GpuEngine implements Engine {
       (_, n) => Math.min(n, samples.count - 1),
     );
     forward.begin(indices);
-    this.#gpu.run(commands, batches);
-    const table = new Float32Array(await this.#gpu.read(scores, 8 * samples.count));
+    this.gpu.run(commands, batches);
+    const table = new Float32Array(await this.gpu.read(scores, 8 * samples.count));
     const predictions = new Uint8Array(samples.count);
+    const losses = new Float64Array(samples.count);
     let correct = 0, loss = 0;
     for (let n = 0; n < samples.count; n++) {
-      loss += table[2 * n];
+      losses[n] = table[2 * n];
+      loss += losses[n];
       predictions[n] = table[2 * n + 1];
       if (predictions[n] === samples.labels[n]) correct++;
     }
-    return { accuracy: correct / samples.count, loss: loss / samples.count, predictions };
+    const accuracy = correct / samples.count;
+    return { accuracy, loss: loss / samples.count, predictions, losses };
   }
 
   async logits(samples: Samples): Promise<Float64Array> {
@@ -239,8 +245,8 @@ export class GpuEngine implements Engine {
         (_, n) => Math.min(start + n, samples.count - 1),
       );
       forward.begin(indices);
-      this.#gpu.run(forward.commands);
-      const rows = new Float32Array(await this.#gpu.read(forward.values.at(-1)!));
+      this.gpu.run(forward.commands);
+      const rows = new Float32Array(await this.gpu.read(forward.values.at(-1)!));
       for (let n = 0; n < Math.min(forward.batch, samples.count - start); n++) {
         const row = n * (classes + 1);
         logits.set(rows.subarray(row, row + classes), (start + n) * classes);
@@ -254,24 +260,24 @@ export class GpuEngine implements Engine {
     const { network } = this.#options;
     const batch = Math.min(samples.count, 250);
     const batches = Math.ceil(samples.count / batch);
-    const forward = new Forward(this.#gpu, network, this.#parameters, samples, batch, batches);
-    const scores = this.#gpu.buffer("scores", 8 * batches * batch);
+    const forward = new Forward(this.gpu, network, this.#parameters, samples, batch, batches);
+    const scores = this.gpu.buffer("scores", 8 * batches * batch);
     const constants = { CLASSES: network.classes, BATCH: batch };
-    const score = command(this.#gpu, "score", [Math.ceil(batch / 64)], {
+    const score = command(this.gpu, "score", [Math.ceil(batch / 64)], {
       logits: forward.values.at(-1)!,
       losses: forward.losses,
       step: forward.step,
       scores,
     }, constants);
-    const finish = command(this.#gpu, "finish", [1], {
+    const finish = command(this.gpu, "finish", [1], {
       losses: forward.losses,
-      mean_losses: this.#gpu.buffer("mean losses", 4 * batches),
+      mean_losses: this.gpu.buffer("mean losses", 4 * batches),
       step: forward.step,
     }, constants);
     return { samples, forward, commands: [...forward.commands, score, finish], scores };
   }
 
   [Symbol.dispose](): void {
-    this.#gpu[Symbol.dispose]();
+    this.gpu[Symbol.dispose]();
   }
 }

@@ -22,6 +22,8 @@ export interface TrainingOptions {
   readonly batch: number;
   readonly learningRate: number;
   readonly schedule: ScheduleName;
+  /** Ends the run when it aborts: nothing more is begun, and what is under way is reported. */
+  readonly signal?: AbortSignal;
   /** Evaluate on the test set each so many steps; it is always done at the end. */
   readonly evalEvery: number;
 }
@@ -66,7 +68,8 @@ export function checkTraining(options: TrainingOptions, samples: number): void {
 }
 
 /**
- * Trains the network that the engine holds, and ends with an evaluation on the test set.
+ * Trains the network that the engine holds, and ends with an evaluation on the test set, unless a
+ * signal ends it before.
  * @throws {RangeError} when an option is out of range, or the loss is no finite number any more.
  */
 export async function* train(
@@ -76,7 +79,7 @@ export async function* train(
   options: TrainingOptions,
 ): AsyncGenerator<TrainingEvent, void> {
   checkTraining(options, data.train.count);
-  const { steps, batch, evalEvery } = options;
+  const { steps, batch, evalEvery, signal } = options;
   let groupSize = 1;
   let { done = 0 } = options, submitted = done; // steps
 
@@ -99,7 +102,7 @@ export async function* train(
   try {
     while (next) {
       const current: Promise<Float64Array> = next;
-      const mayGoOn = submitted < steps && submitted % evalEvery !== 0;
+      const mayGoOn = submitted < steps && submitted % evalEvery !== 0 && !signal?.aborted;
       next = mayGoOn ? submit() : undefined;
       const losses = await current;
       const now = performance.now(), milliseconds = now - started;
@@ -115,10 +118,11 @@ export async function* train(
       done += losses.length;
       const fitting = Math.round(losses.length * GROUP_MILLISECONDS / Math.max(milliseconds, 0.01));
       groupSize = Math.max(1, Math.min(fitting, 4 * groupSize, MAX_GROUP));
+      if (!next && signal?.aborted && submitted < steps && done % evalEvery !== 0) return;
       if (!next) {
         yield { kind: "evaluation", step: done, evaluation: await engine.evaluate(data.test) };
         started = performance.now();
-        if (submitted < steps) next = submit();
+        if (submitted < steps && !signal?.aborted) next = submit();
       }
     }
   } finally {

@@ -1,0 +1,84 @@
+/**
+ * `web`: serves the page that `build` wrote, from dist/ and from nowhere else, to this machine and to no other unless
+ * told otherwise. MNIST comes from the cache where the command line has put it.
+ */
+
+import { parseArgs } from "node:util";
+import { mnistCache } from "./cache.ts";
+
+const DIST = "dist"; // in the checkout, where the task runs
+const TYPES: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  gz: "application/octet-stream",
+};
+const MNIST = /^(train|t10k)-(images-idx3|labels-idx1)-ubyte\.gz$/;
+
+/** What may be served: each path with its file. Nothing is looked up that is not in here. */
+async function allowed(): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for await (const { name, isFile } of Deno.readDir(DIST)) {
+    if (isFile) files.set(`/${name}`, `${DIST}/${name}`);
+  }
+  files.set("/", `${DIST}/index.html`);
+  for (const folder of [Deno.env.get("MNIST_DIR"), mnistCache()]) {
+    if (!folder) continue;
+    try {
+      for await (const { name } of Deno.readDir(folder)) {
+        const path = `/data/mnist/${name}`;
+        if (MNIST.test(name) && !files.has(path)) files.set(path, `${folder}/${name}`);
+      }
+    } catch { /* no such folder, or closed: the page will say that it has no MNIST */ }
+  }
+  return files;
+}
+
+/** Answers requests for the files of the list, asked for by this machine's names. */
+export function handler(files: ReadonlyMap<string, string>, hosts: ReadonlySet<string>) {
+  const refuse = (status: number, text: string) =>
+    new Response(text, { status, headers: { "content-type": "text/plain" } });
+  return async (request: Request): Promise<Response> => {
+    if (!hosts.has(request.headers.get("host")?.replace(/:\d+$/, "") ?? "")) {
+      return refuse(403, "not served under this name");
+    }
+    if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "only GET");
+    const { pathname } = new URL(request.url);
+    const file = files.get(pathname);
+    if (!file) return refuse(404, "not here");
+    const headers = {
+      "content-type": TYPES[file.slice(file.lastIndexOf(".") + 1)] ?? "application/octet-stream",
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+      "cache-control": "no-cache",
+    };
+    const bytes = request.method === "HEAD" ? null : await Deno.readFile(file);
+    return new Response(bytes, { headers });
+  };
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      host: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "8080" },
+    },
+  });
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    console.error(`Cannot serve on port ${values.port}: give a whole number to 65535`);
+    Deno.exit(2);
+  }
+  const hosts = new Set(["localhost", "127.0.0.1", "[::1]", values.host]);
+  try {
+    Deno.serve({
+      hostname: values.host,
+      port,
+      onListen: ({ port }) => console.log(`The page is at http://localhost:${port}/ (Ctrl-C ends)`),
+    }, handler(await allowed(), hosts));
+  } catch (error) {
+    console.error(`Cannot serve on port ${port}: ${(error as Error).message}; give another --port`);
+    Deno.exit(2);
+  }
+}

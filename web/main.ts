@@ -1,0 +1,28 @@
+/** The page: brings its parts to life, and begins the run that its address describes. */
+
+import { showCheck } from "./check.ts";
+import { Client } from "./client.ts";
+import { showDraw } from "./draw.ts";
+import { showFiles } from "./files.ts";
+import { showIdea } from "./idea.ts";
+import { showInside } from "./inside.ts";
+import { showRace } from "./race.ts";
+import { Training } from "./training.ts";
+
+const client = new Client();
+const training = new Training(client);
+showIdea();
+showInside(client, training);
+showDraw(client, training);
+showRace(client);
+showCheck(client);
+showFiles(client, training);
+await training.reset();
+
+// For tests, and for those who want to see what a lost device looks like.
+Object.assign(globalThis, {
+  debug: {
+    loseDevice: () => client.ask("loseDevice"),
+    liveBuffers: () => client.ask("liveBuffers"),
+  },
+});

@@ -1,0 +1,357 @@
+/** The worker: data, engine and training, away from the page, so that the page never stutters. */
+
+import * as ng from "../src/mod.ts";
+import type { GpuEngine } from "../src/gpu/engine.ts";
+import { check } from "./check_worker.ts";
+import type { Answer, Calls, File, Look, Question, Ready, Report, Slice } from "./protocol.ts";
+import { race } from "./race_worker.ts";
+import type { Settings } from "./settings.ts";
+
+const EVAL_EVERY = 100;
+/** Weights that a lost device is gone on from are at most so old. */
+const SNAPSHOT_MILLISECONDS = 1000;
+const WORST = 12;
+
+/** Where a run stands, apart from the device. */
+interface Snapshot {
+  readonly parameters: Float64Array;
+  readonly state: ng.OptimizerState;
+  readonly random: Uint32Array;
+}
+
+/** A run under way. */
+interface Run {
+  readonly settings: Settings;
+  readonly data: ng.DataSet;
+  readonly options: ng.EngineOptions;
+  readonly random: ng.Random;
+  engine: ng.Engine;
+  notices: string[];
+  snapshot: Snapshot;
+  losses: number[];
+  step: number; // whose loss is known
+}
+
+let run: Run | undefined;
+let mnist: ng.DataSet | undefined;
+let stop = new AbortController();
+let training: Promise<void> | undefined;
+let raceStop = new AbortController();
+
+const post = (message: Answer, transfer: Transferable[] = []) => postMessage(message, { transfer });
+const report = (report: Report) => post({ report });
+
+function current(): Run {
+  if (!run) throw new Error("Cannot do this yet: no run has begun");
+  return run;
+}
+
+/** Files of a folder of the page's own server, when it has MNIST in its cache. */
+async function fetchMnist(): Promise<ng.DataSet> {
+  const names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
+  const bases = ["data/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"];
+  const problems: string[] = [];
+  for (const base of bases) {
+    try {
+      const files = await Promise.all(names.map(async (name): Promise<File> => {
+        const response = await fetch(`${base}${name}-ubyte.gz`);
+        if (!response.ok) throw new Error(`${base} answers ${response.status}`);
+        return { name: `${name}-ubyte.gz`, bytes: new Uint8Array(await response.arrayBuffer()) };
+      }));
+      return await dataOf(files);
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
+  throw new Error(problems.join("; "));
+}
+
+/** A data set out of four IDX files, told apart by their names. */
+async function dataOf(files: readonly File[]): Promise<ng.DataSet> {
+  const pick = (part: RegExp) => {
+    const file = files.find(({ name }) => part.test(name));
+    if (!file) throw new Error(`Cannot use these files: none is named like ${part.source}`);
+    return file;
+  };
+  return await ng.idxDataSet({
+    trainImages: pick(/train.*images/),
+    trainLabels: pick(/train.*labels/),
+    testImages: pick(/(t10k|test).*images/),
+    testLabels: pick(/(t10k|test).*labels/),
+  }, "MNIST");
+}
+
+/** The data that the settings name, or, saying why, the synthetic digits. */
+async function loadData(settings: Settings, notices: string[]): Promise<ng.DataSet> {
+  if (settings.data === "mnist") {
+    try {
+      return mnist ??= await fetchMnist();
+    } catch (error) {
+      notices.push(
+        `MNIST could not be had (${
+          (error as Error).message
+        }), so this trains on synthetic digits; ` +
+          `drop its four files onto the page to use it.`,
+      );
+    }
+  }
+  return ng.drawDigits({ seed: settings.seed });
+}
+
+/** Opens the engine for a run, and puts its snapshot in place. */
+async function openEngine(options: ng.EngineOptions, notices: string[]): Promise<ng.Engine> {
+  return await ng.openEngine(options, "auto", () =>
+    notices.push(
+      "This browser offers no WebGPU here, so training runs on the CPU, in float64, and slower.",
+    ));
+}
+
+function ready({ engine, data, options, notices, step }: Run): Ready {
+  const { network, estimator, method } = options;
+  return {
+    adapter: engine.adapter,
+    backend: engine.backend,
+    software: engine.backend === "webgpu" && (engine as GpuEngine).gpu.software,
+    notices,
+    data: data.name,
+    image: data.image ?? [1, data.inputs],
+    classes: data.classes,
+    shape: ng.shapeOf(network),
+    parameters: network.parameters,
+    evaluationsPerStep: method === "backprop"
+      ? 1
+      : ng.lossEvaluations(estimator, network.parameters),
+    step,
+  };
+}
+
+/** Ends training and the run before. */
+async function halt(): Promise<void> {
+  stop.abort();
+  await training?.catch(() => {});
+}
+
+/** Begins a run with given weights, or fresh ones. */
+async function begin(
+  settings: Settings,
+  given?: { widths: readonly number[]; parameters: Float64Array },
+): Promise<Ready> {
+  await halt();
+  const notices: string[] = [];
+  const data = await loadData(settings, notices);
+  const hidden = settings.hidden === "none" ? [] : settings.hidden.split(",").map(Number);
+  const network = ng.createNetwork({
+    inputs: data.inputs,
+    hidden: given ? given.widths.slice(1, -1) : hidden,
+    classes: data.classes,
+    activation: settings.activation as ng.Activation,
+  });
+  if (given && ng.shapeOf(network) !== given.widths.join("-")) {
+    throw new Error(
+      `Cannot use these weights with ${data.name}: they are ${given.widths.join("-")}, and the ` +
+        `data need ${data.inputs} inputs and ${data.classes} outputs`,
+    );
+  }
+  if (settings.batch > data.train.count) {
+    throw new Error(`Cannot draw batches of ${settings.batch}`);
+  }
+  const random = new ng.Xoshiro(settings.seed);
+  const init = settings.activation === "relu" ? "he" : 0.01;
+  const parameters = given?.parameters ?? ng.initialParameters(network, init, random);
+  const options: ng.EngineOptions = {
+    network,
+    method: settings.engine as ng.Method,
+    estimator: ng.createEstimator("central", settings.h),
+    optimizer: { name: settings.optimizer as ng.OptimizerName, weightDecay: 0 },
+    samples: data.train,
+    batch: settings.batch,
+    seed: settings.seed,
+  };
+  const engine = await openEngine(options, notices);
+  run?.engine[Symbol.dispose]();
+  engine.setParameters(parameters);
+  const snapshot = {
+    parameters,
+    state: await engine.optimizerState(),
+    random: random.state.slice(),
+  };
+  run = { settings, data, options, random, engine, notices, snapshot, losses: [], step: 0 };
+  return ready(run);
+}
+
+/** Where the run stands behind all steps that were begun. */
+async function takeSnapshot({ engine, random }: Run): Promise<Snapshot> {
+  const parts = [engine.parameters(), engine.optimizerState()] as const; // both queued now
+  const state = random.state.slice();
+  const [parameters, optimizer] = await Promise.all(parts);
+  return { parameters, state: optimizer, random: state };
+}
+
+/** Reports the test accuracy, the confusion of classes, and the worst mistakes. */
+function reportEvaluation(step: number, { data }: Run, evaluation: ng.Evaluation): void {
+  const { accuracy, predictions, losses } = evaluation;
+  const { test, classes } = data;
+  const confusion = new Uint32Array(classes * classes);
+  predictions.forEach((predicted, n) => confusion[test.labels[n] * classes + predicted]++);
+  const mistakes = [...predictions.keys()].filter((n) => predictions[n] !== test.labels[n]);
+  const worst = mistakes.sort((a, b) => losses[b] - losses[a]).slice(0, WORST).map((n) => ({
+    label: test.labels[n],
+    prediction: predictions[n],
+    loss: losses[n],
+    pixels: (test.x as Uint8Array).slice(n * test.inputs, (n + 1) * test.inputs),
+  }));
+  report({ kind: "evaluation", step, accuracy, confusion, worst });
+}
+
+/** Trains until the step is reached, or the signal says stop. */
+async function trainTo(steps: number, signal: AbortSignal): Promise<void> {
+  const under = current();
+  const { engine, data, random, settings } = under;
+  let last = performance.now();
+  try {
+    const events = ng.train(engine, data, random, {
+      steps,
+      done: under.snapshot.state.steps,
+      batch: settings.batch,
+      learningRate: settings.lr,
+      schedule: "constant",
+      evalEvery: EVAL_EVERY,
+      signal,
+    });
+    for await (const event of events) {
+      if (event.kind === "evaluation") {
+        reportEvaluation(event.step, under, event.evaluation);
+        continue;
+      }
+      const { first, losses, milliseconds } = event;
+      under.step = first + losses.length - 1;
+      for (const loss of losses) under.losses.push(loss);
+      report({ kind: "steps", first, losses, milliseconds });
+      if (performance.now() - last > SNAPSHOT_MILLISECONDS) {
+        last = performance.now();
+        under.snapshot = await takeSnapshot(under);
+      }
+    }
+    under.snapshot = await takeSnapshot(under);
+    report({ kind: "paused", step: under.step, done: under.step >= settings.steps });
+  } catch (error) {
+    report({ kind: "lost", message: (error as Error).message });
+  }
+}
+
+/** A batch that stays the same, for looking inside. */
+const probe = (batch: number) => Uint32Array.from({ length: batch }, (_, n) => n);
+
+const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown } = {
+  reset: (settings) => begin(settings),
+  async run(steps) {
+    await halt();
+    stop = new AbortController();
+    training = trainTo(steps, stop.signal);
+  },
+  pause: halt,
+  async recover() {
+    const lost = current();
+    await halt();
+    lost.engine[Symbol.dispose]();
+    lost.engine = await openEngine(lost.options, lost.notices = []);
+    const { parameters, state, random } = lost.snapshot;
+    lost.engine.setParameters(parameters, state);
+    lost.random.state = random.slice();
+    lost.step = state.steps;
+    lost.losses.length = Math.min(lost.losses.length, state.steps);
+    return ready(lost);
+  },
+  async look(): Promise<Look> {
+    const { engine, options, data } = current();
+    const { inputs, outputs } = options.network.layers[0];
+    const [parameters, { gradient }] = await Promise.all([
+      engine.parameters(),
+      engine.gradient(probe(options.batch)),
+    ]);
+    const images = (values: Float64Array) => {
+      const turned = new Float32Array(outputs * inputs);
+      for (let i = 0; i < inputs; i++) {
+        for (let j = 0; j < outputs; j++) turned[j * inputs + i] = values[i * outputs + j];
+      }
+      return turned;
+    };
+    const image = data.image ?? [1, inputs] as const;
+    return { units: outputs, image, weights: images(parameters), gradient: images(gradient) };
+  },
+  async slice(unit, pixel): Promise<Slice> {
+    const { engine, options, settings } = current();
+    const index = pixel * options.network.layers[0].outputs + unit;
+    const parameters = await engine.parameters();
+    const { loss, gradient } = await engine.gradient(probe(options.batch));
+    // The copies are evaluated whole, by an engine of their own that training does not wait for.
+    const { x, inputs, labels } = options.samples;
+    const samples = {
+      count: options.batch,
+      inputs,
+      x: x.slice(0, options.batch * inputs),
+      labels: labels.slice(0, options.batch),
+    };
+    using copies = await openEngine({ ...options, samples, method: "backprop" }, []);
+    const reach = Math.max(1, 2 * settings.h, 2 * Math.abs(parameters[index]));
+    const changes = Float64Array.from({ length: 41 }, (_, i) => reach * (i - 20) / 20);
+    const losses = new Float64Array(changes.length);
+    for (const [i, change] of changes.entries()) {
+      const nudged = parameters.slice();
+      nudged[index] += change;
+      copies.setParameters(nudged);
+      losses[i] = (await copies.evaluate(samples)).loss;
+    }
+    const weight = parameters[index];
+    return { changes, losses, weight, loss, gradient: gradient[index], h: settings.h };
+  },
+  async predict(pixels) {
+    // One sample is little work: in float64 here, without waiting for the device's own steps.
+    const { engine, options } = current();
+    using cpu = await ng.openEngine({ ...options, method: "backprop" }, "cpu");
+    cpu.setParameters(await engine.parameters());
+    const sample = { count: 1, inputs: pixels.length, x: pixels, labels: new Uint8Array(1) };
+    const logits = [...await cpu.logits(sample)];
+    const largest = Math.max(...logits);
+    const weights = logits.map((value) => Math.exp(value - largest));
+    const total = weights.reduce((a, b) => a + b);
+    return weights.map((value) => value / total);
+  },
+  check: () => check(),
+  async race(activation, steps) {
+    raceStop.abort();
+    raceStop = new AbortController();
+    await race(activation as ng.Activation, steps, raceStop.signal, report);
+  },
+  stopRace: () => raceStop.abort(),
+  async useFiles(files) {
+    mnist = await dataOf(files);
+    return `${mnist.train.count} training and ${mnist.test.count} test samples`;
+  },
+  async save(format) {
+    const { options, snapshot, losses } = current();
+    const tensors = ng.asTensors(options.network, snapshot.parameters, "numpy");
+    tensors.set("losslist", { shape: [losses.length], data: Float64Array.from(losses) });
+    return await ng.writeTensors(tensors, `weights.${format}`);
+  },
+  async load({ name, bytes }) {
+    const tensors = await ng.readTensors(bytes, name);
+    const { value } = ng.inLayout(name, undefined, (layout) => ng.weightsIn(tensors, layout));
+    return await begin(current().settings, value);
+  },
+  loseDevice() {
+    const { engine } = current();
+    if (engine.backend === "webgpu") (engine as GpuEngine).gpu.device.destroy();
+  },
+  liveBuffers: async () => (await import("../src/gpu/engine.ts")).Gpu.liveBuffers,
+};
+
+addEventListener("message", async ({ data }: MessageEvent<Question>) => {
+  const { id, call, values } = data;
+  try {
+    const answer = calls[call] as (...values: readonly unknown[]) => unknown;
+    post({ id, value: await answer(...values) });
+  } catch (error) {
+    post({ id, error: (error as Error).message });
+  }
+});
