@@ -1,0 +1,571 @@
+/** The page in Chromium, its parts used as a person would. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "@playwright/test";
+import { drawDigits } from "../src/data/digits.ts";
+import { writeIdx } from "../src/data/idx.ts";
+import { readTensors } from "../src/data/tensors.ts";
+import { compose, KERNELS } from "../src/gpu/shaders.ts";
+import { ROOT } from "./support.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+const SCREENSHOTS = `${ROOT}/.ci/screenshots`;
+
+/** Whether there is Chromium; fails in CI, and is a loud skip elsewhere. */
+function hasChromium(): boolean {
+  try {
+    Deno.statSync(CHROMIUM);
+    return true;
+  } catch {
+    assert.notEqual(Deno.env.get("GPU"), "required", "no Chromium: apt-get install chromium");
+    console.log("SKIPPED: no Chromium was found; apt-get install chromium");
+    return false;
+  }
+}
+
+/** The page's address: built and served once, with the permissions of its task. */
+let address: Promise<string> | undefined;
+const open: { server?: Deno.ChildProcess; browser?: Promise<Browser> } = {};
+
+async function serve(): Promise<string> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const [build, server] = [tasks.build, tasks.web.split("&& ")[1]].map((task: string) =>
+    task.replace("$HOME", Deno.env.get("HOME") ?? "/nonexistent").split(" ").slice(1)
+  );
+  const built = await new Deno.Command(Deno.execPath(), { args: build, cwd: ROOT }).output();
+  assert.ok(built.success, new TextDecoder().decode(built.stderr));
+  open.server = new Deno.Command(Deno.execPath(), {
+    args: [...server, "--port", "0"],
+    cwd: ROOT,
+    stdout: "piped",
+  }).spawn();
+  const reader = open.server.stdout.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  return /http:\/\/localhost:\d+\//.exec(new TextDecoder().decode(value))![0];
+}
+
+/** Opens the page, and sees to it that nothing goes wrong on the way. */
+async function onPage(
+  body: (page: Page, address: string) => Promise<void>,
+  { query = "", args = SOFTWARE_GPU, ...context }: BrowserContextOptions & {
+    query?: string;
+    args?: string[];
+  } = {},
+): Promise<void> {
+  if (!hasChromium()) return;
+  const url = await (address ??= serve());
+  const launch = () =>
+    chromium.launch({
+      executablePath: CHROMIUM,
+      args: ["--no-sandbox", "--no-first-run", ...QUIET, ...args],
+    });
+  const shared = args === SOFTWARE_GPU;
+  const browser = await (shared ? open.browser ??= launch() : launch());
+  const page = await (await browser.newContext({ acceptDownloads: true, ...context })).newPage();
+  const problems: string[] = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) problems.push(message.text());
+  });
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("request", (request) => {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(url)) {
+      problems.push(`a request leaves the page: ${request.url()}`);
+    }
+  });
+  try {
+    await page.goto(url + query);
+    await page.waitForSelector("#start:not([disabled])", { timeout: 60_000 });
+    await body(page, url);
+    assert.deepEqual(problems, []);
+  } finally {
+    await page.context().close();
+    if (!shared) await browser.close();
+  }
+}
+
+/** A test of the page; what is shared between tests is not a leak. */
+function webTest(name: string, body: () => Promise<void>): void {
+  Deno.test({ name: `web: ${name}`, fn: body, sanitizeOps: false, sanitizeResources: false });
+}
+
+const text = (page: Page, selector: string) => page.locator(selector).innerText();
+const fact = async (page: Page, list: string, term: string) =>
+  await page.locator(`${list} div`, { hasText: term }).first().locator("dd").innerText();
+const step = async (page: Page) =>
+  Number((await fact(page, "#train-facts", "Step")).split(" of ")[0].replace(/,/g, ""));
+
+/** Waits until something is true of the page. */
+async function until(what: string, seconds: number, test: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 1000 * seconds;
+  while (!await test()) {
+    assert.ok(Date.now() < end, `not within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const SMALL = "?hidden=12&batch=20";
+
+webTest("the scripts that the first paint waits for are small, and nothing is inline", async () => {
+  await onPage(async (page, url) => {
+    const main = await (await fetch(`${url}main.js`)).text();
+    const parts = [...main.matchAll(/from"\.\/([^"]+)"/g)].map(([, name]) => name);
+    let bytes = main.length;
+    for (const part of parts) bytes += (await (await fetch(url + part)).text()).length;
+    assert.ok(bytes <= 300_000, `${bytes} bytes`);
+    const html = await page.content();
+    assert.doesNotMatch(html, /<script(?![^>]*src=)|\son\w+=/);
+    assert.match(html, /Content-Security-Policy/);
+  });
+});
+
+webTest(
+  "the idea: a weight is dragged, and h falls until seven digits are not enough",
+  async () => {
+    await onPage(async (page) => {
+      assert.equal(await fact(page, "#idea-facts", "L(w)"), "0.92806829");
+      await page.locator("#idea-matrix button").nth(5).click();
+      assert.match(await text(page, "#idea-advice"), /has to rise/);
+      await page.locator("#idea-w").focus();
+      for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowRight");
+      assert.match(await text(page, "#idea-weight"), /W\[2,3\] = 0\.7[34]/);
+      assert.notEqual(await fact(page, "#idea-facts", "L(w)"), "0.92806829");
+      await page.locator("#idea-h").fill("-8");
+      const slope = Number(await fact(page, "#idea-facts", "Slope of the secant"));
+      const plain = Number(await fact(page, "#idea-facts", "Seven digits, subtracted"));
+      const changes = Number(await fact(page, "#idea-facts", "Seven digits, exact changes"));
+      assert.ok(Math.abs(changes / slope - 1) < 1e-6, `${changes} ${slope}`);
+      assert.ok(Math.abs(plain / slope - 1) > 0.1, `${plain} ${slope}`);
+      await page.locator("#idea-reset").click();
+      assert.equal(await fact(page, "#idea-facts", "L(w)"), "0.92806829");
+    });
+  },
+);
+
+webTest("training: starts, learns, pauses, takes a single step, begins anew", async () => {
+  await onPage(async (page) => {
+    await page.locator("#start").click();
+    await until(
+      "75% of the test digits",
+      180,
+      async () => Number.parseFloat(await fact(page, "#train-facts", "Test accuracy")) >= 75,
+    );
+    await page.locator("#start").click();
+    await until("a pause", 10, async () => await text(page, "#start") === "Go on");
+    const before = await step(page);
+    await page.locator("#step").click();
+    await until("one more step", 10, async () => await step(page) === before + 1);
+    await until("a pause", 10, async () => await text(page, "#start") === "Go on");
+    assert.ok(await page.locator("#confusion tbody tr").count() === 10);
+    assert.ok(await page.locator("#worst canvas").count() > 0);
+    await Deno.mkdir(SCREENSHOTS, { recursive: true });
+    await page.locator("#look").click();
+    await page.locator("#units canvas").first().waitFor();
+    await page.screenshot({ path: `${SCREENSHOTS}/light.png`, fullPage: true });
+    await page.locator("#reset").click();
+    await until("a new run", 10, async () => await step(page) === 0);
+  });
+});
+
+webTest("training keeps the page's own thread free", async () => {
+  await onPage(async (page) => {
+    await page.locator("#start").click();
+    await until("some steps", 60, async () => await step(page) > 20);
+    await page.evaluate(() => {
+      const seen: number[] = [];
+      Object.assign(globalThis, { seen });
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) seen.push(duration);
+      }).observe({ type: "longtask" });
+    });
+    // The machine may take the thread away for as long as it likes: one quiet window of three counts.
+    let quiet = false;
+    const windows: number[][] = [];
+    for (let i = 0; i < 3 && !quiet; i++) {
+      await page.waitForTimeout(4000);
+      const seen = await page.evaluate(() =>
+        (globalThis as unknown as { seen: number[] }).seen.splice(0)
+      );
+      windows.push(seen);
+      quiet = seen.length === 0;
+    }
+    assert.ok(quiet, `tasks of over 50 ms: ${JSON.stringify(windows)}`);
+  });
+});
+
+/** Trains to the end of the address's steps, and returns the losses that the page saves. */
+async function lossesOf(query: string): Promise<number[]> {
+  let losses: number[] = [];
+  await onPage(async (page) => {
+    await page.locator("#start").click();
+    await until("the last step", 60, async () => await step(page) === 20);
+    const saved = page.waitForEvent("download");
+    await page.locator("#save-json").click();
+    losses = JSON.parse(await Deno.readTextFile((await (await saved).path())!)).losses;
+  }, { query });
+  return losses;
+}
+
+webTest("the same link gives the same run", async () => {
+  if (!hasChromium()) return;
+  const first = await lossesOf("?steps=20&hidden=12&batch=20&seed=5");
+  assert.equal(first.length, 20);
+  assert.deepEqual(await lossesOf("?steps=20&hidden=12&batch=20&seed=5"), first);
+  assert.notDeepEqual(await lossesOf("?steps=20&hidden=12&batch=20&seed=6"), first);
+});
+
+webTest("settings: what makes no sense is said, what does goes into the address", async () => {
+  await onPage(async (page) => {
+    assert.match(await text(page, "#notices"), /lr=-3/);
+    await page.locator("#setting-hidden").fill("x");
+    await page.locator("#setting-hidden").press("Tab");
+    assert.match(await text(page, "#notices"), /Hidden widths: give/);
+    await page.locator("#setting-hidden").fill("20,10");
+    await page.locator("#setting-hidden").press("Tab");
+    await until(
+      "a new network",
+      30,
+      async () => (await text(page, "#adapter")).includes("784-20-10-10"),
+    );
+    await page.locator("#setting-activation").selectOption("tanh");
+    assert.match(page.url(), /hidden=20%2C10&activation=tanh/);
+  }, { query: "?lr=-3" });
+});
+
+webTest("look inside: units, their gradients, and the loss along a weight", async () => {
+  await onPage(async (page) => {
+    await page.locator("#step").click();
+    await until("a step", 30, async () => await step(page) === 1);
+    await page.locator("#look").click();
+    await page.locator("#units canvas").first().waitFor();
+    assert.equal(await page.locator("#units canvas").count(), 24);
+    await page.locator("#units canvas").nth(3).click();
+    await until(
+      "a curve",
+      30,
+      async () => /Hidden unit 2/.test(await text(page, "#slice-caption")),
+    );
+    assert.match(await text(page, "#slice-caption"), /41 copies/);
+    await page.locator("#units canvas").nth(4).focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Enter");
+    await until(
+      "a curve",
+      30,
+      async () => /Hidden unit 3/.test(await text(page, "#slice-caption")),
+    );
+  }, { query: SMALL });
+});
+
+webTest("a drawn digit is read, by mouse and by keyboard", async () => {
+  await onPage(async (page) => {
+    await page.locator("#pad").scrollIntoViewIfNeeded();
+    const box = (await page.locator("#pad").boundingBox())!;
+    await page.mouse.move(box.x + 140, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 135, box.y + 240, { steps: 10 });
+    await page.mouse.up();
+    await until("a guess", 20, async () => /takes it for a \d/.test(await text(page, "#guess")));
+    const shares = await page.locator("#probabilities li span").allInnerTexts();
+    const sum = shares.reduce((total, share) => total + Number.parseFloat(share), 0);
+    assert.ok(Math.abs(sum - 100) < 0.6, `${sum}`);
+    await page.locator("#clear").click();
+    assert.match(await text(page, "#guess"), /Nothing is drawn/);
+    await page.locator("#pad").press("7");
+    await until("a guess", 20, async () => /takes it for a \d/.test(await text(page, "#guess")));
+  }, { query: SMALL });
+});
+
+webTest("the race: sigmoid units agree, step units leave backprop behind", async () => {
+  await onPage(async (page) => {
+    const row = async (engine: string) =>
+      await page.locator("#race-table tr", { hasText: engine }).locator("td").allInnerTexts();
+    await page.locator("#race-smooth").click();
+    await until(
+      "60 steps",
+      120,
+      async () =>
+        await page.locator("#race-table").count() > 0 && Number((await row("backprop"))[0]) >= 60,
+    );
+    assert.ok(Number((await row("differences"))[4]) > 0.9999);
+    await page.locator("#race-stop").click();
+    await page.locator("#race-step:not([disabled])").click();
+    await until(
+      "300 steps",
+      240,
+      async () =>
+        Number((await row("backprop"))[0]) >= 300 && await page.locator("#race-stop").isEnabled(),
+    );
+    const [ours, theirs] = [await row("differences"), await row("backprop")];
+    assert.ok(Number(ours[1]) < Number(theirs[1]) - 0.05, `${ours[1]} ${theirs[1]}`);
+    await page.locator("#race-stop").click();
+    await page.locator("#race-step:not([disabled])").waitFor();
+  }, { query: SMALL });
+});
+
+webTest("the check finds this adapter right", async () => {
+  await onPage(async (page) => {
+    await page.locator("#check-run").click();
+    await until("a verdict", 120, async () => /within/.test(await text(page, "#check-verdict")));
+    assert.match(await text(page, "#check-verdict"), /every tensor is within 0\.000001/);
+    assert.equal(await page.locator("#check-table tbody tr").count(), 4);
+    assert.ok(await page.locator("#check-curve canvas").count() === 1);
+  }, { query: SMALL });
+});
+
+webTest("weights go out and in, losses as CSV, and data are dropped onto the page", async () => {
+  await onPage(async (page) => {
+    await page.locator("#step").click();
+    await until("a step", 30, async () => await step(page) === 1);
+    for (const format of ["h5", "safetensors"]) {
+      const saving = page.waitForEvent("download");
+      await page.locator(`#save-${format}`).click();
+      const path = (await (await saving).path())!;
+      const bytes = await Deno.readFile(path);
+      const tensors = await readTensors(bytes, `weights.${format}`);
+      assert.deepEqual(tensors.get("W1")!.shape, [784, 12]);
+      assert.equal(tensors.get("losslist")!.data.length, 1);
+      await page.locator("#load").setInputFiles({
+        name: `weights.${format}`,
+        mimeType: "application/octet-stream",
+        buffer: Buffer.from(bytes),
+      });
+      await until(
+        "the weights",
+        30,
+        async () =>
+          (await text(page, "#files-status")).includes(`Loaded weights.${format}: 784-12-10`),
+      );
+      await page.locator("#step").click();
+      await until("a step", 30, async () => await step(page) === 1);
+    }
+    const saving = page.waitForEvent("download");
+    await page.locator("#save-csv").click();
+    const csv = await Deno.readTextFile((await (await saving).path())!);
+    assert.match(csv, /^step,loss\n1,2\.\d+\n$/);
+
+    const { train, test } = drawDigits({ train: 60, test: 30, seed: 9 });
+    const files = Object.fromEntries(
+      ([["train", train], ["t10k", test]] as const).flatMap(([name, { count, x, labels }]) =>
+        [
+          [`${name}-images-idx3-ubyte`, [count, 28, 28], x as Uint8Array],
+          [`${name}-labels-idx1-ubyte`, [count], labels],
+        ] as const
+      ).map(([name, shape, data]) => [name, [...writeIdx({ shape, data })]]),
+    );
+    await page.evaluate((files: Record<string, number[]>) => {
+      const browser = globalThis as unknown as {
+        DataTransfer: new () => { items: { add(file: unknown): void } };
+        DragEvent: new (kind: string, options: object) => Event;
+        document: EventTarget;
+      };
+      const dataTransfer = new browser.DataTransfer();
+      for (const [name, bytes] of Object.entries(files)) {
+        dataTransfer.items.add(new File([Uint8Array.from(bytes)], name));
+      }
+      browser.document.dispatchEvent(
+        new browser.DragEvent("drop", { dataTransfer, bubbles: true }),
+      );
+    }, files);
+    await until(
+      "the data",
+      30,
+      async () => /60 training and 30 test samples/.test(await text(page, "#files-status")),
+    );
+    assert.match(await text(page, "#adapter"), /on MNIST/);
+    await page.locator("#load").setInputFiles({
+      name: "broken.h5",
+      mimeType: "application/octet-stream",
+      buffer: Buffer.alloc(10),
+    });
+    await until(
+      "a complaint",
+      30,
+      async () => /Cannot read broken\.h5/.test(await text(page, "#files-status")),
+    );
+  }, { query: SMALL });
+});
+
+webTest("a lost device is told, and training goes on from the last weights", async () => {
+  await onPage(async (page) => {
+    await page.locator("#start").click();
+    await until("some steps", 60, async () => await step(page) > 100);
+    await page.waitForTimeout(1200); // a snapshot is taken each second
+    await page.evaluate(() =>
+      (globalThis as unknown as { debug: { loseDevice(): void } }).debug.loseDevice()
+    );
+    await page.locator("#lost:not([hidden])").waitFor();
+    assert.match(await text(page, "#lost-message"), /lost/);
+    await page.locator("#recover").click();
+    await until("a running machine", 20, async () => await text(page, "#start") === "Pause");
+    const at = await step(page);
+    assert.ok(at > 50, `went on from ${at}`);
+    await until("more steps", 30, async () => await step(page) > at + 20);
+  }, { query: `${SMALL}&steps=100000` });
+});
+
+webTest("twenty runs anew leave no buffer behind", async () => {
+  await onPage(async (page) => {
+    const live = () =>
+      page.evaluate(() =>
+        (globalThis as unknown as { debug: { liveBuffers(): Promise<number> } }).debug.liveBuffers()
+      );
+    const counts: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      await page.locator("#start").click();
+      await until("a step", 30, async () => await step(page) > 0);
+      await page.locator("#reset").click();
+      await until("a new run", 30, async () => await step(page) === 0);
+      await page.locator("#start:not([disabled])").waitFor();
+      counts.push(await live());
+    }
+    assert.equal(new Set(counts).size, 1, `${counts}`);
+  }, { query: SMALL });
+});
+
+webTest("by keyboard alone: to the start button, and off it goes", async () => {
+  await onPage(async (page) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press("Tab");
+      const id = await page.evaluate(() =>
+        (globalThis as unknown as { document: { activeElement: { id: string } } }).document
+          .activeElement.id
+      );
+      if (id === "start") break;
+    }
+    await page.keyboard.press("Enter");
+    await until("steps", 30, async () => await step(page) > 0);
+    await page.keyboard.press("Space");
+    await until("a pause", 30, async () => await text(page, "#start") === "Go on");
+  }, { query: SMALL });
+});
+
+for (
+  const [name, colorScheme, width] of [["light", "light", 1200], ["dark", "dark", 1200], [
+    "phone",
+    "light",
+    360,
+  ]] as const
+) {
+  webTest(`${name}: nothing overflows, and axe finds nothing serious`, async () => {
+    await onPage(async (page) => {
+      await page.locator("#step").click();
+      await until("a step", 30, async () => await step(page) === 1);
+      await page.locator("#look").click();
+      await page.locator("#units canvas").first().waitFor();
+      const overflow = await page.evaluate(() => {
+        const { document } = globalThis as unknown as {
+          document: { documentElement: { scrollWidth: number; clientWidth: number } };
+        };
+        return document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      });
+      assert.equal(overflow, 0);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const serious = violations.filter(({ impact }) =>
+        impact === "serious" || impact === "critical"
+      );
+      assert.deepEqual(
+        serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`),
+        [],
+      );
+      await Deno.mkdir(SCREENSHOTS, { recursive: true });
+      if (name !== "light") {
+        await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
+      }
+    }, { query: SMALL, colorScheme, viewport: { width, height: 800 } });
+  });
+}
+
+webTest("without WebGPU it says so, and trains on the CPU", async () => {
+  await onPage(async (page) => {
+    assert.match(await text(page, "#adapter"), /No WebGPU here/);
+    assert.match(await text(page, "#notices"), /no WebGPU/);
+    await page.locator("#start").click();
+    await until("the last step", 60, async () => await step(page) === 40);
+    assert.ok(Number(await fact(page, "#train-facts", "Loss")) < 2.35);
+  }, { query: `${SMALL}&steps=40`, args: ["--disable-features=WebGPU", "--disable-gpu"] });
+});
+
+webTest("Chromium compiles every shader, with everything it may be composed of", async () => {
+  await onPage(async (page) => {
+    const roles = {
+      activation: ["identity", "sigmoid", "tanh", "relu", "step"],
+      loss: ["cross-entropy", "squared-error"],
+      optimizer: ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"],
+      perturbation: ["weight", "signs"],
+    };
+    const sources = Object.entries(KERNELS).flatMap(([name, code]) => {
+      let variants: Record<string, string>[] = [{}];
+      for (const [role, choices] of Object.entries(roles)) {
+        if (!new RegExp(`#import ${role}\\b`).test(code)) continue;
+        variants = variants.flatMap((variant) => choices.map((c) => ({ ...variant, [role]: c })));
+      }
+      return variants.map((fillings) => [
+        `${name} ${JSON.stringify(fillings)}`,
+        compose(code, fillings as Parameters<typeof compose>[1]),
+      ]);
+    });
+    assert.ok(sources.length > 60, `${sources.length}`);
+    const complaints = await page.evaluate(async (sources: string[][]) => {
+      const adapter = await navigator.gpu.requestAdapter();
+      const device = await adapter!.requestDevice();
+      const found: string[] = [];
+      for (const [name, code] of sources) {
+        const info = await device.createShaderModule({ code }).getCompilationInfo();
+        for (const { type, message } of info.messages) {
+          if (type === "error") found.push(`${name}: ${message}`);
+        }
+      }
+      device.destroy();
+      return found;
+    }, sources);
+    assert.deepEqual(complaints, []);
+  }, { query: SMALL });
+});
+
+webTest("the server gives out the page and nothing else", async () => {
+  if (!hasChromium()) return;
+  const url = new URL(await (address ??= serve()));
+  const request = async (path: string, host = url.host): Promise<string> => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(url.port) });
+    const head = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    await connection.write(new TextEncoder().encode(head));
+    return await new Response(connection.readable).text();
+  };
+  assert.match(await request("/"), /^HTTP\/1\.1 200 /);
+  assert.match(await request("/main.js"), /^HTTP\/1\.1 200 /);
+  const ups = ["..", "%2e%2e", "%2E.", "..%2f", "..\\", "%5c..", "..%5c..", "....//", "%252e%252e"];
+  const targets = ["deno.json", "etc/passwd", "src/mod.ts", ".git/config", "web/main.ts"];
+  let refused = 0;
+  for (const up of ups) {
+    for (const target of targets) {
+      for (const prefix of ["/", "/data/mnist/", "//", "/main.js/", "/./"]) {
+        const answer = await request(`${prefix}${up}/${up}/${target}`);
+        assert.match(
+          answer,
+          /^HTTP\/1\.1 40[03459] /,
+          `${prefix}${up}/${target}: ${answer.slice(0, 200)}`,
+        );
+        refused++;
+      }
+    }
+  }
+  assert.ok(refused >= 200);
+  for (const host of ["evil.example", "localhost.evil.example", "169.254.0.1"]) {
+    const answer = await request("/", host);
+    assert.match(answer, /^HTTP\/1\.1 403 /);
+  }
+  assert.doesNotMatch(await request("/"), /access-control-allow-origin/i);
+});
+
+webTest("all is closed behind the tests", async () => {
+  await (await open.browser)?.close();
+  if (!open.server) return;
+  open.server.kill();
+  await open.server.stdout.cancel();
+  await open.server.status;
+});
