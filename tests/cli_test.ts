@@ -72,7 +72,7 @@ Deno.test("a loss that is no number stops the run at its step", async () => {
 });
 
 Deno.test("MNIST that cannot be had: auto says why and goes on, mnist fails", async () => {
-  // The test's own permissions keep the child off the network: its mirrors cannot be reached.
+  // Where the mirrors can be reached, there is nothing to fall back from.
   const auto = await cli("train", "--steps", "1", "--hidden", "2", "--batch", "5");
   assert.equal(auto.code, 0, auto.stderr);
   if (/synthetic digits/.test(auto.stdout)) {

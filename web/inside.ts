@@ -129,7 +129,7 @@ export function showInside(client: Client, training: Training): void {
       const number = confusion[label * digits + guess];
       const td = make("td", {}, number === 0 ? "·" : `${number}`);
       const color = label === guess ? "--three" : "--two";
-      const share = Math.min(60, 100 * number / largest);
+      const share = Math.min(35, 60 * number / largest);
       td.style.background = `color-mix(in srgb, var(${color}) ${share.toFixed(0)}%, transparent)`;
       return td;
     };

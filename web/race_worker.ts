@@ -4,8 +4,8 @@ import * as ng from "../src/mod.ts";
 import type { RaceRow, Report } from "./protocol.ts";
 
 const SHRINK = 4; // 28 x 28 pixels become 7 x 7: whole copies of a large network take their time
-const BATCH = 50;
-const HIDDEN = 16;
+const BATCH = 20;
+const HIDDEN = 10;
 
 /** Samples of a quarter of the sides: each pixel is the mean of those that it stands for. */
 function shrunk({ count, x, labels }: ng.Samples, side: number): ng.Samples {

@@ -22,6 +22,8 @@ export class Training {
   readonly #fields = new Map<keyof Settings, HTMLInputElement | HTMLSelectElement>();
   readonly #begun: ((ready: Ready) => void)[] = [];
   #texts: Record<string, string>;
+  /** What of the address made no sense. */
+  #wrong: readonly string[];
   #running = false;
   #seconds = 0;
   #recentSteps = 0;
@@ -33,9 +35,7 @@ export class Training {
     const { texts, wrong } = fromQuery(location.search);
     this.#texts = texts;
     this.settings = parseSettings(texts);
-    if (wrong.length > 0) {
-      this.#notify([`The address holds settings that make no sense: ${wrong.join(", ")}.`]);
-    }
+    this.#wrong = wrong;
     this.#buildForm();
     this.#chart = new Chart(byId("train-curve"), {
       x: "step",
@@ -108,7 +108,8 @@ export class Training {
       `${count(ready.parameters)} weights, ${
         count(ready.evaluationsPerStep)
       } loss evaluations a step.`;
-    this.#notify(ready.notices);
+    const wrong = `The address holds settings that make no sense: ${this.#wrong.join(", ")}.`;
+    this.#notify(this.#wrong.length > 0 ? [wrong, ...ready.notices] : ready.notices);
     this.#draw();
     for (const listener of this.#begun) listener(ready);
   }
@@ -220,6 +221,7 @@ export class Training {
   /** Takes new settings, into the address too, and begins anew. */
   set(changes: Partial<Record<keyof Settings, string>>): Promise<void> {
     this.#texts = { ...this.#texts, ...changes };
+    this.#wrong = [];
     this.settings = parseSettings(this.#texts);
     for (const [name, field] of this.#fields) field.value = this.#texts[name];
     globalThis.history.replaceState(

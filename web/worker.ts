@@ -235,7 +235,7 @@ async function trainTo(steps: number, signal: AbortSignal): Promise<void> {
     under.snapshot = await takeSnapshot(under);
     report({ kind: "paused", step: under.step, done: under.step >= settings.steps });
   } catch (error) {
-    report({ kind: "lost", message: (error as Error).message });
+    report({ kind: "lost", message: (error as Error).message.replace(/^Cannot go on: /, "") });
   }
 }
 
