@@ -182,6 +182,7 @@ export class Training {
       ["Test accuracy", accuracy === undefined ? "–" : `${(100 * accuracy).toFixed(1)}%`],
       ["Steps a second", rate ? rate.toFixed(1) : "–"],
       ["Central differences a second", rate ? compact.format(rate * ready.parameters) : "–"],
+      ["Loss evaluations a second", rate ? compact.format(rate * ready.evaluationsPerStep) : "–"],
       ["Loss evaluations so far", compact.format(evaluations)],
       ["At the tutorial’s pace", `${(pace / 3600).toFixed(2)} hours`],
       ["Here", `${this.#seconds.toFixed(1)} s`],
