@@ -29,8 +29,21 @@ const UPDATE = ["lr", "optimizer", "weightDecay", "schedule"] as const;
 withOptions(
   program.command("train").description("train a network and test it"),
   ...["data", "hidden", ...NETWORK, "init", "steps", "batch", ...UPDATE, ...DIFFERENCE] as const,
-  ...["rng", "evalEvery", "save", "resume", "override", "layout", "log", "plot", "json"] as const,
-).action((options: Options, command: Command) => runTrain(options, given(command)));
+  ...[
+    "rng",
+    "evalEvery",
+    "save",
+    "saveEvery",
+    "resume",
+    "override",
+    "layout",
+    "log",
+    "plot",
+    "json",
+  ] as const,
+).action(async (options: Options, command: Command) => {
+  exitCode = await runTrain(options, given(command));
+});
 
 withOptions(
   program.command("evaluate").description("test weights from a file"),

@@ -48,6 +48,7 @@ export interface Options {
   layout?: Layout;
   weights?: string;
   save?: string;
+  saveEvery?: number;
   resume?: string;
   override?: boolean;
   plot?: string;
@@ -134,6 +135,8 @@ const shared = {
     .argParser(oneOf(LAYOUTS)),
   weights: new Option("--weights <file>", "weights W1, b1, W2, ... from .h5 or .safetensors"),
   save: new Option("--save <file>", "weights and losses, as .h5 or .safetensors"),
+  saveEvery: new Option("--save-every <number>", "save each so many steps, and at the end")
+    .argParser(number),
   resume: new Option("--resume <file>", "go on with a saved run, or start from weights"),
   override: new Option("--override", "resume although options or data differ"),
   plot: new Option("--plot <file.svg>", "the loss curve and the accuracy, as a figure"),
@@ -186,8 +189,8 @@ export function withOptions(command: Command, ...names: (keyof typeof shared)[])
 
 /** The training run that the options describe. */
 export function trainingOf(options: Options): TrainingOptions {
-  const { steps, batch, lr: learningRate, schedule, evalEvery } = options;
-  return { steps, batch, learningRate, schedule, evalEvery };
+  const { steps, batch, lr: learningRate, schedule, evalEvery, saveEvery } = options;
+  return { steps, batch, learningRate, schedule, evalEvery, saveEvery };
 }
 
 /** What an engine is told, for a network and the samples it trains on. */

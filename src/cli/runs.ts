@@ -85,20 +85,49 @@ export async function checkSameData(
   }
 }
 
+/** A run with nothing under way. */
+export interface Run {
+  readonly options: Options;
+  readonly network: Network;
+  readonly data: DataSet;
+  readonly engine: Engine;
+  readonly random: Random;
+  readonly losses: Float64Array; // [steps]
+}
+
+/** Writes a run in between; where that fails it warns, and the next time may be better. */
+export async function saveOrWarn(path: string, run: Run): Promise<void> {
+  try {
+    await saveRun(path, run);
+  } catch (error) {
+    console.error(`${(error as Error).message} (training goes on, and saves again later)`);
+  }
+}
+
+/**
+ * Writes a run at its end; where that fails it says so and writes it into the temporary folder.
+ * @returns whether it is where it was to be.
+ */
+export async function saveOrRecover(path: string, run: Run): Promise<boolean> {
+  try {
+    await saveRun(path, run);
+    return true;
+  } catch (error) {
+    const ending = path.slice(path.lastIndexOf("."));
+    const rescue = await Deno.makeTempFile({ prefix: "numerical-gradients-", suffix: ending });
+    await saveRun(rescue, run);
+    console.error(`${(error as Error).message}; the run was saved as ${rescue} instead`);
+    return false;
+  }
+}
+
 /**
  * Writes a run, whole or not at all.
  * @throws {TypeError} when it cannot be written.
  */
-export async function saveRun(
+async function saveRun(
   path: string,
-  { options, network, data, engine, random, losses }: {
-    options: Options;
-    network: Network;
-    data: DataSet;
-    engine: Engine;
-    random: Random;
-    losses: Float64Array; // [steps]
-  },
+  { options, network, data, engine, random, losses }: Run,
 ): Promise<void> {
   const settings = {
     ...textOf(options, [...FIXED, ...FREE]),

@@ -8,6 +8,7 @@ import { shapeOf } from "../core/network.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
+import { EXIT } from "./errors.ts";
 import { drawRuns } from "./figure.ts";
 import { checkTensorFile, writeWhole } from "./files.ts";
 import {
@@ -19,8 +20,9 @@ import {
   trainingOf,
 } from "./options.ts";
 import { checkFigureFile } from "./plot.ts";
+import { Interrupt } from "./interrupt.ts";
 import { startProgress } from "./progress.ts";
-import { checkSameData, loadRun, saveRun } from "./runs.ts";
+import { checkSameData, loadRun, saveOrRecover, saveOrWarn } from "./runs.ts";
 import { checkFitsData } from "./weights.ts";
 
 /** The tutorial's own estimate, for the 600 steps of its network on batches of 100. */
@@ -66,15 +68,19 @@ function costLines(options: Options, parameters: number, steps: number, seconds:
   ];
 }
 
-/** Runs the command. */
-export async function runTrain(given: Options, isGiven: Given): Promise<void> {
+/** Runs the command; the exit code tells of an interruption, or of weights that were not saved. */
+export async function runTrain(given: Options, isGiven: Given): Promise<number> {
   const tell = (line: string) => given.json ? console.error(line) : console.log(line);
   const loaded = given.resume === undefined
     ? undefined
     : await loadRun(given.resume, given, isGiven);
   const options = loaded?.options ?? given;
   const done = loaded?.checkpoint?.state.steps ?? 0;
-  const training = { ...trainingOf(options), done };
+  using interrupt = new Interrupt();
+  const training = { ...trainingOf(options), done, signal: interrupt.signal };
+  if (options.saveEvery !== undefined && options.save === undefined) {
+    throw new TypeError("Cannot save every so many steps: give --save FILE too");
+  }
   checkTraining(training, Infinity); // before any data is fetched
   estimatorOf(options);
   const random = createRandom(options.rng, options.seed);
@@ -118,7 +124,9 @@ export async function runTrain(given: Options, isGiven: Given): Promise<void> {
     "step {value}/{total}, loss {loss}, {rate} steps/s, {evaluations} loss evaluations/s, " +
       "{eta_formatted} left",
   );
-  const losses = new Float64Array(options.steps);
+  let losses = new Float64Array(options.steps);
+  const run = () => ({ options, network, data, engine, random, losses: losses.subarray(0, step) });
+  let step = done;
   losses.set(loaded?.checkpoint?.losses ?? []);
   const accuracies: [number, number][] = [];
   let milliseconds = 0;
@@ -130,12 +138,17 @@ export async function runTrain(given: Options, isGiven: Given): Promise<void> {
         write({ step, accuracy });
         continue;
       }
+      if (event.kind === "rest") {
+        if (event.step < options.steps) await saveOrWarn(options.save!, run());
+        continue;
+      }
       const { first, losses: group } = event;
       losses.set(group, first - 1);
       milliseconds += event.milliseconds;
       const ms = event.milliseconds / group.length;
       group.forEach((loss, i) => write({ step: first + i, loss, ms }));
-      const step = first + group.length - 1, rate = 1000 * (step - done) / milliseconds;
+      step = first + group.length - 1;
+      const rate = 1000 * (step - done) / milliseconds;
       progress.update(step, {
         loss: recent(losses, step).toFixed(4),
         rate: rate.toFixed(1),
@@ -147,13 +160,23 @@ export async function runTrain(given: Options, isGiven: Given): Promise<void> {
     progress.stop();
   }
 
-  if (options.save !== undefined) {
-    await saveRun(options.save, { options, network, data, engine, random, losses });
+  losses = losses.subarray(0, step);
+  const saved = options.save === undefined || await saveOrRecover(options.save, run());
+  if (interrupt.code !== 0 && step < options.steps) {
+    tell(
+      `Interrupted at step ${step} of ${options.steps}` +
+        (options.save === undefined
+          ? "; nothing is saved without --save"
+          : saved
+          ? `; go on with --resume ${options.save}`
+          : ""),
+    );
+    return interrupt.code;
   }
   if (options.plot !== undefined) {
     const points = Array.from(losses, (loss, i) => [i + 1, loss] as const);
-    const run = { name: `${shapeOf(network)}, ${data.name}`, losses: points, accuracies };
-    await writeWhole(options.plot, await drawRuns([run]));
+    const name = `${shapeOf(network)}, ${data.name}`;
+    await writeWhole(options.plot, await drawRuns([{ name, losses: points, accuracies }]));
   }
   const seconds = milliseconds / 1000, steps = options.steps - done;
   const loss = recent(losses), accuracy = accuracies.at(-1)![1];
@@ -173,11 +196,13 @@ export async function runTrain(given: Options, isGiven: Given): Promise<void> {
       data: data.name,
       seed: options.seed,
     }));
-    return;
+    return saved ? EXIT.done : EXIT.failed;
   }
   tell("");
   if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(losses)}\n`);
   costLines(options, parameters, steps, seconds).forEach(tell);
   tell(`Loss ${loss.toFixed(4)} (mean of the last 100 steps), test accuracy ${percent(accuracy)}.`);
-  for (const file of [options.save, options.plot]) if (file !== undefined) tell(`Wrote ${file}.`);
+  if (options.save !== undefined && saved) tell(`Wrote ${options.save}.`);
+  if (options.plot !== undefined) tell(`Wrote ${options.plot}.`);
+  return saved ? EXIT.done : EXIT.failed;
 }

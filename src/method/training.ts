@@ -22,6 +22,8 @@ export interface TrainingOptions {
   readonly batch: number;
   readonly learningRate: number;
   readonly schedule: ScheduleName;
+  /** Stop each so many steps with nothing under way, so that the run can be saved; default never. */
+  readonly saveEvery?: number;
   /** Ends the run when it aborts: nothing more is begun, and what is under way is reported. */
   readonly signal?: AbortSignal;
   /** Evaluate on the test set each so many steps; it is always done at the end. */
@@ -33,7 +35,9 @@ export type TrainingEvent =
   /** A group of steps is done: the losses before each update, and the wall time of all of them. */
   | { kind: "steps"; first: number; losses: Float64Array; milliseconds: number }
   /** The test set was evaluated, behind so many steps. */
-  | { kind: "evaluation"; step: number; evaluation: Evaluation };
+  | { kind: "evaluation"; step: number; evaluation: Evaluation }
+  /** So many steps are taken, and none is under way: the engine's state is that behind them. */
+  | { kind: "rest"; step: number };
 
 /**
  * Refuses numbers that no training can be made of.
@@ -48,6 +52,7 @@ export function checkTraining(options: TrainingOptions, samples: number): void {
   whole("steps", options.steps);
   whole("batch", options.batch);
   whole("eval-every", options.evalEvery);
+  if (options.saveEvery !== undefined) whole("save-every", options.saveEvery);
   const { steps, done = 0 } = options;
   if (done >= steps) {
     throw new RangeError(
@@ -79,13 +84,13 @@ export async function* train(
   options: TrainingOptions,
 ): AsyncGenerator<TrainingEvent, void> {
   checkTraining(options, data.train.count);
-  const { steps, batch, evalEvery, signal } = options;
+  const { steps, batch, evalEvery, saveEvery = Infinity, signal } = options;
   let groupSize = 1;
   let { done = 0 } = options, submitted = done; // steps
 
   const submit = () => {
-    const untilEvaluation = evalEvery - submitted % evalEvery;
-    const count = Math.min(groupSize, untilEvaluation, steps - submitted);
+    const untilRest = Math.min(...[evalEvery, saveEvery].map((every) => every - submitted % every));
+    const count = Math.min(groupSize, untilRest, steps - submitted);
     const indices = new Uint32Array(count * batch); // [count, batch]
     for (let i = 0; i < count; i++) indices.set(random.sample(data.train.count, batch), i * batch);
     const rates = Float64Array.from(
@@ -102,8 +107,9 @@ export async function* train(
   try {
     while (next) {
       const current: Promise<Float64Array> = next;
-      const mayGoOn = submitted < steps && submitted % evalEvery !== 0 && !signal?.aborted;
-      next = mayGoOn ? submit() : undefined;
+      const isRest = submitted === steps || submitted % evalEvery === 0 ||
+        submitted % saveEvery === 0 || signal?.aborted;
+      next = isRest ? undefined : submit();
       const losses = await current;
       const now = performance.now(), milliseconds = now - started;
       started = now;
@@ -118,12 +124,13 @@ export async function* train(
       done += losses.length;
       const fitting = Math.round(losses.length * GROUP_MILLISECONDS / Math.max(milliseconds, 0.01));
       groupSize = Math.max(1, Math.min(fitting, 4 * groupSize, MAX_GROUP));
-      if (!next && signal?.aborted && submitted < steps && done % evalEvery !== 0) return;
-      if (!next) {
+      if (next) continue;
+      if (done === steps || done % evalEvery === 0) {
         yield { kind: "evaluation", step: done, evaluation: await engine.evaluate(data.test) };
-        started = performance.now();
-        if (submitted < steps && !signal?.aborted) next = submit();
       }
+      if (done % saveEvery === 0) yield { kind: "rest", step: done };
+      started = performance.now();
+      if (submitted < steps && !signal?.aborted) next = submit();
     }
   } finally {
     await next?.catch(() => {}); // whoever leaves early leaves nothing under way
