@@ -7,7 +7,7 @@ import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
 import type { EngineOptions } from "../src/engine.ts";
-import { GpuEngine } from "../src/gpu/engine.ts";
+import { Gpu, GpuEngine } from "../src/gpu/engine.ts";
 import { chunksOf } from "../src/gpu/differences.ts";
 import {
   assertClose,
@@ -420,4 +420,21 @@ gpuTest("what does not fit is refused with what is needed and what would fit", a
   const width = Number(pattern.exec(message)![1]);
   assert.ok(8 * of(width).parameters <= gpu.largestBuffer);
   assert.ok(8 * of(width + 1).parameters > gpu.largestBuffer);
+});
+
+gpuTest("buffers are made once: ten thousand steps and evaluations add none", async (open) => {
+  const network = createNetwork({ inputs: 5, hidden: [4, 3], classes: 2 });
+  const options = engineOptions(network, randomSamples(40, network), 8, { optimizer: "adam" });
+  const test = randomSamples(30, network, false, 9);
+  using engine = new GpuEngine(await open(), options);
+  engine.setParameters(freshParameters(network));
+  const random = new Xoshiro(1);
+  const group = async (steps: number) => {
+    const indices = Array.from({ length: steps }, () => [...random.sample(40, 8)]).flat();
+    await engine.train(Uint32Array.from(indices), new Float64Array(steps).fill(1e-3));
+    await engine.evaluate(test);
+    return Gpu.liveBuffers;
+  };
+  const first = await group(1000);
+  for (let i = 0; i < 9; i++) assert.equal(await group(1000), first);
 });

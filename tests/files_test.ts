@@ -5,20 +5,10 @@ import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { readTensors, type Tensors, writeTensors } from "../src/data/tensors.ts";
 import { asTensors, batchIn, inLayout, type Layout, weightsIn } from "../src/data/weights.ts";
-import { assertClose, cli, engineOptions, hasMnist, MNIST, ROOT } from "./support.ts";
+import { assertClose, cli, engineOptions, hasMnist, inFolder, MNIST, ROOT } from "./support.ts";
 import { h5py, PYTHON, python } from "./tools.ts";
 
 const SEED_WEIGHTS = `${ROOT}/../shared/data/seed/weights_600.h5`;
-
-/** Runs with a folder that goes away behind it. */
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 const vector = (...data: number[]) => ({ shape: [data.length], data: Float64Array.from(data) });
 const network = createNetwork({ inputs: 6, hidden: [5, 4], classes: 3 });

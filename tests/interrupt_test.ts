@@ -2,42 +2,13 @@
 
 import assert from "node:assert/strict";
 import { readTensors } from "../src/data/tensors.ts";
-import { ROOT } from "./support.ts";
+import { begin, cli, inFolder } from "./support.ts";
 
 const STEPS = 600;
 const RUN = [
   ...["--data", "digits", "--hidden", "8", "--batch", "10", "--steps", `${STEPS}`],
   ...["--optimizer", "adam", "--lr", "0.01", "--eval-every", "250"],
 ];
-
-/** Begins the command line, as a user does. */
-async function begin(...args: string[]): Promise<Deno.ChildProcess> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const flags = (tasks.train as string).split(" ").filter((word) => word.startsWith("--allow"));
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...flags, "src/cli/main.ts", "train", ...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-/** Runs the command line to its end. */
-async function train(...args: string[]) {
-  const { code, stdout, stderr } = await (await begin(...args)).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true }).catch(() => {});
-  }
-}
 
 /** Everything of a saved run that its going on depends on. */
 async function runIn(file: string) {
@@ -62,10 +33,10 @@ async function lines(file: string, count: number): Promise<void> {
 Deno.test("Ctrl-C and SIGTERM: the run is saved, and goes on as if nothing had been", async () => {
   await inFolder(async (folder) => {
     const whole = `${folder}/whole.h5`, part = `${folder}/part.h5`, log = `${folder}/log.jsonl`;
-    assert.equal((await train(...RUN, "--save", whole)).code, 0);
+    assert.equal((await cli("train", ...RUN, "--save", whole)).code, 0);
     for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       await Deno.remove(log).catch(() => {});
-      const child = await begin(...RUN, "--save", part, "--log", log);
+      const child = await begin("train", ...RUN, "--save", part, "--log", log);
       await lines(log, 20);
       child.kill(signal);
       const { code: ended, stdout } = await child.output();
@@ -73,7 +44,7 @@ Deno.test("Ctrl-C and SIGTERM: the run is saved, and goes on as if nothing had b
       assert.match(new TextDecoder().decode(stdout), /Interrupted at step \d+ of 600; go on with/);
       const { losslist } = await runIn(part);
       assert.ok(losslist!.length >= 20 && losslist!.length < STEPS, `${losslist!.length}`);
-      assert.equal((await train("--resume", part, "--save", part)).code, 0);
+      assert.equal((await cli("train", "--resume", part, "--save", part)).code, 0);
       assert.deepEqual(await runIn(part), await runIn(whole));
     }
   });
@@ -82,11 +53,11 @@ Deno.test("Ctrl-C and SIGTERM: the run is saved, and goes on as if nothing had b
 Deno.test("killed at any moment: what was saved is whole, and leads to the same end", async () => {
   await inFolder(async (folder) => {
     const whole = `${folder}/whole.h5`, part = `${folder}/part.h5`;
-    assert.equal((await train(...RUN, "--save", whole, "--save-every", "50")).code, 0);
+    assert.equal((await cli("train", ...RUN, "--save", whole, "--save-every", "50")).code, 0);
     const expected = await runIn(whole);
     for (let kill = 0; kill < 6; kill++) {
       const resume = await exists(part) ? ["--resume", part] : RUN;
-      const child = await begin(...resume, "--save", part, "--save-every", "20");
+      const child = await begin("train", ...resume, "--save", part, "--save-every", "20");
       const ended = child.output();
       await Promise.race([
         ended,
@@ -103,7 +74,7 @@ Deno.test("killed at any moment: what was saved is whole, and leads to the same 
     }
     const done = await exists(part) && (await runIn(part)).losslist!.length === STEPS;
     const last = await exists(part) ? ["--resume", part] : RUN;
-    if (!done) assert.equal((await train(...last, "--save", part)).code, 0);
+    if (!done) assert.equal((await cli("train", ...last, "--save", part)).code, 0);
     assert.deepEqual(await runIn(part), expected);
   });
 });
@@ -112,9 +83,15 @@ Deno.test("a run that cannot be saved is saved elsewhere, and says where", async
   await inFolder(async (folder) => {
     const place = `${folder}/gone`, log = `${folder}/log.jsonl`;
     await Deno.mkdir(place);
-    const child = await begin(
-      ...[...RUN, "--save", `${place}/run.h5`, "--save-every", "100", "--log", log],
-    );
+    const child = await begin("train", ...[
+      ...RUN,
+      "--save",
+      `${place}/run.h5`,
+      "--save-every",
+      "100",
+      "--log",
+      log,
+    ]);
     await lines(log, 10);
     await Deno.remove(place, { recursive: true });
     const { code, stderr } = await child.output();

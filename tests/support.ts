@@ -133,17 +133,32 @@ export function assertClose(
   );
 }
 
-/** Runs the command line as a user does, with the permissions of its task. */
-export async function cli(...args: string[]) {
+/** Begins the command line as a user does, with the permissions of its task. */
+export async function begin(...args: string[]): Promise<Deno.ChildProcess> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const flags = (tasks[args[0]] as string).split(" ").filter((word: string) =>
-    word.startsWith("--allow")
-  );
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const flags = (tasks[args[0]] as string).split(" ").filter((word) => word.startsWith("--allow"));
+  return new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", ...flags, "src/cli/main.ts", ...args],
     cwd: ROOT,
     env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Runs the command line to its end. */
+export async function cli(...args: string[]) {
+  const { code, stdout, stderr } = await (await begin(...args)).output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+/** Runs with a folder that goes away behind it. */
+export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
