@@ -17,7 +17,7 @@ showDraw(client, training);
 showRace(client);
 showCheck(client);
 showFiles(client, training);
-await training.reset();
+await training.reset(false); // nothing leaves this page before a person asks for it
 
 // For tests, and for those who want to see what a lost device looks like.
 Object.assign(globalThis, {

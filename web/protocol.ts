@@ -60,8 +60,8 @@ export interface CheckResult {
 
 /** The questions, with their answers. */
 export interface Calls {
-  /** Begins a run anew. */
-  reset(settings: Settings): Ready;
+  /** Begins a run anew; data are downloaded from elsewhere only if the person asked for it. */
+  reset(settings: Settings, download: boolean): Ready;
   /** Trains up to a step, or till `pause`. */
   run(steps: number): void;
   pause(): void;

@@ -80,10 +80,10 @@ export class Training {
   }
 
   /** Begins a run anew, from the settings in the form. */
-  async reset(): Promise<void> {
+  async reset(download = true): Promise<void> {
     this.#busy(true);
     try {
-      this.begun(await this.#client.ask("reset", this.settings));
+      this.begun(await this.#client.ask("reset", this.settings, download));
     } catch (error) {
       this.#notify([(error as Error).message]);
     }

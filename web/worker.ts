@@ -46,16 +46,17 @@ function current(): Run {
   return run;
 }
 
-/** Files of a folder of the page's own server, when it has MNIST in its cache. */
-async function fetchMnist(): Promise<ng.DataSet> {
+/** MNIST from the page's own server, which may have it in a cache, or from its mirror. */
+async function fetchMnist(download: boolean): Promise<ng.DataSet> {
   const names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
-  const bases = ["data/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"];
+  const bases = ["data/mnist/"];
+  if (download) bases.push("https://storage.googleapis.com/cvdf-datasets/mnist/");
   const problems: string[] = [];
   for (const base of bases) {
     try {
       const files = await Promise.all(names.map(async (name): Promise<File> => {
         const response = await fetch(`${base}${name}-ubyte.gz`);
-        if (!response.ok) throw new Error(`${base} answers ${response.status}`);
+        if (response.status !== 200) throw new Error(`it is not at ${base}`);
         return { name: `${name}-ubyte.gz`, bytes: new Uint8Array(await response.arrayBuffer()) };
       }));
       return await dataOf(files);
@@ -63,6 +64,7 @@ async function fetchMnist(): Promise<ng.DataSet> {
       problems.push((error as Error).message);
     }
   }
+  if (!download) problems.push("Reset downloads it");
   throw new Error(problems.join("; "));
 }
 
@@ -82,10 +84,14 @@ async function dataOf(files: readonly File[]): Promise<ng.DataSet> {
 }
 
 /** The data that the settings name, or, saying why, the synthetic digits. */
-async function loadData(settings: Settings, notices: string[]): Promise<ng.DataSet> {
+async function loadData(
+  settings: Settings,
+  notices: string[],
+  download: boolean,
+): Promise<ng.DataSet> {
   if (settings.data === "mnist") {
     try {
-      return mnist ??= await fetchMnist();
+      return mnist ??= await fetchMnist(download);
     } catch (error) {
       notices.push(
         `MNIST could not be had (${
@@ -134,11 +140,12 @@ async function halt(): Promise<void> {
 /** Begins a run with given weights, or fresh ones. */
 async function begin(
   settings: Settings,
+  download: boolean,
   given?: { widths: readonly number[]; parameters: Float64Array },
 ): Promise<Ready> {
   await halt();
   const notices: string[] = [];
-  const data = await loadData(settings, notices);
+  const data = await loadData(settings, notices, download);
   const hidden = settings.hidden === "none" ? [] : settings.hidden.split(",").map(Number);
   const network = ng.createNetwork({
     inputs: data.inputs,
@@ -223,6 +230,7 @@ async function trainTo(steps: number, signal: AbortSignal): Promise<void> {
         reportEvaluation(event.step, under, event.evaluation);
         continue;
       }
+      if (event.kind === "rest") continue; // nothing is saved here each so many steps
       const { first, losses, milliseconds } = event;
       under.step = first + losses.length - 1;
       for (const loss of losses) under.losses.push(loss);
@@ -243,7 +251,7 @@ async function trainTo(steps: number, signal: AbortSignal): Promise<void> {
 const probe = (batch: number) => Uint32Array.from({ length: batch }, (_, n) => n);
 
 const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown } = {
-  reset: (settings) => begin(settings),
+  reset: (settings, download) => begin(settings, download),
   async run(steps) {
     await halt();
     stop = new AbortController();
@@ -337,7 +345,7 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
   async load({ name, bytes }) {
     const tensors = await ng.readTensors(bytes, name);
     const { value } = ng.inLayout(name, undefined, (layout) => ng.weightsIn(tensors, layout));
-    return await begin(current().settings, value);
+    return await begin(current().settings, false, value);
   },
   loseDevice() {
     const { engine } = current();

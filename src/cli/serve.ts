@@ -22,15 +22,12 @@ async function allowed(): Promise<Map<string, string>> {
     if (isFile) files.set(`/${name}`, `${DIST}/${name}`);
   }
   files.set("/", `${DIST}/index.html`);
-  for (const folder of [Deno.env.get("MNIST_DIR"), mnistCache()]) {
-    if (!folder) continue;
-    try {
-      for await (const { name } of Deno.readDir(folder)) {
-        const path = `/data/mnist/${name}`;
-        if (MNIST.test(name) && !files.has(path)) files.set(path, `${folder}/${name}`);
-      }
-    } catch { /* no such folder, or closed: the page will say that it has no MNIST */ }
-  }
+  const cache = mnistCache();
+  try {
+    for await (const { name } of Deno.readDir(cache)) {
+      if (MNIST.test(name)) files.set(`/data/mnist/${name}`, `${cache}/${name}`);
+    }
+  } catch { /* no such folder, or closed: the page will say that it has no MNIST */ }
   return files;
 }
 
@@ -45,6 +42,9 @@ export function handler(files: ReadonlyMap<string, string>, hosts: ReadonlySet<s
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "only GET");
     const { pathname } = new URL(request.url);
     const file = files.get(pathname);
+    if (!file && MNIST.test(pathname.replace("/data/mnist/", ""))) {
+      return new Response(null, { status: 204 }); // no mistake: it is not in the cache
+    }
     if (!file) return refuse(404, "not here");
     const headers = {
       "content-type": TYPES[file.slice(file.lastIndexOf(".") + 1)] ?? "application/octet-stream",
