@@ -1,7 +1,6 @@
 /**
- * The library: describe a network, open an engine for it, ask for a gradient, train.
- *
- * Everything the command line does, it does through what is exported here.
+ * The library: describe a network, open an engine for it, ask for a gradient, train. It exports what
+ * the command line and the page compute with.
  */
 
 export { type Backend, BACKENDS, openEngine } from "./backend.ts";

@@ -138,6 +138,7 @@ Deno.test("a run that is saved and gone on with is the run that never stopped", 
         [/no such file/, "--resume", `${folder}/none.h5`],
         [/ending names no known format/, "--save", `${folder}/run.txt`],
         [/no such file or folder/, "--save", `${folder}/none/run.h5`],
+        [/Cannot write .*log\.jsonl: there is no such/, "--log", `${folder}/none/log.jsonl`],
         [/ends in \.svg/, "--plot", `${folder}/run.png`],
       ] as [RegExp, ...string[]][]
     ) {
@@ -193,7 +194,8 @@ for name, value in dict(W1=W1, b1=b1, W2=W2, b2=b2, x=x, t=t, **g).items(): f[na
   await inFolder(async (folder) => {
     const input = `${folder}/in.h5`, out = `${folder}/out.h5`;
     await Deno.writeFile(input, await h5py(program("")));
-    const right = await cli("gradient", "--input", input, "--out", out, "--json");
+    // The tutorial's 1e-7 inside the logarithm is not in the NumPy program.
+    const right = await cli("gradient", "--input", input, "--out", out, "--epsilon", "0", "--json");
     assert.equal(right.code, 0, right.stderr);
     const { tensors } = JSON.parse(right.stdout);
     assert.deepEqual(tensors.map((t: { name: string }) => t.name), [
@@ -207,8 +209,9 @@ for name, value in dict(W1=W1, b1=b1, W2=W2, b2=b2, x=x, t=t, **g).items(): f[na
     assert.deepEqual([...ours.keys()].sort(), ["W1", "W2", "b1", "b2"]);
     for (const [name, tensor] of ours) {
       assert.deepEqual(tensor.shape, theirs.get(name)!.shape);
-      // The tutorial's 1e-7 inside the logarithm is not in the NumPy program.
-      assertClose(tensor.data, theirs.get("GB" + name)!.data, 1e-4, 1e-6);
+      // float32's rounding; at h = 1e-4 the central difference itself is 1e-8 from the derivative.
+      const expected = theirs.get("GB" + name)!.data;
+      assertClose(tensor.data, expected, 0, 2e-6 * Math.max(...expected.map(Math.abs)));
     }
 
     await Deno.writeFile(input, await h5py(program(`g["GBW2"][3, 1] *= 1.1`)));
@@ -242,6 +245,8 @@ Deno.test("gradient: R's layout, deep networks, every engine, as the CPU engine 
   );
   await inFolder(async (folder) => {
     for (const ending of ["h5", "safetensors"]) {
+      // Subtracting losses of 1.3 in float32 leaves an error of an ulp, 1.2e-7, over 2h = 2e-3: 6e-5,
+      // against gradients whose largest are from 0.0126 (b1) on: 5e-3 of it. Twice that is allowed.
       for (
         const [engine, tolerance] of [["differences", 2e-6], ["backprop", 1e-5], ["copies", 1e-2]]
       ) {

@@ -40,8 +40,8 @@ Deno.test("R's weights and batches for 784-50-10 and set.seed(1), to the last bi
   assert.deepEqual([...weights, ...batches], [...expected]);
 });
 
-// R takes logarithms from its C library, which rounds a few in a million to the second nearest
-// float64; ours is the nearest. It shows in the last digit of a normal number, one in 70,000.
+// R takes logarithms from its C library, which rounds one in 10,000 to the second nearest float64;
+// ours is the nearest. It shows in the last digit of a normal number, one in 70,000.
 Deno.test("R's draws for other seeds: uniform and samples exact, normal to the last digit", async () => {
   if (!hasR()) return;
   for (const seed of [0, 2, 42, 123456789]) {

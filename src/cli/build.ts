@@ -3,30 +3,22 @@
 import * as esbuild from "esbuild";
 
 const ROOT = `${import.meta.dirname}/../..`;
+const DIST = `${ROOT}/dist`;
 
-/** Builds the page. */
-export async function build(outdir = `${ROOT}/dist`): Promise<void> {
-  await Deno.remove(outdir, { recursive: true }).catch(() => {});
-  await esbuild.build({
-    absWorkingDir: ROOT,
-    entryPoints: ["web/main.ts", "web/worker.ts", "web/style.css"],
-    outdir,
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    target: "es2022",
-    supported: { "using": false },
-    minify: true,
-    sourcemap: false,
-    loader: { ".wgsl": "text" },
-    external: ["node:*", "module", "fs", "path"],
-    logLevel: "warning",
-  });
-  await esbuild.stop();
-  await Deno.copyFile(`${ROOT}/web/index.html`, `${outdir}/index.html`);
-}
-
-if (import.meta.main) {
-  await build();
-  console.log("Wrote dist/: serve it from any host, over https or from localhost.");
-}
+await Deno.remove(DIST, { recursive: true }).catch(() => {}); // parts of an older page
+await esbuild.build({
+  absWorkingDir: ROOT,
+  entryPoints: ["web/main.ts", "web/worker.ts", "web/style.css"],
+  outdir: DIST,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  loader: { ".wgsl": "text" },
+  external: ["module", "fs", "path"], // what h5wasm asks for under Node alone
+  logLevel: "warning",
+});
+await esbuild.stop();
+await Deno.copyFile(`${ROOT}/web/index.html`, `${DIST}/index.html`);
+console.log("Wrote dist/: serve it from any host, over https or from localhost.");

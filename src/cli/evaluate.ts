@@ -18,7 +18,7 @@ export async function runEvaluate(
   const { test } = data;
   using engine = await openEngine(
     // No gradient is asked for: backprop is the way that needs the least.
-    { ...engineOptionsOf({ ...options, batch: 1, engine: "backprop" }, network, test) },
+    engineOptionsOf({ ...options, batch: 1, engine: "backprop" }, network, test),
     options.backend,
     tell,
   );

@@ -10,7 +10,7 @@ import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
 import { EXIT } from "./errors.ts";
 import { drawRuns } from "./figure.ts";
-import { checkTensorFile, writeWhole } from "./files.ts";
+import { checkTensorFile, checkWritable, writeWhole } from "./files.ts";
 import {
   engineOptionsOf,
   estimatorOf,
@@ -86,6 +86,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   const random = createRandom(options.rng, options.seed);
   if (options.save !== undefined) await checkTensorFile(options.save);
   if (options.plot !== undefined) await checkFigureFile(options.plot);
+  if (options.log !== undefined) await checkWritable(options.log);
 
   const data = await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);

@@ -1,7 +1,8 @@
 /**
  * R's own random numbers, as R 3.6 and later draws them after `set.seed(n)`: Mersenne Twister,
- * normal numbers by inversion, samples by rejection. The same seed gives R's numbers to the last
- * bit, so that a program in R and ours start from one network and see the same batches.
+ * normal numbers by inversion, samples by rejection, so that a program in R and ours start from one
+ * network and see the same batches. Uniform numbers and samples are R's to the last bit, normal
+ * numbers too but for one in 70,000 (see `nearestLog`).
  */
 
 import { checkSample, checkSeed, type Random } from "./random.ts";
@@ -25,8 +26,9 @@ function logOfRatio(a: bigint, b: bigint): bigint {
 const LOG_2 = logOfRatio(1n, 3n);
 
 /**
- * The float64 nearest to log(x), for 0 < x < 1. C libraries round the logarithm correctly in all
- * but a few of a million cases; JavaScript's may be off by a digit, and R's normal numbers show it.
+ * The float64 nearest to log(x), for 0 < x < 1. JavaScript's logarithm may be off by a digit, and
+ * normal numbers show it. The C library that R takes its own from (glibc) returns the nearest in all
+ * but one of 10,000 cases.
  */
 function nearestLog(x: number): number {
   const exponent = Math.floor(Math.log2(x));
