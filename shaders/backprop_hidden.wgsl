@@ -24,7 +24,8 @@ fn backprop_hidden(@builtin(global_invocation_id) id: vec3u) {
     sum = fma(parameters[OFFSET + i * OUTPUTS + j], next_errors[n * OUTPUTS + j], sum);
   }
   if (id.x < INPUTS) {
-    let slope = derivative(values[n * (INPUTS + 1u) + i], companions[n * INPUTS + i]);
-    errors[n * INPUTS + i] = slope * sum;
+    let value = vec4f(values[n * (INPUTS + 1u) + i]);
+    let slope = derivative(value, vec4f(companions[n * INPUTS + i]));
+    errors[n * INPUTS + i] = slope.x * sum;
   }
 }

@@ -33,15 +33,15 @@ fn collect(
     let n = entries[e].y;
     let residual_row = n * (CLASSES + 1u);
     let label = labels[n];
-    let of_target = residuals[residual_row + label];
+    let of_target = loss_target(residuals[residual_row + label]);
     for (var s = 0u; s < POINTS; s++) {
       let row = (((e - first) * chunk.units + j) * POINTS + s) * CLASSES;
-      let reference = loss_reference(changes[row + label]);
-      var total = 0.0;
+      let reference = loss_reference(vec4f(changes[row + label]));
+      var total = vec4f();
       for (var k = 0u; k < CLASSES; k++) {
-        total += loss_term(residuals[residual_row + k], changes[row + k] - reference, false);
+        total += loss_term(residuals[residual_row + k], changes[row + k] - reference);
       }
-      sum = fma(stencil[s].y, loss_change(total, of_target, false), sum);
+      sum = fma(stencil[s].y, loss_change(total, of_target, false).x, sum);
     }
   }
   if (group.x * WORKGROUP + local.x < chunk.units) {

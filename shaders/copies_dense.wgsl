@@ -59,11 +59,11 @@ fn outer_sum(sums: mat4x4f, rows: vec4f, columns: vec4f) -> mat4x4f {
   );
 }
 
-fn store(n: u32, column: u32, group: u32, sum: f32) {
+fn store(n: u32, column: u32, group: u32, value: f32) {
   let at = column_at(column, group);
   let row = at.copy * BATCH + n;
   if (n < BATCH && at.unit < OUTPUTS && row < ROWS) {
-    values[row * (OUTPUTS + 1u) + at.unit] = activate(sum);
+    values[row * (OUTPUTS + 1u) + at.unit] = value;
     if (at.unit == 0u) {
       values[row * (OUTPUTS + 1u) + OUTPUTS] = 1.0;
     }
@@ -71,10 +71,11 @@ fn store(n: u32, column: u32, group: u32, sum: f32) {
 }
 
 fn store_row(n: u32, column: u32, group: u32, sums: vec4f) {
-  store(n, column, group, sums.x);
-  store(n, column + 1u, group, sums.y);
-  store(n, column + 2u, group, sums.z);
-  store(n, column + 3u, group, sums.w);
+  let row = activate(sums);
+  store(n, column, group, row.x);
+  store(n, column + 1u, group, row.y);
+  store(n, column + 2u, group, row.z);
+  store(n, column + 3u, group, row.w);
 }
 
 fn store_block(n: u32, column: u32, group: u32, sums: mat4x4f) {

@@ -28,7 +28,7 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
   }
   var others = 0.0;
   for (var k = 0u; k < CLASSES; k++) {
-    let e = exp_exact(logits[row + k] - largest);
+    let e = exp_exact(vec4f(logits[row + k] - largest)).x;
     residuals[row + k] = e;
     others += select(e, 0.0, k == label);
   }
@@ -39,10 +39,11 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
   }
   residuals[row + CLASSES] = others / sum;
   if (EPSILON == 0.0) {
-    losses[n] = log1p(others + (of_target - 1.0)) + (largest - logits[row + label]);
+    losses[n] = log1p(vec4f(others + (of_target - 1.0))).x + (largest - logits[row + label]);
   } else {
     // -log(p + eps); where p is near 1, by what is missing from 1.
     let p = of_target / sum;
-    losses[n] = -select(log_exact(p + EPSILON), log1p(EPSILON - others / sum), p > 0.5);
+    let far = log_exact(vec4f(p + EPSILON)).x;
+    losses[n] = -select(far, log1p(vec4f(EPSILON - others / sum)).x, p > 0.5);
   }
 }

@@ -1,39 +1,67 @@
-// One layer forward: activation([a, 1] W), one thread a unit and sample. Twin of dense() in
-// src/cpu/forward.ts.
+// One layer forward: activation([a, 1] W). A thread takes four units of a sample, so that it loads
+// an input once for all of them; SPLITS threads share a sum where threads are many. Twin of dense()
+// in src/cpu/forward.ts.
 
 #import activation
+#import entries
 
 override INPUTS: u32;
 override OUTPUTS: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
-@group(0) @binding(1) var<storage, read> a: array<f32>; // [batch, INPUTS + 1]
-@group(0) @binding(2) var<storage, read> nonzero: array<u32>; // [batch, ceil((INPUTS + 1) / 32)]
-@group(0) @binding(3) var<storage, read_write> values: array<f32>; // [batch, OUTPUTS + 1]
-@group(0) @binding(4) var<storage, read_write> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(1) var<storage, read_write> values: array<f32>; // [batch, OUTPUTS + 1]
+@group(0) @binding(2) var<storage, read_write> companions: array<f32>; // [batch, OUTPUTS]
 
-override WORKGROUP: u32 = 64;
+override WORKGROUP: u32 = 8; // threads side by side
+override SPLITS: u32 = 1;
 
-@compute @workgroup_size(WORKGROUP)
-fn dense(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.y;
-  let j = id.x;
-  let unit = min(j, OUTPUTS - 1u);
-  let words = (INPUTS + 32u) / 32u;
-  var z = 0.0;
-  for (var word = 0u; word < words; word++) {
-    var bits = nonzero[n * words + word];
-    while (bits != 0u) {
-      let i = 32u * word + firstTrailingBit(bits);
-      bits &= bits - 1u;
-      z = fma(a[n * (INPUTS + 1u) + i], parameters[OFFSET + i * OUTPUTS + unit], z);
-    }
-  }
+var<workgroup> partial: array<vec4f, WORKGROUP * SPLITS>;
+
+fn row_of_weights(i: u32, units: vec4u) -> vec4f {
+  let at = OFFSET + i * OUTPUTS + units;
+  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+}
+
+fn store(n: u32, j: u32, value: f32, other: f32) {
   if (j < OUTPUTS) {
-    values[n * (OUTPUTS + 1u) + j] = activate(z);
-    companions[n * OUTPUTS + j] = companion(z);
+    values[n * (OUTPUTS + 1u) + j] = value;
+    companions[n * OUTPUTS + j] = other;
   } else if (j == OUTPUTS) {
     values[n * (OUTPUTS + 1u) + j] = 1.0;
+  }
+}
+
+@compute @workgroup_size(WORKGROUP, SPLITS)
+fn dense(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let n = group.y;
+  // Threads side by side take units side by side. A sum beyond the last unit goes nowhere.
+  let units = 4u * WORKGROUP * group.x + local.x + WORKGROUP * vec4u(0u, 1u, 2u, 3u);
+  let blocks = (INPUTS + BLOCK) / BLOCK;
+  var z = vec4f();
+  for (var block_id = local.y; block_id < blocks; block_id += SPLITS) {
+    let start = (n * blocks + block_id) * (BLOCK / 2u);
+    let end = start + pairs[n * blocks + block_id];
+    for (var e = start; e < end; e++) {
+      let pair = entries[e];
+      z = fma(vec4f(bitcast<f32>(pair.y)), row_of_weights(pair.x, units), z);
+      z = fma(vec4f(bitcast<f32>(pair.w)), row_of_weights(pair.z, units), z);
+    }
+  }
+  if (SPLITS > 1u) {
+    partial[local.y * WORKGROUP + local.x] = z;
+    workgroupBarrier();
+    z = vec4f();
+    for (var split = 0u; split < SPLITS; split++) {
+      z += partial[split * WORKGROUP + local.x];
+    }
+  }
+  if (local.y == 0u) {
+    let value = activate(z);
+    let other = companion(z);
+    store(n, units.x, value.x, other.x);
+    store(n, units.y, value.y, other.y);
+    store(n, units.z, value.z, other.z);
+    store(n, units.w, value.w, other.w);
   }
 }

@@ -5,6 +5,7 @@
 
 #import activation
 #import directions
+#import entries
 
 override INPUTS: u32;
 override OUTPUTS: u32;
@@ -17,11 +18,9 @@ override FIRST: bool; // whether the layer's input is the data, which no nudge c
 @group(0) @binding(1) var<storage, read> keys: array<u32>; // [steps, QUERIES]
 @group(0) @binding(2) var<storage, read> step: u32;
 @group(0) @binding(3) var<storage, read> parameters: array<f32>; // [parameters]
-@group(0) @binding(4) var<storage, read> a: array<f32>; // [BATCH, INPUTS + 1]
-@group(0) @binding(5) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
-@group(0) @binding(6) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
-@group(0) @binding(7) var<storage, read> nonzero: array<u32>; // [BATCH, ceil((INPUTS + 1) / 32)]
-@group(0) @binding(8) var<storage, read_write> changes: array<vec2f>; // [QUERIES, BATCH, units of all layers]
+@group(0) @binding(4) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
+@group(0) @binding(5) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
+@group(0) @binding(6) var<storage, read_write> changes: array<vec2f>; // [QUERIES, BATCH, units of all layers]
 
 override WORKGROUP: u32 = 64;
 override UNITS: u32; // of all layers
@@ -36,15 +35,19 @@ fn directions_dense(@builtin(global_invocation_id) id: vec3u) {
   let key = keys[step * QUERIES + query];
   let row = (query * BATCH + n) * UNITS;
   let reach = vec2f(stencil[0].x, stencil[1].x);
-  let words = (INPUTS + 32u) / 32u;
+  let blocks = (INPUTS + BLOCK) / BLOCK;
   var dz = vec2f(0.0);
-  for (var word = 0u; word < words; word++) { // [a, 1] D, where a is not 0
-    var bits = nonzero[n * words + word];
-    while (bits != 0u) {
-      let i = 32u * word + firstTrailingBit(bits);
-      bits &= bits - 1u;
-      let sign = direction_sign(key, OFFSET + i * OUTPUTS + j);
-      dz = fma(vec2f(a[n * (INPUTS + 1u) + i] * sign), reach, dz);
+  for (var block_id = 0u; block_id < blocks; block_id++) { // [a, 1] D, where a is not 0
+    let start = (n * blocks + block_id) * (BLOCK / 2u);
+    let end = start + pairs[n * blocks + block_id];
+    for (var e = start; e < end; e++) {
+      let pair = entries[e];
+      let signs = vec2f(
+        direction_sign(key, OFFSET + pair.x * OUTPUTS + j),
+        direction_sign(key, OFFSET + pair.z * OUTPUTS + j)
+      );
+      dz = fma(vec2f(bitcast<f32>(pair.y) * signs.x), reach, dz);
+      dz = fma(vec2f(bitcast<f32>(pair.w) * signs.y), reach, dz);
     }
   }
   if (!FIRST) {
@@ -54,11 +57,8 @@ fn directions_dense(@builtin(global_invocation_id) id: vec3u) {
     }
   }
   if (id.x < OUTPUTS) {
-    let value = values[n * (OUTPUTS + 1u) + j];
-    let c = companions[n * OUTPUTS + j];
-    changes[row + AFTER + j] = vec2f(
-      activation_change(value, c, dz.x, false),
-      activation_change(value, c, dz.y, false),
-    );
+    let value = vec4f(values[n * (OUTPUTS + 1u) + j]);
+    let c = vec4f(companions[n * OUTPUTS + j]);
+    changes[row + AFTER + j] = activation_change(value, c, dz.xyxy, false).xy;
   }
 }

@@ -26,18 +26,16 @@ fn directions_slope(
   var sum = 0.0;
   for (var n = lane; n < BATCH; n += WORKGROUP) {
     let label = labels[n];
-    let of_target = residuals[n * (CLASSES + 1u) + label];
+    let of_target = loss_target(residuals[n * (CLASSES + 1u) + label]);
     let row = (group.x * BATCH + n) * UNITS + AFTER;
-    var total = vec2f(0.0);
+    var total = vec4f();
     for (var k = 0u; k < CLASSES; k++) {
       let residual = residuals[n * (CLASSES + 1u) + k];
-      let d = changes[row + k];
-      let target_change = changes[row + label];
-      total.x += loss_term(residual, d.x - loss_reference(target_change.x), false);
-      total.y += loss_term(residual, d.y - loss_reference(target_change.y), false);
+      let reference = loss_reference(changes[row + label].xyxy);
+      total += loss_term(residual, changes[row + k].xyxy - reference);
     }
-    sum = fma(stencil[0].y, loss_change(total.x, of_target, false), sum);
-    sum = fma(stencil[1].y, loss_change(total.y, of_target, false), sum);
+    let change = loss_change(total, of_target, false);
+    sum = fma(stencil[0].y, change.x, fma(stencil[1].y, change.y, sum));
   }
   partial[lane] = sum;
   workgroupBarrier();

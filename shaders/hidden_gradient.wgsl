@@ -1,11 +1,13 @@
-// The differences method for the weights into the last hidden layer: one fused kernel, one thread a
-// hidden unit j and 32 inputs i. Every nudged copy of W[i,j] is evaluated on every sample whose
-// input i is not zero: the unit's exact change, each logit's, the loss's. Twin of differences() in
+// The differences method for the weights into the last hidden layer: one fused kernel. A thread
+// takes four hidden units j and a block of inputs i, and evaluates every nudged copy of their W[i,j]
+// on every sample whose input i is not zero: the unit's exact change, each logit's, the loss's. What
+// it needs of a sample it loads once for the whole block. Twin of differences() in
 // src/cpu/differences.ts.
 
 #import activation
 #import loss
 #import special
+#import entries
 
 override INPUTS: u32;
 override OUTPUTS: u32;
@@ -19,59 +21,190 @@ override SLICES: u32; // the batch is cut into so many slices, summed by the upd
 override PARAMETERS: u32;
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
-@group(0) @binding(1) var<storage, read> a: array<f32>; // [BATCH, INPUTS + 1]
-@group(0) @binding(2) var<storage, read> nonzero: array<u32>; // [BATCH, ceil((INPUTS + 1) / 32)]
-@group(0) @binding(3) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
-@group(0) @binding(4) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
-@group(0) @binding(5) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
-@group(0) @binding(6) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
-@group(0) @binding(8) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(1) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
+@group(0) @binding(2) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
+@group(0) @binding(3) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
+@group(0) @binding(5) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
+@group(0) @binding(6) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
 
 override WORKGROUP: u32 = 64;
 
 // Classes kept in registers; the others, where there are more, are read where they are used.
-const KEPT = 16;
+const KEPT = 16u;
 
-var<workgroup> sums: array<f32, 32u * WORKGROUP>; // [32 inputs, WORKGROUP units]
+// Weights of the thread's four units into each class, and gradients of the block's inputs.
+var<private> weights: array<vec4f, KEPT>;
+var<private> sums: array<vec4f, BLOCK>;
 
-// Adds sample n's changes of loss to the sums. `tiny` is a constant at each call: it chooses the
-// series that suffices when no logit can move by more than TINY.
-fn add_sample(n: u32, unit: u32, word: u32, lane: u32, weights: array<f32, KEPT>, tiny: bool) {
-  let value = values[n * (OUTPUTS + 1u) + unit];
-  let c = companions[n * OUTPUTS + unit];
-  let row = n * (CLASSES + 1u);
+fn weights_of(units: vec4u, k: u32) -> vec4f {
+  let at = NEXT + units * CLASSES + min(k, CLASSES - 1u);
+  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+}
+
+// The thread's units on one sample.
+struct Units {
+  values: vec4f,
+  companions: vec4f,
+  reference: vec4f, // what changes of logits are taken against, for a change of 1
+  of_target: LossTarget,
+}
+
+fn units_on(n: u32, units: vec4u) -> Units {
+  let row = n * (OUTPUTS + 1u) + units;
+  let companion_row = n * OUTPUTS + units;
   let label = labels[n];
-  let next = NEXT + unit * CLASSES;
-  let reference = loss_reference(parameters[next + label]);
-  let of_target = residuals[row + label];
-  var kept = weights;
-  var residual: array<f32, KEPT>;
+  return Units(
+    vec4f(values[row.x], values[row.y], values[row.z], values[row.w]),
+    vec4f(
+      companions[companion_row.x],
+      companions[companion_row.y],
+      companions[companion_row.z],
+      companions[companion_row.w]
+    ),
+    loss_reference(weights_of(units, label)),
+    loss_target(residuals[n * (CLASSES + 1u) + label])
+  );
+}
+
+// Any change, one nudge of the four units: exact forms, class by class.
+fn change_of_loss(n: u32, units: vec4u, on: Units, dz: f32) -> vec4f {
+  let da = activation_change(on.values, on.companions, vec4f(dz), false);
+  let row = n * (CLASSES + 1u);
+  var sum = vec4f();
   for (var k = 0u; k < min(CLASSES, KEPT); k++) {
-    kept[k] = kept[k] - reference;
-    residual[k] = residuals[row + k];
+    sum += loss_term(residuals[row + k], da * (weights[k] - on.reference));
   }
-  var bits = nonzero[n * ((INPUTS + 32u) / 32u) + word];
-  loop { // once even where no bit is set: the input it then takes is 0, and so is every change
-    let bit = firstTrailingBit(bits) & 31u;
-    let input = a[n * (INPUTS + 1u) + min(32u * word + bit, INPUTS)];
-    var sum = 0.0;
+  for (var k = KEPT; k < CLASSES; k++) {
+    sum += loss_term(residuals[row + k], da * (weights_of(units, k) - on.reference));
+  }
+  return loss_change(sum, on.of_target, false);
+}
+
+// Adds sample n's changes of loss, for the entries from `start` to `end` of its list, to the sums.
+fn add_sample(n: u32, units: vec4u, start: u32, end: u32) {
+  let on = units_on(n, units);
+  for (var e = 2u * start; e < 2u * end; e++) {
+    let pair = entries[e / 2u];
+    let entry = select(pair.xy, pair.zw, e % 2u == 1u);
+    var sum = vec4f();
     for (var s = 0u; s < POINTS; s++) {
-      let da = activation_change(value, c, stencil[s].x * input, tiny);
-      var total = 0.0;
-      for (var k = 0u; k < min(CLASSES, KEPT); k++) {
-        total += loss_term(residual[k], da * kept[k], tiny);
-      }
-      for (var k = u32(KEPT); k < CLASSES; k++) {
-        total += loss_term(residuals[row + k], da * (parameters[next + k] - reference), tiny);
-      }
-      sum = fma(stencil[s].y, loss_change(total, of_target, tiny), sum);
+      let change = change_of_loss(n, units, on, stencil[s].x * bitcast<f32>(entry.y));
+      sum = fma(vec4f(stencil[s].y), change, sum);
     }
-    sums[bit * WORKGROUP + lane] += sum;
-    bits &= bits - 1u;
-    continuing {
-      break if bits == 0u;
-    }
+    sums[entry.x % BLOCK] += sum;
+  }
+}
+
+// The same where neither a unit's input nor a logit moves by more than TINY: short series, and
+// everything in registers, which here makes most of the speed. Four classes, of which those from
+// CLASSES on are left out.
+struct FourParts {
+  x: mat4x4f,
+  y: mat4x4f,
+}
+
+fn parts_of(n: u32, units: vec4u, on: Units, k: u32) -> Parts {
+  if (k < CLASSES) {
+    let residual = residuals[n * (CLASSES + 1u) + k];
+    return tiny_parts(residual, weights[k] - on.reference);
+  }
+  return Parts();
+}
+
+fn four_parts(n: u32, units: vec4u, on: Units, first: u32) -> FourParts {
+  let a = parts_of(n, units, on, first);
+  let b = parts_of(n, units, on, first + 1u);
+  let c = parts_of(n, units, on, first + 2u);
+  let d = parts_of(n, units, on, first + 3u);
+  return FourParts(mat4x4f(a.x, b.x, c.x, d.x), mat4x4f(a.y, b.y, c.y, d.y));
+}
+
+fn four_terms(parts: FourParts, first: u32, da: vec4f) -> vec4f {
+  var sum = fma(da, parts.y[0], parts.x[0]);
+  if (first + 1u < CLASSES) {
+    sum += fma(da, parts.y[1], parts.x[1]);
+  }
+  if (first + 2u < CLASSES) {
+    sum += fma(da, parts.y[2], parts.x[2]);
+  }
+  if (first + 3u < CLASSES) {
+    sum += fma(da, parts.y[3], parts.x[3]);
+  }
+  return sum;
+}
+
+struct AllParts {
+  parts0: FourParts,
+  parts1: FourParts,
+  parts2: FourParts,
+  parts3: FourParts,
+}
+
+fn tiny_change_of_loss(n: u32, units: vec4u, on: Units, all: AllParts, dz: f32) -> vec4f {
+  let da = activation_change(on.values, on.companions, vec4f(dz), true);
+  var sum = four_terms(all.parts0, 0u, da);
+  if (CLASSES > 4u) {
+    sum += four_terms(all.parts1, 4u, da);
+  }
+  if (CLASSES > 8u) {
+    sum += four_terms(all.parts2, 8u, da);
+  }
+  if (CLASSES > 12u) {
+    sum += four_terms(all.parts3, 12u, da);
+  }
+  for (var k = KEPT; k < CLASSES; k++) {
+    let residual = residuals[n * (CLASSES + 1u) + k];
+    let parts = tiny_parts(residual, weights_of(units, k) - on.reference);
+    sum += fma(da, parts.y, parts.x);
+  }
+  return loss_change(da * sum, on.of_target, true);
+}
+
+fn tiny_slope(n: u32, units: vec4u, on: Units, all: AllParts, input: f32) -> vec4f {
+  var sum = stencil[0].y * tiny_change_of_loss(n, units, on, all, stencil[0].x * input);
+  if (POINTS > 1u) {
+    let change = tiny_change_of_loss(n, units, on, all, stencil[1].x * input);
+    sum = fma(vec4f(stencil[1].y), change, sum);
+  }
+  for (var s = 2u; s < POINTS; s++) {
+    let change = tiny_change_of_loss(n, units, on, all, stencil[s].x * input);
+    sum = fma(vec4f(stencil[s].y), change, sum);
+  }
+  return sum;
+}
+
+fn add_sample_tiny(n: u32, units: vec4u, start: u32, end: u32) {
+  let on = units_on(n, units);
+  let all = AllParts(
+    four_parts(n, units, on, 0u),
+    four_parts(n, units, on, 4u),
+    four_parts(n, units, on, 8u),
+    four_parts(n, units, on, 12u)
+  );
+  for (var e = start; e < end; e++) {
+    let pair = entries[e];
+    sums[pair.x % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.y));
+    sums[pair.z % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.w));
+  }
+}
+
+// The largest difference between two weights of a unit: no logit moves farther against another.
+fn largest_spread(units: vec4u) -> f32 {
+  var low = vec4f();
+  var high = vec4f();
+  for (var k = 0u; k < CLASSES; k++) {
+    let weight = weights_of(units, k);
+    low = min(low, weight);
+    high = max(high, weight);
+  }
+  let spread = high - low;
+  return max(max(spread.x, spread.y), max(spread.z, spread.w));
+}
+
+fn store(row: u32, unit: u32, sum: f32) {
+  if (unit < OUTPUTS) {
+    gradient[row + unit] = sum;
   }
 }
 
@@ -80,39 +213,37 @@ fn hidden_gradient(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
-  let lane = local.x;
-  let j = group.y * WORKGROUP + lane;
-  let unit = min(j, OUTPUTS - 1u);
-  let word = group.x;
+  // Threads side by side take units side by side; what is beyond the last unit is done for nothing.
+  let first_unit = 4u * WORKGROUP * group.y + local.x;
+  let units = min(first_unit + WORKGROUP * vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let block_id = group.x;
   let slice = group.z;
-
-  var weights: array<f32, KEPT>;
-  var largest = 0.0;
-  for (var k = 0u; k < CLASSES; k++) {
-    largest = max(largest, abs(parameters[NEXT + unit * CLASSES + k]));
+  for (var k = 0u; k < KEPT; k++) {
+    weights[k] = weights_of(units, k);
   }
-  for (var k = 0u; k < min(CLASSES, KEPT); k++) {
-    weights[k] = parameters[NEXT + unit * CLASSES + k];
-  }
-  // A relative logit change is at most twice the unit's change times its largest weight.
-  let tiny = REACH <= TINY && 2.0 * largest * CHANGE_FACTOR * REACH <= TINY;
-  let first = slice * BATCH / SLICES;
-  let last = (slice + 1u) * BATCH / SLICES;
-  // Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
-  let tiny_last = select(first, last, tiny);
-  for (var n = first; n < tiny_last; n++) {
-    add_sample(n, unit, word, lane, weights, true);
-  }
-  for (var n = tiny_last; n < last; n++) {
-    add_sample(n, unit, word, lane, weights, false);
-  }
-
-  if (j < OUTPUTS) {
-    for (var b = 0u; b < 32u; b++) {
-      let i = 32u * word + b;
-      if (i <= INPUTS) {
-        gradient[slice * PARAMETERS + OFFSET + i * OUTPUTS + j] = sums[b * WORKGROUP + lane];
-      }
+  // How far a nudge moves a unit's input or a logit, at most.
+  let farthest = REACH * max(1.0, CHANGE_FACTOR * largest_spread(units));
+  let blocks = (INPUTS + BLOCK) / BLOCK;
+  for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
+    let start = (n * blocks + block_id) * (BLOCK / 2u);
+    let count = pairs[n * blocks + block_id];
+    // Loops that run once or never: software devices run both sides of a branch, but no empty loop.
+    let once = min(count, 1u);
+    let tiny = select(0u, once, farthest <= TINY);
+    for (var turn = 0u; turn < tiny; turn++) {
+      add_sample_tiny(n, units, start, start + count);
     }
+    for (var turn = tiny; turn < once; turn++) {
+      add_sample(n, units, start, start + count);
+    }
+  }
+
+  for (var i = 0u; i < min(BLOCK, INPUTS + 1u - BLOCK * block_id); i++) {
+    let row = slice * PARAMETERS + OFFSET + (BLOCK * block_id + i) * OUTPUTS;
+    let sum = sums[i];
+    store(row, first_unit, sum.x);
+    store(row, first_unit + WORKGROUP, sum.y);
+    store(row, first_unit + 2u * WORKGROUP, sum.z);
+    store(row, first_unit + 3u * WORKGROUP, sum.w);
   }
 }

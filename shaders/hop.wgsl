@@ -31,13 +31,13 @@ fn hop(
   let count = starts[chunk.first_input + chunk.inputs] - first;
   for (var e = group.y; e < count; e += groups.y) {
     let n = entries[first + e].y;
-    let value = values[n * (OUTPUTS + 1u) + unit];
-    let c = companions[n * OUTPUTS + unit];
+    let value = vec4f(values[n * (OUTPUTS + 1u) + unit]);
+    let c = vec4f(companions[n * OUTPUTS + unit]);
     for (var j = 0u; j < chunk.units; j++) {
       let weight = parameters[OFFSET + (chunk.first_unit + j) * OUTPUTS + unit];
       for (var s = 0u; s < POINTS; s++) {
         let row = (e * chunk.units + j) * POINTS + s;
-        let change = activation_change(value, c, nudges[row] * weight, false);
+        let change = activation_change(value, c, vec4f(nudges[row] * weight), false).x;
         if (k < OUTPUTS) {
           changes[row * OUTPUTS + k] = change;
         }

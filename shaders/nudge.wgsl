@@ -28,7 +28,8 @@ fn nudge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     let j = chunk.first_unit + row / POINTS % chunk.units;
     let entry = entries[first + row / POINTS / chunk.units];
     let dz = stencil[s].x * a[entry.y * (INPUTS + 1u) + entry.x];
-    let value = values[entry.y * (OUTPUTS + 1u) + j];
-    nudges[row] = activation_change(value, companions[entry.y * OUTPUTS + j], dz, false);
+    let value = vec4f(values[entry.y * (OUTPUTS + 1u) + j]);
+    let c = vec4f(companions[entry.y * OUTPUTS + j]);
+    nudges[row] = activation_change(value, c, vec4f(dz), false).x;
   }
 }

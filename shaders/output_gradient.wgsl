@@ -1,13 +1,16 @@
-// The differences method for the weights into the output layer: one thread a weight W[i,k]. A nudge
-// moves one logit of every sample. Twin of differences() in src/cpu/differences.ts.
+// The differences method for the weights into the output layer: one thread an input i and four
+// classes k. A nudge of W[i,k] moves one logit of every sample. Twin of differences() in
+// src/cpu/differences.ts.
 
 #import loss
+#import special
 
 override INPUTS: u32;
 override CLASSES: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override BATCH: u32;
 override POINTS: u32; // of the stencil
+override REACH: f32; // the largest change of a logit that any nudge makes, or infinity
 override SLICES: u32;
 override PARAMETERS: u32;
 
@@ -19,26 +22,67 @@ override PARAMETERS: u32;
 
 override WORKGROUP: u32 = 64;
 
+// What all weights see of a sample.
+struct Sample {
+  row: u32, // of the residuals
+  label: u32,
+  input: f32,
+  others: f32,
+  of_target: LossTarget,
+}
+
+// What a nudge of the weight into class k does to the sample's loss, by the stencil: its points, at
+// most four, go side by side.
+fn slope(sample: Sample, k: u32) -> f32 {
+  let residual = residuals[sample.row + min(k, CLASSES - 1u)];
+  let tiny = REACH <= TINY;
+  let offsets = vec4f(stencil[0].x, stencil[1].x, stencil[2].x, stencil[3].x);
+  let coefficients = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
+  let d = sample.input * offsets;
+  let term = loss_term_of_one(residual, sample.others, k == sample.label, d, tiny);
+  let products = coefficients * loss_change(term, sample.of_target, tiny);
+  var sum = products.x;
+  if (POINTS > 1u) {
+    sum += products.y;
+  }
+  if (POINTS > 2u) {
+    sum += products.z + products.w;
+  }
+  return sum;
+}
+
+fn store(slice: u32, i: u32, k: u32, sum: f32) {
+  if (i <= INPUTS && k < CLASSES) {
+    gradient[slice * PARAMETERS + OFFSET + i * CLASSES + k] = sum;
+  }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn output_gradient(@builtin(global_invocation_id) id: vec3u) {
-  let weight = id.x;
+  let quads = (CLASSES + 3u) / 4u;
+  let i = id.x / quads;
+  let first = 4u * (id.x % quads);
   let slice = id.y;
-  let i = min(weight / CLASSES, INPUTS);
-  let k = weight % CLASSES;
-  var sum = 0.0;
+  var sums = vec4f();
   for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
     let row = n * (CLASSES + 1u);
     let label = labels[n];
-    let input = a[n * (INPUTS + 1u) + i];
-    let residual = residuals[row + k];
-    let others = residuals[row + CLASSES];
-    let of_target = residuals[row + label];
-    for (var s = 0u; s < POINTS; s++) {
-      let term = loss_term_of_one(residual, others, k == label, stencil[s].x * input);
-      sum = fma(stencil[s].y, loss_change(term, of_target, false), sum);
-    }
+    let sample = Sample(
+      row,
+      label,
+      a[n * (INPUTS + 1u) + min(i, INPUTS)],
+      residuals[row + CLASSES],
+      loss_target(residuals[row + label])
+    );
+    sums += vec4f(
+      slope(sample, first),
+      slope(sample, first + 1u),
+      slope(sample, first + 2u),
+      slope(sample, first + 3u)
+    );
   }
-  if (weight < (INPUTS + 1u) * CLASSES) {
-    gradient[slice * PARAMETERS + OFFSET + weight] = sum;
-  }
+  store(slice, i, first, sums.x);
+  store(slice, i, first + 1u, sums.y);
+  store(slice, i, first + 2u, sums.z);
+  store(slice, i, first + 3u, sums.w);
 }

@@ -50,9 +50,10 @@ fn propagate(
     for (var r = 0u; r < ROWS; r++) {
       if (row + r < rows && k < OUTPUTS) {
         let n = entries[first + (row + r) / rows_of_entry].y;
-        let value = values[n * (OUTPUTS + 1u) + unit];
-        changes[(row + r) * OUTPUTS + k] =
-          activation_change(value, companions[n * OUTPUTS + unit], sums[r], false);
+        let value = vec4f(values[n * (OUTPUTS + 1u) + unit]);
+        let c = vec4f(companions[n * OUTPUTS + unit]);
+        let change = activation_change(value, c, vec4f(sums[r]), false);
+        changes[(row + r) * OUTPUTS + k] = change.x;
       }
     }
   }

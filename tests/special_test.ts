@@ -12,8 +12,8 @@ async function evaluate(
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x < arrayLength(&data)) {
-    let x = data[id.x];
-    data[id.x] = ${call};
+    let x = vec4f(data[id.x]);
+    data[id.x] = ${call}.x;
   }
 }`);
   const module = gpu.device.createShaderModule({ code });
@@ -39,9 +39,7 @@ function range(smallest: number, largest: number, negative: number): Float32Arra
 // One unit of rounding is 6e-8; the bounds leave room for four, and for the series' rests.
 const cases: [string, (x: number) => number, Float32Array<ArrayBuffer>, number][] = [
   ["expm1(x)", Math.expm1, range(1e-30, 80, 80), 2.5e-7],
-  ["expm1_tiny(x)", Math.expm1, range(1e-30, 1 / 128, 1 / 128), 2.5e-7],
   ["log1p(x)", Math.log1p, range(1e-30, 1e30, 0.999), 2.5e-7],
-  ["log1p_tiny(x)", Math.log1p, range(1e-30, 1 / 64, 1 / 64), 2.5e-7],
   ["log_exact(x)", Math.log, range(1e-30, 1e30, 0), 2.5e-7],
   ["sigmoid(x)", (x) => 1 / (1 + Math.exp(-x)), range(1e-6, 80, 80), 3e-7],
 ];

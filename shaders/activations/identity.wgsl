@@ -2,18 +2,18 @@
 
 const CHANGE_FACTOR = 1.0;
 
-fn activate(z: f32) -> f32 {
+fn activate(z: vec4f) -> vec4f {
   return z;
 }
 
-fn companion(z: f32) -> f32 {
-  return 0.0;
+fn companion(z: vec4f) -> vec4f {
+  return vec4f();
 }
 
-fn activation_change(a: f32, c: f32, dz: f32, tiny: bool) -> f32 {
+fn activation_change(a: vec4f, c: vec4f, dz: vec4f, tiny: bool) -> vec4f {
   return dz;
 }
 
-fn derivative(a: f32, c: f32) -> f32 {
-  return 1.0;
+fn derivative(a: vec4f, c: vec4f) -> vec4f {
+  return vec4f(1.0);
 }

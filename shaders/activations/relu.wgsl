@@ -1,22 +1,23 @@
-// Rectified linear unit: value, companion, exact finite change, derivative. Twin of
+// Rectified linear unit: value, companion, exact finite change, derivative, for four units. Twin of
 // src/cpu/activations.ts.
 
 const CHANGE_FACTOR = 1.0; // no change is larger than this times dz
 
-fn activate(z: f32) -> f32 {
-  return select(0.0, z, z > 0.0);
+fn activate(z: vec4f) -> vec4f {
+  return select(vec4f(), z, z > vec4f());
 }
 
-fn companion(z: f32) -> f32 {
+fn companion(z: vec4f) -> vec4f {
   return z;
 }
 
 // By the signs before and after; max(z + dz, 0) - max(z, 0) would subtract near-equals.
-fn activation_change(a: f32, z: f32, dz: f32, tiny: bool) -> f32 {
+fn activation_change(a: vec4f, z: vec4f, dz: vec4f, tiny: bool) -> vec4f {
   let after = z + dz;
-  return select(select(0.0, after, after > 0.0), select(-z, dz, after > 0.0), z > 0.0);
+  let on = after > vec4f();
+  return select(select(vec4f(), after, on), select(-z, dz, on), z > vec4f());
 }
 
-fn derivative(a: f32, z: f32) -> f32 {
-  return select(0.0, 1.0, z > 0.0);
+fn derivative(a: vec4f, z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1.0), z > vec4f());
 }

@@ -1,4 +1,4 @@
-// Hyperbolic tangent: value, companion, exact finite change, derivative. Twin of
+// Hyperbolic tangent: value, companion, exact finite change, derivative, for four units. Twin of
 // src/cpu/activations.ts.
 
 #import special
@@ -6,31 +6,30 @@
 const CHANGE_FACTOR = 1.0; // no change is larger than this times dz
 
 // tanh(z) = expm1(2z) / (expm1(2z) + 2), for z <= 0 to stay clear of overflow.
-fn tanh_exact(z: f32) -> f32 {
+fn tanh_exact(z: vec4f) -> vec4f {
   let e = expm1(-2.0 * abs(z));
-  return select(1.0, -1.0, z >= 0.0) * e / (e + 2.0);
+  return select(vec4f(1.0), vec4f(-1.0), z >= vec4f()) * e / (e + 2.0);
 }
 
-fn activate(z: f32) -> f32 {
+fn activate(z: vec4f) -> vec4f {
   return tanh_exact(z);
 }
 
 // 1 - t^2 as a product: the difference would lose its digits on a saturated unit.
-fn companion(z: f32) -> f32 {
+fn companion(z: vec4f) -> vec4f {
   return 4.0 * sigmoid(2.0 * z) * sigmoid(-2.0 * z);
 }
 
-// The addition theorem: (1 - t^2) u / (1 + t u) with u = tanh(dz). `tiny` promises |dz| <= TINY.
-fn activation_change(t: f32, c: f32, dz: f32, tiny: bool) -> f32 {
-  var u: f32;
+// The addition theorem: (1 - t^2) u / (1 + t u) with u = tanh(dz). Where dz is tiny (|dz| <= TINY) its
+// series is (1 - t^2) dz (1 - t dz), the rest below dz^2.
+fn activation_change(t: vec4f, c: vec4f, dz: vec4f, tiny: bool) -> vec4f {
   if (tiny) {
-    u = dz * fma(dz * dz, -0.33333333, 1.0); // the rest is below 2^-30 dz
-  } else {
-    u = tanh_exact(dz);
+    return c * dz * fma(dz, -t, vec4f(1.0));
   }
-  return c * u / fma(t, u, 1.0);
+  let u = tanh_exact(dz);
+  return c * u / fma(t, u, vec4f(1.0));
 }
 
-fn derivative(t: f32, c: f32) -> f32 {
+fn derivative(t: vec4f, c: vec4f) -> vec4f {
   return c;
 }

@@ -1,20 +1,36 @@
-// Half the squared distance of the logits from the one-hot target: exact finite change, derivative.
-// Residuals of the forward pass: y - t, then 0. Twin of src/cpu/losses.ts.
+// Half the squared distance of the logits from the one-hot target: exact finite change, for four
+// nudges at a time, and derivative. Residuals of the forward pass: y - t, then 0. Twin of
+// src/cpu/losses.ts.
 
-fn loss_reference(of_target: f32) -> f32 {
-  return 0.0;
+#import parts
+
+fn loss_reference(of_target: vec4f) -> vec4f {
+  return vec4f();
 }
 
-// One class's part of the change, for a logit change d.
-fn loss_term(residual: f32, d: f32, tiny: bool) -> f32 {
-  return d * fma(d, 0.5, residual);
+// One class's term, its logit changing by d.
+fn loss_term(residual: f32, d: vec4f) -> vec4f {
+  return d * fma(d, vec4f(0.5), vec4f(residual));
 }
 
-fn loss_term_of_one(residual: f32, others: f32, is_target: bool, d: f32) -> f32 {
-  return d * fma(d, 0.5, residual);
+// The same where d = w da, in two parts that do not change with da: the term is da (x + da y).
+fn tiny_parts(residual: f32, w: vec4f) -> Parts {
+  return Parts(residual * w, 0.5 * w * w);
 }
 
-fn loss_change(sum: f32, residual_of_target: f32, tiny: bool) -> f32 {
+fn loss_term_of_one(residual: f32, others: f32, is_target: bool, d: vec4f, tiny: bool) -> vec4f {
+  return loss_term(residual, d);
+}
+
+struct LossTarget {
+  residual: f32,
+}
+
+fn loss_target(residual: f32) -> LossTarget {
+  return LossTarget(residual);
+}
+
+fn loss_change(sum: vec4f, of_target: LossTarget, tiny: bool) -> vec4f {
   return sum;
 }
 

@@ -8,7 +8,7 @@ import type { Layer } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
 import type { Command, Gpu } from "./device.ts";
-import { type Forward, laneCount, maskWords } from "./forward.ts";
+import { blocksOf, type Forward, laneCount } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -24,6 +24,13 @@ function largestValue({ x }: Samples): number {
   let largest = 1;
   for (const value of x) largest = Math.max(largest, Math.abs(value));
   return largest;
+}
+
+/** The most by which a nudge of a layer's weights moves a unit's input. */
+function reach(options: EngineOptions, layer: number): number {
+  const { estimator } = options;
+  const farthest = Math.max(...stencilOf(estimator).map(({ offset }) => Math.abs(offset)));
+  return Math.min(largestInput(options, layer) * estimator.h * farthest, 3e38);
 }
 
 /** Everything the stages of one gradient share. */
@@ -74,9 +81,9 @@ function outputLayer({ gpu, options, forward, buffers, constants }: Shared, l: n
   return [command(
     gpu,
     "output_gradient",
-    [Math.ceil((inputs + 1) * outputs / 64), Number(constants.SLICES)],
+    [Math.ceil((inputs + 1) * Math.ceil(outputs / 4) / 64), Number(constants.SLICES)],
     { ...buffers, a: forward.values[l] },
-    { ...constants, INPUTS: inputs, OFFSET: offset },
+    { ...constants, INPUTS: inputs, OFFSET: offset, REACH: reach(options, l) },
     { loss: options.network.loss },
   )];
 }
@@ -88,17 +95,16 @@ function lastHiddenLayer(
 ): Command[] {
   const { layers, loss } = options.network;
   const { inputs, outputs, offset, activation } = layers[l];
-  const { h } = options.estimator;
-  const farthest = Math.max(...stencilOf(options.estimator).map((p) => Math.abs(p.offset)));
-  const lanes = laneCount(outputs);
+  const { block, count } = blocksOf(gpu, inputs);
+  const lanes = gpu.software ? 8 : laneCount(Math.ceil(outputs / 4));
   return [command(
     gpu,
     "hidden_gradient",
-    [maskWords(inputs), Math.ceil(outputs / lanes), Number(constants.SLICES)],
+    [count, Math.ceil(outputs / 4 / lanes), Number(constants.SLICES)],
     {
       ...buffers,
-      a: forward.values[l],
-      nonzero: forward.nonzero[l],
+      entries: forward.entries[l],
+      pairs: forward.pairs[l],
       values: forward.values[l + 1],
       companions: forward.companions[l],
     },
@@ -108,10 +114,10 @@ function lastHiddenLayer(
       OUTPUTS: outputs,
       OFFSET: offset,
       NEXT: layers[l + 1].offset,
-      REACH: Math.min(largestInput(options, l) * h * farthest, 3e38),
+      REACH: reach(options, l),
       WORKGROUP: lanes,
     },
-    { activation, loss },
+    { activation, loss, block },
   )];
 }
 
@@ -184,7 +190,7 @@ function earlierLayer(
     gpu,
     "entries",
     [1],
-    { nonzero: forward.nonzero[l], starts, entries },
+    { a: forward.values[l], starts, entries },
     { WIDTH: inputs + 1, BATCH: batch },
   );
   return [

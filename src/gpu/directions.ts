@@ -4,7 +4,7 @@
  */
 
 import type { Command } from "./device.ts";
-import { laneCount } from "./forward.ts";
+import { blocksOf, laneCount } from "./forward.ts";
 import { command } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -30,8 +30,8 @@ export function directions(stage: Stage): Command[] {
         keys,
         step: forward.step,
         parameters,
-        a: forward.values[l],
-        nonzero: forward.nonzero[l],
+        entries: forward.entries[l],
+        pairs: forward.pairs[l],
         values: forward.values[l + 1],
         companions: forward.companions[l],
         changes,
@@ -46,7 +46,7 @@ export function directions(stage: Stage): Command[] {
         AFTER: after,
         WORKGROUP: lanes,
       },
-      { activation },
+      { activation, block: blocksOf(gpu, inputs).block },
       HASH_WORK * queries * batch * (inputs + 1) * outputs,
     );
     before = after;

@@ -80,7 +80,7 @@ export class GpuEngine implements Engine {
     const { parameters } = network;
     const method = methodOf(options);
     // A hardware GPU wants more threads than one batch-long loop for each weight gives it.
-    this.#slices = method === differences && !gpu.software ? Math.min(batch, 25) : 1;
+    this.#slices = method === differences && !gpu.software ? Math.min(batch, 25) : 2;
     checkFit(
       network,
       ({ inputs, layers, parameters }) => ({

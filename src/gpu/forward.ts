@@ -3,17 +3,21 @@
 import type { Network } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
-import { command } from "./kernel.ts";
+import { command, type Constants } from "./kernel.ts";
 
-/** Words that hold one bit for each of a layer's inputs and its constant 1. */
-export function maskWords(inputs: number): number {
-  return Math.ceil((inputs + 1) / 32);
+/** How a layer's inputs are cut into blocks: wide ones where threads are few, and loads dear. */
+export function blocksOf(gpu: Gpu, inputs: number) {
+  const [block, size] = gpu.software ? ["wide" as const, 64] : ["narrow" as const, 32];
+  return { block, size, count: Math.ceil((inputs + 1) / size) };
 }
 
 /** Workgroups as wide as a layer, in whole SIMD groups of 8, so that few lanes idle. */
 export function laneCount(width: number): number {
   return Math.min(64, Math.ceil(width / 8) * 8);
 }
+
+/** Inputs of a sample that a workgroup of gather or compact lists. */
+const LISTED = 1024;
 
 /** A batch's way through the network, recorded once. */
 export class Forward {
@@ -23,8 +27,9 @@ export class Forward {
   readonly labels: GPUBuffer; // [batch]
   /** Each layer's inputs, rows followed by a constant 1; the last are the logits. */
   readonly values: GPUBuffer[]; // layers + 1 of [batch, width + 1]
-  /** Which of them are not zero, one bit each. */
-  readonly nonzero: GPUBuffer[]; // layers of [batch, maskWords(inputs)]
+  /** The same, those that are not zero listed, in pairs. */
+  readonly entries: GPUBuffer[]; // layers of [batch, blocks, size of a block] of two numbers
+  readonly pairs: GPUBuffer[]; // layers of [batch, blocks]
   readonly companions: GPUBuffer[]; // layers of [batch, outputs]
   readonly residuals: GPUBuffer; // [batch, classes + 1]
   readonly losses: GPUBuffer; // [batch]
@@ -51,47 +56,54 @@ export class Forward {
     this.values = widths.map((width, l) =>
       gpu.buffer(`values of layer ${l}`, 4 * batch * (width + 1))
     );
-    this.nonzero = layers.map((layer, l) =>
-      gpu.buffer(`mask of layer ${l}`, 4 * batch * maskWords(layer.inputs))
+    const blocks = layers.map((layer) => blocksOf(gpu, layer.inputs));
+    this.entries = blocks.map(({ size, count }, l) =>
+      gpu.buffer(`entries of layer ${l}`, 8 * batch * count * size)
     );
+    this.pairs = blocks.map(({ count }, l) => gpu.buffer(`pairs of layer ${l}`, 4 * batch * count));
     this.companions = layers.map((layer, l) =>
       gpu.buffer(`companions of layer ${l + 1}`, 4 * batch * layer.outputs)
     );
     this.residuals = gpu.buffer("residuals", 4 * batch * (classes + 1));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
+    const lists = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) =>
+      command(
+        gpu,
+        l === 0 ? "gather" : "compact",
+        [Math.ceil((layers[l].inputs + 1) / LISTED), batch],
+        { ...buffers, entries: this.entries[l], pairs: this.pairs[l] },
+        { ...constants, WIDTH: layers[l].inputs + 1 },
+        { block: blocks[l].block },
+      );
     const { x } = samples;
-    const gather = command(gpu, "gather", [Math.ceil((inputs + 1) / 64), batch], {
+    const gather = lists(0, {
       samples: gpu.upload("samples", x instanceof Float64Array ? Float32Array.from(x) : x),
       sample_labels: gpu.upload("sample labels", Uint32Array.from(samples.labels)),
       indices: this.#indices,
       step: this.step,
       x: this.values[0],
       labels: this.labels,
-    }, { INPUTS: inputs, BATCH: batch, BYTES: x instanceof Uint8Array });
+    }, { BATCH: batch, BYTES: x instanceof Uint8Array });
     const passes = layers.flatMap((layer, l) => {
       const { inputs, outputs, offset, activation } = layer;
-      const words = maskWords(inputs), lanes = laneCount(outputs + 1);
-      return [
-        command(gpu, "nonzero", [Math.ceil(words / 32), batch], {
-          a: this.values[l],
-          nonzero: this.nonzero[l],
-        }, { WIDTH: inputs + 1 }),
-        command(
-          gpu,
-          "dense",
-          [Math.ceil((outputs + 1) / lanes), batch],
-          {
-            parameters,
-            a: this.values[l],
-            nonzero: this.nonzero[l],
-            values: this.values[l + 1],
-            companions: this.companions[l],
-          },
-          { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, WORKGROUP: lanes },
-          { activation },
-        ),
-      ];
+      const lanes = gpu.software ? 8 : Math.min(64, Math.ceil((outputs + 1) / 4));
+      const splits = gpu.software ? 1 : Math.min(blocks[l].count, Math.floor(256 / lanes));
+      const dense = command(
+        gpu,
+        "dense",
+        [Math.ceil((outputs + 1) / 4 / lanes), batch],
+        {
+          parameters,
+          entries: this.entries[l],
+          pairs: this.pairs[l],
+          values: this.values[l + 1],
+          companions: this.companions[l],
+        },
+        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, WORKGROUP: lanes, SPLITS: splits },
+        { activation, block: blocks[l].block },
+      );
+      return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });
     const loss = command(gpu, `${network.loss}_loss`, [Math.ceil(batch / 64)], {
       logits: this.values.at(-1)!,

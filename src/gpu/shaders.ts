@@ -20,10 +20,13 @@ import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" 
 import adam from "../../shaders/optimizers/adam.wgsl" with { type: "text" };
 import weight from "../../shaders/perturbations/weight.wgsl" with { type: "text" };
 import signs from "../../shaders/perturbations/signs.wgsl" with { type: "text" };
+import narrow from "../../shaders/blocks/narrow.wgsl" with { type: "text" };
+import wide from "../../shaders/blocks/wide.wgsl" with { type: "text" };
 import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
 import backpropHidden from "../../shaders/backprop_hidden.wgsl" with { type: "text" };
 import backpropOutput from "../../shaders/backprop_output.wgsl" with { type: "text" };
 import collect from "../../shaders/collect.wgsl" with { type: "text" };
+import compact from "../../shaders/compact.wgsl" with { type: "text" };
 import copiesDense from "../../shaders/copies_dense.wgsl" with { type: "text" };
 import copiesSlope from "../../shaders/copies_slope.wgsl" with { type: "text" };
 import crossEntropyLoss from "../../shaders/cross-entropy_loss.wgsl" with { type: "text" };
@@ -36,7 +39,6 @@ import finish from "../../shaders/finish.wgsl" with { type: "text" };
 import gather from "../../shaders/gather.wgsl" with { type: "text" };
 import hiddenGradient from "../../shaders/hidden_gradient.wgsl" with { type: "text" };
 import hop from "../../shaders/hop.wgsl" with { type: "text" };
-import nonzero from "../../shaders/nonzero.wgsl" with { type: "text" };
 import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
 import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
 import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
@@ -46,6 +48,9 @@ import update from "../../shaders/update.wgsl" with { type: "text" };
 import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
 import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
+import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
+import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
+import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 
@@ -55,6 +60,7 @@ export const KERNELS = {
   "backprop_hidden": backpropHidden,
   "backprop_output": backpropOutput,
   "collect": collect,
+  "compact": compact,
   "copies_dense": copiesDense,
   "copies_slope": copiesSlope,
   "cross-entropy_loss": crossEntropyLoss,
@@ -67,7 +73,6 @@ export const KERNELS = {
   "gather": gather,
   "hidden_gradient": hiddenGradient,
   "hop": hop,
-  "nonzero": nonzero,
   "nudge": nudge,
   "output_gradient": outputGradient,
   "propagate": propagate,
@@ -83,6 +88,7 @@ export const ROLES = {
   loss: { "cross-entropy": crossEntropy, "squared-error": squaredError },
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, signs },
+  block: { narrow, wide },
 } as const;
 /** Which piece fills each role. */
 export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] };
@@ -91,6 +97,9 @@ const SHARED: Record<string, string> = {
   chunk,
   copies,
   directions,
+  entries: entryPairs,
+  listing,
+  parts,
   special,
   step: optimizerStep,
 };

@@ -1,0 +1,3 @@
+// Inputs that a thread takes: few, where threads are many.
+
+const BLOCK = 32u;
