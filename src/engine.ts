@@ -47,9 +47,23 @@ export interface Evaluation {
   readonly losses: Float64Array; // [samples]
 }
 
-/** A network in training on one backend. Dispose of it when done. */
+/** What an engine's calls throw when the device behind it is gone, and its weights with it. */
+export class EngineLost extends Error {
+  /** @param reason what is known of it, for people. */
+  constructor(readonly reason: string) {
+    super(`Cannot go on: the GPU device was lost (${reason})`);
+  }
+}
+
+/**
+ * A network in training on one backend. Dispose of it when done. Calls are taken in the order in
+ * which they are made, also where one does not wait for the other; all of them may throw
+ * `EngineLost`.
+ */
 export interface Engine extends Disposable {
   readonly backend: "cpu" | "webgpu";
+  /** Whether it computes without graphics hardware. */
+  readonly software: boolean;
   /** What computes, for people: an adapter's name, or the CPU. */
   readonly adapter: string;
   /** Puts parameters in place, and the optimiser where it was left, or back to its start. */

@@ -40,6 +40,7 @@ export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/ten
 export { asTensors, batchIn, inLayout, type Layout, LAYOUTS, weightsIn } from "./data/weights.ts";
 export {
   type Engine,
+  EngineLost,
   type EngineOptions,
   type Evaluation,
   type Gradient,

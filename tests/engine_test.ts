@@ -7,7 +7,7 @@ import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
 import type { EngineOptions } from "../src/engine.ts";
-import { Gpu, GpuEngine } from "../src/gpu/engine.ts";
+import { GpuEngine } from "../src/gpu/engine.ts";
 import { chunksOf } from "../src/gpu/differences.ts";
 import {
   assertClose,
@@ -433,7 +433,7 @@ gpuTest("buffers are made once: ten thousand steps and evaluations add none", as
     const indices = Array.from({ length: steps }, () => [...random.sample(40, 8)]).flat();
     await engine.train(Uint32Array.from(indices), new Float64Array(steps).fill(1e-3));
     await engine.evaluate(test);
-    return Gpu.liveBuffers;
+    return engine.gpu.buffers;
   };
   const first = await group(1000);
   for (let i = 0; i < 9; i++) assert.equal(await group(1000), first);

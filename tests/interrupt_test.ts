@@ -1,8 +1,11 @@
 /** Runs that are interrupted, killed, or cannot be saved: nothing that was saved is lost. */
 
 import assert from "node:assert/strict";
+import { withDefaults } from "../src/cli/options.ts";
+import { runTrain } from "../src/cli/train.ts";
 import { readTensors } from "../src/data/tensors.ts";
-import { begin, cli, inFolder } from "./support.ts";
+import { Gpu } from "../src/gpu/device.ts";
+import { begin, cli, gpuTest, inFolder } from "./support.ts";
 
 const STEPS = 600;
 const RUN = [
@@ -13,7 +16,8 @@ const RUN = [
 /** Everything of a saved run that its going on depends on. */
 async function runIn(file: string) {
   const tensors = await readTensors(await Deno.readFile(file), file);
-  const all = ["W1", "b1", "W2", "b2", "losslist", "checkpoint/first", "checkpoint/random"];
+  const all = ["first", "second", "random", "step"].map((name) => `checkpoint/${name}`);
+  all.push("W1", "b1", "W2", "b2", "losslist");
   return Object.fromEntries(all.map((name) => [name, tensors.get(name)?.data]));
 }
 
@@ -76,6 +80,49 @@ Deno.test("killed at any moment: what was saved is whole, and leads to the same 
     const last = await exists(part) ? ["--resume", part] : RUN;
     if (!done) assert.equal((await cli("train", ...last, "--save", part)).code, 0);
     assert.deepEqual(await runIn(part), expected);
+  });
+});
+
+/** What a function prints on standard error. */
+async function printed(body: () => Promise<unknown>): Promise<string> {
+  const { error, log } = console, lines: string[] = [];
+  console.error = console.log = (line: string) => lines.push(line);
+  try {
+    await body();
+  } finally {
+    Object.assign(console, { error, log });
+  }
+  return lines.join("\n");
+}
+
+gpuTest("a device lost for good: the run is saved where it can be gone on with", async () => {
+  await inFolder(async (folder) => {
+    const whole = `${folder}/whole.h5`, part = `${folder}/part.h5`, log = `${folder}/log.jsonl`;
+    assert.equal((await cli("train", ...RUN, "--save", whole)).code, 0);
+    const options = withDefaults({
+      ...{ data: "digits", hidden: [8], batch: 10, steps: STEPS, optimizer: "adam", lr: 0.01 },
+      ...{ evalEvery: 250, save: part, log },
+    });
+    let code: number | undefined;
+    const said = await printed(async () => {
+      const run = runTrain(options, () => true);
+      await lines(log, 100);
+      const losing = setInterval(() => Gpu.live.forEach((gpu) => gpu.device.destroy()), 1);
+      code = await run.finally(() => clearInterval(losing));
+    });
+    assert.equal(code, 1, said);
+    const [, step] = /lost .*twice in a row\); the run stands at step (\d+) of 600; go on/.exec(
+      said,
+    )!;
+    const saved = await runIn(part);
+    assert.deepEqual([saved["checkpoint/step"]![0], saved.losslist!.length], [+step, +step]);
+    const seen = (await Deno.readTextFile(log)).trim().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(
+      seen.filter(({ loss }) => loss !== undefined).map(({ step }) => step),
+      Array.from({ length: seen.filter(({ loss }) => loss !== undefined).length }, (_, i) => i + 1),
+    );
+    assert.equal((await cli("train", "--resume", part, "--save", part)).code, 0);
+    assert.deepEqual(await runIn(part), await runIn(whole));
   });
 });
 

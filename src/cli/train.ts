@@ -5,6 +5,7 @@ import { lossEvaluations } from "../core/estimator.ts";
 import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
+import { EngineLost } from "../engine.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
@@ -131,6 +132,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   losses.set(loaded?.checkpoint?.losses ?? []);
   const accuracies: [number, number][] = [];
   let milliseconds = 0;
+  let lost: EngineLost | undefined;
   try {
     for await (const event of train(engine, data, random, training)) {
       if (event.kind === "evaluation") {
@@ -157,21 +159,27 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
         eta_formatted: duration((options.steps - step) / rate),
       });
     }
+  } catch (error) {
+    if (!(error instanceof EngineLost)) throw error;
+    lost = error;
+    step = (await engine.optimizerState()).steps; // what came behind it went with the device
   } finally {
     progress.stop();
   }
 
   losses = losses.subarray(0, step);
   const saved = options.save === undefined || await saveOrRecover(options.save, run());
+  const goOn = options.save === undefined
+    ? "; nothing is saved without --save"
+    : saved
+    ? `; go on with --resume ${options.save}`
+    : "";
+  if (lost) {
+    console.error(`${lost.message}; the run stands at step ${step} of ${options.steps}${goOn}`);
+    return EXIT.failed;
+  }
   if (interrupt.code !== 0 && step < options.steps) {
-    tell(
-      `Interrupted at step ${step} of ${options.steps}` +
-        (options.save === undefined
-          ? "; nothing is saved without --save"
-          : saved
-          ? `; go on with --resume ${options.save}`
-          : ""),
-    );
+    tell(`Interrupted at step ${step} of ${options.steps}${goOn}`);
     return interrupt.code;
   }
   if (options.plot !== undefined) {

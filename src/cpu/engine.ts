@@ -26,6 +26,7 @@ const LARGEST_ARRAY = 2 ** 30;
 /** An `Engine` on the CPU. */
 export class CpuEngine implements Engine {
   readonly backend = "cpu";
+  readonly software = true;
   readonly adapter = "CPU, float64";
   readonly #options: EngineOptions;
   readonly #parameters: Float64Array; // [parameters]

@@ -53,6 +53,7 @@ function methodOf({ method, estimator }: EngineOptions): (stage: Stage) => Comma
 export class GpuEngine implements Engine {
   readonly backend = "webgpu";
   readonly adapter: string;
+  readonly software: boolean;
   /** The device that it computes on. */
   readonly gpu: Gpu;
   readonly #options: EngineOptions;
@@ -71,10 +72,31 @@ export class GpuEngine implements Engine {
     | undefined;
   #steps = 0; // taken so far
 
-  /** @throws {RangeError} when the network, the batch or the data do not fit the device. */
+  /**
+   * Opens an engine on the default adapter; `undefined` where there is none.
+   * @throws {RangeError} when the network, the batch or the data do not fit the device.
+   */
+  static async open(options: EngineOptions): Promise<GpuEngine | undefined> {
+    const gpu = await Gpu.open();
+    if (!gpu) return undefined;
+    try {
+      const engine = new GpuEngine(gpu, options);
+      await gpu.settle();
+      return engine;
+    } catch (error) {
+      gpu[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * @throws {RangeError} when the network, the batch or the data do not fit the device's limits;
+   *   what does not fit its memory is thrown by the next call.
+   */
   constructor(gpu: Gpu, options: EngineOptions) {
     this.gpu = gpu;
     this.adapter = gpu.adapter;
+    this.software = gpu.software;
     this.#options = options;
     const { network, optimizer, estimator, samples, batch } = options;
     const { parameters } = network;
