@@ -171,15 +171,15 @@ export class Gpu implements Disposable {
     return buffer;
   }
 
-  /** Writes `data` to the start of a buffer. */
-  write(buffer: GPUBuffer, data: ArrayBufferView): void {
+  /** Writes `data` into a buffer, `offset` bytes from its start. */
+  write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     const whole = bytes.length - bytes.length % 4;
-    this.device.queue.writeBuffer(buffer, 0, bytes.subarray(0, whole));
+    this.device.queue.writeBuffer(buffer, offset, bytes.subarray(0, whole));
     if (whole < bytes.length) { // the queue takes multiples of 4 bytes
       const rest = new Uint8Array(4);
       rest.set(bytes.subarray(whole));
-      this.device.queue.writeBuffer(buffer, whole, rest);
+      this.device.queue.writeBuffer(buffer, offset + whole, rest);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { checkFit } from "../core/fit.ts";
+import { checkParameters, checkSteps } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
 import {
   BETA1,
@@ -29,6 +30,9 @@ export { Gpu };
 
 /** The most steps in one submission; sizes the buffers of indices, rates and losses. */
 export const MAX_GROUP = 1024;
+
+/** Behind the losses as long as no update made a weight that is no finite number. */
+const NOTHING_BAD = Uint32Array.of(0xffffffff, 0xffffffff);
 
 /** Optimiser constants as the kernels spell them; rests are taken in float64. */
 const OPTIMIZER_CONSTANTS = {
@@ -64,7 +68,7 @@ export class GpuEngine implements Engine {
   readonly #keys: GPUBuffer; // [MAX_GROUP, queries]
   readonly #forward: Forward;
   readonly #rates: GPUBuffer; // [MAX_GROUP] of four numbers
-  readonly #losses: GPUBuffer; // [MAX_GROUP]
+  readonly #losses: GPUBuffer; // [MAX_GROUP], then the step and the weight that went bad
   readonly #gradientCommands: Command[];
   readonly #stepCommands: Command[];
   #evaluation:
@@ -116,7 +120,7 @@ export class GpuEngine implements Engine {
     this.#parameters = gpu.buffer("parameters", 4 * parameters);
     this.#state = gpu.buffer("optimiser state", 8 * parameters);
     this.#rates = gpu.buffer("learning rates", 16 * MAX_GROUP);
-    this.#losses = gpu.buffer("losses", 4 * MAX_GROUP);
+    this.#losses = gpu.buffer("losses", 4 * (MAX_GROUP + NOTHING_BAD.length));
     this.#forward = new Forward(gpu, network, this.#parameters, samples, batch, MAX_GROUP);
     this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
     this.#keys = gpu.buffer("direction keys", 4 * estimator.queries * MAX_GROUP);
@@ -137,9 +141,11 @@ export class GpuEngine implements Engine {
         state: this.#state,
         rates: this.#rates,
         step: this.#forward.step,
+        notes: this.#losses,
       },
       {
         ...OPTIMIZER_CONSTANTS,
+        BAD: MAX_GROUP,
         PARAMETERS: parameters,
         SLICES: this.#slices,
         WEIGHT_DECAY: optimizer.weightDecay,
@@ -161,6 +167,7 @@ export class GpuEngine implements Engine {
   }
 
   setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
+    checkParameters(this.#options.network, parameters, "float32");
     const pairs = new Float32Array(2 * parameters.length);
     for (let i = 0; i < parameters.length; i++) {
       pairs[2 * i] = state.first[i];
@@ -223,11 +230,17 @@ export class GpuEngine implements Engine {
       table.set([rate, 1 / (1 - BETA1 ** step), 1 / (1 - BETA2 ** step), step], 4 * i);
     });
     this.gpu.write(this.#rates, table);
+    this.gpu.write(this.#losses, NOTHING_BAD, 4 * MAX_GROUP);
     this.#begin(indices, rates.length);
+    const done = this.#steps;
     this.#steps += rates.length;
     this.gpu.run(this.#stepCommands, rates.length);
-    const losses = await this.gpu.read(this.#losses, 4 * rates.length);
-    return Float64Array.from(new Float32Array(losses));
+    const read = await this.gpu.read(this.#losses);
+    const losses = Float64Array.from(new Float32Array(read, 0, rates.length));
+    const [step, index] = new Uint32Array(read, 4 * MAX_GROUP);
+    const bad = step === NOTHING_BAD[0] ? undefined : { step, index };
+    checkSteps(this.#options.network, done, losses, bad);
+    return losses;
   }
 
   async evaluate(samples: Samples): Promise<Evaluation> {

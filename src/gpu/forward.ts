@@ -1,7 +1,7 @@
 /** The unperturbed forward pass on the device, and the buffers that it leaves for the methods. */
 
 import type { Network } from "../core/network.ts";
-import type { Samples } from "../data/samples.ts";
+import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command } from "./kernel.ts";
 
@@ -60,6 +60,7 @@ export class Forward {
     this.residuals = gpu.buffer("residuals", 4 * batch * (classes + 1));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
+    checkSamples(samples, "float32");
     const { x } = samples;
     const gather = command(gpu, "gather", [Math.ceil((inputs + 1) / 64), batch], {
       samples: gpu.upload("samples", x instanceof Float64Array ? Float32Array.from(x) : x),

@@ -75,9 +75,9 @@ export class RecoveringEngine implements Engine {
   setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
     const puts = { parameters: parameters.slice(), state: copyState(state) };
     const call: Call = { run: () => Promise.resolve(), changes: true, puts };
+    if (this.#engine) this.#begin(call, this.#engine); // may refuse them
     this.#calls.push(call);
     this.#snapshotAt = performance.now();
-    if (this.#engine) this.#begin(call, this.#engine);
     this.#forget();
   }
 

@@ -75,7 +75,8 @@ export function checkTraining(options: TrainingOptions, samples: number): void {
 /**
  * Trains the network that the engine holds, and ends with an evaluation on the test set, unless a
  * signal ends it before.
- * @throws {RangeError} when an option is out of range, or the loss is no finite number any more.
+ * @throws {RangeError} when an option is out of range, or a loss or a weight is no finite number
+ *   any more: the first, by its step and name.
  * @throws {EngineLost} when the device is lost and cannot be had again. The run then stands at the
  *   last known-good weights: the engine's optimiser state says at which step, and `random` is there.
  */
@@ -118,13 +119,6 @@ export async function* train(
       const losses = await current;
       const now = performance.now(), milliseconds = now - started;
       started = now;
-      const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-      if (bad >= 0) {
-        throw new RangeError(
-          `Cannot go on at step ${done + bad + 1}: the loss is ${losses[bad]}; ` +
-            `use a smaller learning rate or h`,
-        );
-      }
       yield { kind: "steps", first: done + 1, losses, milliseconds };
       done += losses.length;
       const fitting = Math.round(losses.length * GROUP_MILLISECONDS / Math.max(milliseconds, 0.01));
