@@ -48,4 +48,5 @@ export {
   METHODS,
 } from "./engine.ts";
 export { compareGradients, type Comparison } from "./method/gradcheck.ts";
+export { roundingNotice } from "./method/rounding.ts";
 export { train, type TrainingEvent, type TrainingOptions } from "./method/training.ts";

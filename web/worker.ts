@@ -165,6 +165,8 @@ async function begin(
   opened = true;
   run?.engine[Symbol.dispose]();
   engine.setParameters(parameters);
+  const notice = ng.roundingNotice(options, engine, parameters);
+  if (notice) notices.push(notice);
   run = { settings, data, options, random, engine, notices, losses: [] };
   return ready(run);
 }

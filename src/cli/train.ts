@@ -6,6 +6,7 @@ import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
 import { EngineLost } from "../engine.ts";
+import { roundingNotice } from "../method/rounding.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
@@ -97,14 +98,14 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   }
   const network = loaded?.network ?? networkFor(options, data);
   const { parameters } = network;
-  using engine = await openEngine(
-    engineOptionsOf(options, network, data.train),
-    options.backend,
-    tell,
-  );
+  const engineOptions = engineOptionsOf(options, network, data.train);
+  using engine = await openEngine(engineOptions, options.backend, tell);
   // Weights that follow R's draws keep all their digits, as R's do.
   const fresh = () => initialParameters(network, options.init, random, options.rng !== "r");
-  engine.setParameters(loaded?.parameters ?? fresh(), loaded?.checkpoint?.state);
+  const start = loaded?.parameters ?? fresh();
+  engine.setParameters(start, loaded?.checkpoint?.state);
+  const notice = roundingNotice(engineOptions, engine, start);
+  if (notice) tell(notice);
   if (loaded?.checkpoint) random.state = loaded.checkpoint.random;
   tell(
     `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
