@@ -10,6 +10,7 @@ import { roundingNotice } from "../method/rounding.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
+import { sha256 } from "./digest.ts";
 import { EXIT } from "./errors.ts";
 import { drawRuns } from "./figure.ts";
 import { checkTensorFile, checkWritable, writeWhole } from "./files.ts";
@@ -205,6 +206,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       estimator: options.engine === "backprop" ? null : options.estimator,
       data: data.name,
       seed: options.seed,
+      weights: await sha256(await engine.parameters()), // as 64-bit floats, W1, b1, W2, ...
     }));
     return saved ? EXIT.done : EXIT.failed;
   }
