@@ -160,6 +160,22 @@ export class Gpu implements Disposable {
     return buffer;
   }
 
+  /**
+   * Makes something whose buffers can go before the device does.
+   * @returns it, and what destroys its buffers, behind all that was submitted with them.
+   */
+  lease<T>(make: () => T): { value: T; release(): void } {
+    const before = new Set(this.#owned);
+    const value = make();
+    const leased = [...this.#owned].filter((buffer) => !before.has(buffer));
+    return { value, release: () => leased.forEach((buffer) => this.#destroy(buffer)) };
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    this.#owned.delete(buffer);
+    buffer.destroy();
+  }
+
   /** Makes a buffer that holds `data`. */
   upload(
     label: string,
@@ -217,12 +233,7 @@ export class Gpu implements Disposable {
   /** Copies the first `bytes` of a buffer back, behind all that was submitted before. */
   async read(buffer: GPUBuffer, bytes = buffer.size): Promise<ArrayBuffer> {
     this.check();
-    const free = this.#staging.findIndex((staging) => staging.size >= bytes);
-    const staging = free >= 0 ? this.#staging.splice(free, 1)[0] : this.#create({
-      label: "staging",
-      size: Math.ceil(bytes / 4) * 4,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    const staging = this.#stagingOf(bytes);
     const encoder = this.device.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, 0, staging, 0, Math.ceil(bytes / 4) * 4);
     this.device.queue.submit([encoder.finish()]);
@@ -243,6 +254,19 @@ export class Gpu implements Disposable {
     this.check(); // what a lost device maps is not to be trusted
     this.#staging.push(staging);
     return data;
+  }
+
+  /** A buffer to read so many bytes through: a free one, or one in place of a free one too small. */
+  #stagingOf(bytes: number): GPUBuffer {
+    const free = this.#staging.findIndex(({ size }) => size >= bytes);
+    if (free >= 0) return this.#staging.splice(free, 1)[0];
+    const small = this.#staging.pop();
+    if (small) this.#destroy(small);
+    return this.#create({
+      label: "staging",
+      size: Math.ceil(bytes / 4) * 4,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
   }
 
   [Symbol.dispose](): void {

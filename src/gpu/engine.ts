@@ -46,6 +46,14 @@ const OPTIMIZER_CONSTANTS = {
   ROOT_GUARD: TINY,
 };
 
+/** A way through the network for samples that are not trained on. */
+interface Prepared {
+  readonly samples: Samples;
+  readonly forward: Forward;
+  readonly commands: readonly Command[];
+  readonly scores: GPUBuffer;
+}
+
 /** The way to the gradient that the options ask for. */
 function methodOf({ method, estimator }: EngineOptions): (stage: Stage) => Command[] {
   if (method === "backprop") return backprop;
@@ -71,9 +79,8 @@ export class GpuEngine implements Engine {
   readonly #losses: GPUBuffer; // [MAX_GROUP], then the step and the weight that went bad
   readonly #gradientCommands: Command[];
   readonly #stepCommands: Command[];
-  #evaluation:
-    | { samples: Samples; forward: Forward; commands: Command[]; scores: GPUBuffer }
-    | undefined;
+  /** What other samples go through, the last ones. */
+  #evaluation: { value: Prepared; release(): void } | undefined;
   #steps = 0; // taken so far
 
   /**
@@ -244,8 +251,7 @@ export class GpuEngine implements Engine {
   }
 
   async evaluate(samples: Samples): Promise<Evaluation> {
-    if (this.#evaluation?.samples !== samples) this.#evaluation = this.#prepare(samples);
-    const { forward, commands, scores } = this.#evaluation;
+    const { forward, commands, scores } = this.#wayOf(samples);
     const batches = Math.ceil(samples.count / forward.batch);
     // The last batch is filled up with the last sample again.
     const indices = Uint32Array.from(
@@ -269,11 +275,15 @@ export class GpuEngine implements Engine {
   }
 
   async logits(samples: Samples): Promise<Float64Array> {
-    if (this.#evaluation?.samples !== samples) this.#evaluation = this.#prepare(samples);
-    const { forward } = this.#evaluation;
+    const { forward } = this.#wayOf(samples);
     const { classes } = this.#options.network;
     const logits = new Float64Array(samples.count * classes);
-    for (let start = 0; start < samples.count; start += forward.batch) {
+    const starts = Array.from(
+      { length: Math.ceil(samples.count / forward.batch) },
+      (_, i) => i * forward.batch,
+    );
+    // All is submitted at once: later calls may change the weights, or the way.
+    await Promise.all(starts.map(async (start) => {
       // The last batch is filled up with the last sample again.
       const indices = Uint32Array.from(
         { length: forward.batch },
@@ -286,12 +296,22 @@ export class GpuEngine implements Engine {
         const row = n * (classes + 1);
         logits.set(rows.subarray(row, row + classes), (start + n) * classes);
       }
-    }
+    }));
     return logits;
   }
 
+  /** The way of these samples; that of others goes. */
+  #wayOf(samples: Samples): Prepared {
+    if (this.#evaluation?.value.samples !== samples) {
+      this.#evaluation?.release();
+      this.#evaluation = undefined; // also where these do not fit
+      this.#evaluation = this.gpu.lease(() => this.#prepare(samples));
+    }
+    return this.#evaluation.value;
+  }
+
   /** A forward pass of its own for samples that are not trained on. */
-  #prepare(samples: Samples) {
+  #prepare(samples: Samples): Prepared {
     const { network } = this.#options;
     const batch = Math.min(samples.count, 250);
     const batches = Math.ceil(samples.count / batch);
