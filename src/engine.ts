@@ -47,12 +47,29 @@ export interface Evaluation {
   readonly losses: Float64Array; // [samples]
 }
 
-/** A network in training on one backend. Dispose of it when done. */
+/** What an engine's calls throw when the device behind it is gone, and its weights with it. */
+export class EngineLost extends Error {
+  /** @param reason what is known of it, for people. */
+  constructor(readonly reason: string) {
+    super(`Cannot go on: the GPU device was lost (${reason})`);
+  }
+}
+
+/**
+ * A network in training on one backend. Dispose of it when done. Calls are taken in the order in
+ * which they are made, also where one does not wait for the other; all of them may throw
+ * `EngineLost`.
+ */
 export interface Engine extends Disposable {
   readonly backend: "cpu" | "webgpu";
+  /** Whether it computes without graphics hardware. */
+  readonly software: boolean;
   /** What computes, for people: an adapter's name, or the CPU. */
   readonly adapter: string;
-  /** Puts parameters in place, and the optimiser where it was left, or back to its start. */
+  /**
+   * Puts parameters in place, and the optimiser where it was left, or back to its start.
+   * @throws {RangeError} naming the first that is no finite number to the engine.
+   */
   setParameters(parameters: Float64Array, state?: OptimizerState): void; // [parameters]
   /** Reads the parameters back. */
   parameters(): Promise<Float64Array>; // [parameters]
@@ -63,9 +80,14 @@ export interface Engine extends Disposable {
   /**
    * Takes one step for each row of `indices`: gradient, then update.
    * @returns the mean loss over each step's batch, before its update.
+   * @throws {RangeError} naming the step and the loss or the weight that is the first to be no
+   *   finite number.
    */
   train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array>; // [steps, batch], [steps]
-  /** Runs other samples through the network. */
+  /**
+   * Runs other samples through the network.
+   * @throws {RangeError} naming the first of their values that is no finite number to the engine.
+   */
   evaluate(samples: Samples): Promise<Evaluation>;
   /** What the last layer makes of other samples, before any softmax. */
   logits(samples: Samples): Promise<Float64Array>; // [samples, classes]

@@ -40,6 +40,7 @@ export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/ten
 export { asTensors, batchIn, inLayout, type Layout, LAYOUTS, weightsIn } from "./data/weights.ts";
 export {
   type Engine,
+  EngineLost,
   type EngineOptions,
   type Evaluation,
   type Gradient,
@@ -47,4 +48,5 @@ export {
   METHODS,
 } from "./engine.ts";
 export { compareGradients, type Comparison } from "./method/gradcheck.ts";
+export { roundingNotice } from "./method/rounding.ts";
 export { train, type TrainingEvent, type TrainingOptions } from "./method/training.ts";

@@ -6,8 +6,8 @@ import { OPTIMIZERS } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
-import type { EngineOptions } from "../src/engine.ts";
-import { Gpu, GpuEngine } from "../src/gpu/engine.ts";
+import type { Engine, EngineOptions } from "../src/engine.ts";
+import { GpuEngine } from "../src/gpu/engine.ts";
 import { chunksOf } from "../src/gpu/differences.ts";
 import {
   assertClose,
@@ -422,19 +422,25 @@ gpuTest("what does not fit is refused with what is needed and what would fit", a
   assert.ok(8 * of(width + 1).parameters > gpu.largestBuffer);
 });
 
-gpuTest("buffers are made once: ten thousand steps and evaluations add none", async (open) => {
-  const network = createNetwork({ inputs: 5, hidden: [4, 3], classes: 2 });
-  const options = engineOptions(network, randomSamples(40, network), 8, { optimizer: "adam" });
-  const test = randomSamples(30, network, false, 9);
-  using engine = new GpuEngine(await open(), options);
-  engine.setParameters(freshParameters(network));
-  const random = new Xoshiro(1);
-  const group = async (steps: number) => {
-    const indices = Array.from({ length: steps }, () => [...random.sample(40, 8)]).flat();
-    await engine.train(Uint32Array.from(indices), new Float64Array(steps).fill(1e-3));
-    await engine.evaluate(test);
-    return Gpu.liveBuffers;
-  };
-  const first = await group(1000);
-  for (let i = 0; i < 9; i++) assert.equal(await group(1000), first);
-});
+gpuTest(
+  "ever new samples: their buffers go, and what is under way is not disturbed",
+  async (open) => {
+    const network = createNetwork({ inputs: 5, hidden: [4, 3], classes: 2 });
+    const options = engineOptions(network, randomSamples(40, network), 8);
+    using engine = new GpuEngine(await open(), options);
+    using cpu = new CpuEngine(options);
+    for (const each of [engine, cpu]) each.setParameters(freshParameters(network));
+    const counts = new Set<number>();
+    for (let i = 1; i <= 6; i++) {
+      const sets = [10 * i, 300 + i].map((count) => randomSamples(count, network, false, i));
+      const calls = (of: Engine) => [
+        of.logits(sets[1]).then((logits) => [...logits]),
+        of.evaluate(sets[0]).then(({ losses }) => [...losses]),
+      ];
+      const [ours, theirs] = await Promise.all([engine, cpu].map((of) => Promise.all(calls(of))));
+      ours.forEach((values, k) => assertClose(values, theirs[k], 1e-5, 1e-6));
+      counts.add(engine.gpu.buffers);
+    }
+    assert.equal(counts.size, 1, `${[...counts]}`);
+  },
+);

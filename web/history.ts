@@ -41,8 +41,10 @@ export class History {
     return { steps, raw, means, accuracies };
   }
 
-  clear(): void {
-    this.losses.length = 0;
-    this.accuracies.length = 0;
+  /** Forgets what came behind so many steps. */
+  cut(steps: number): void {
+    this.losses.length = Math.min(this.losses.length, steps);
+    const later = this.accuracies.findIndex(([step]) => step > steps);
+    if (later >= 0) this.accuracies.length = later;
   }
 }

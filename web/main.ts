@@ -22,7 +22,7 @@ await training.reset(false); // nothing leaves this page before a person asks fo
 // For tests, and for those who want to see what a lost device looks like.
 Object.assign(globalThis, {
   debug: {
-    loseDevice: () => client.ask("loseDevice"),
+    loseDevices: () => client.ask("loseDevices"),
     liveBuffers: () => client.ask("liveBuffers"),
   },
 });

@@ -65,8 +65,6 @@ export interface Calls {
   /** Trains up to a step, or till `pause`. */
   run(steps: number): void;
   pause(): void;
-  /** Goes on after the device was lost, from the last weights. */
-  recover(): Ready;
   look(): Look;
   slice(unit: number, pixel: number): Slice;
   predict(pixels: Uint8Array): number[];
@@ -76,8 +74,8 @@ export interface Calls {
   useFiles(files: File[]): string;
   save(format: "h5" | "safetensors"): Uint8Array;
   load(file: File): Ready;
-  /** For tests: destroys the device. */
-  loseDevice(): void;
+  /** For tests: destroys all devices. */
+  loseDevices(): void;
   /** For tests: buffers that exist on all devices. */
   liveBuffers(): number;
 }
@@ -93,7 +91,8 @@ export type Report =
     worst: readonly { label: number; prediction: number; loss: number; pixels: Uint8Array }[];
   }
   | { kind: "paused"; step: number; done: boolean }
-  | { kind: "lost"; message: string }
+  | { kind: "stopped"; step: number; message: string }
+  | { kind: "notice"; line: string }
   | { kind: "race"; rows: readonly RaceRow[]; done: boolean };
 
 /** Messages to the worker. */

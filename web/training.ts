@@ -51,13 +51,11 @@ export class Training {
     byId("start").addEventListener("click", () => this.#running ? this.pause() : this.start());
     byId("step").addEventListener("click", () => this.#runTo((this.ready?.step ?? 0) + 1));
     byId("reset").addEventListener("click", () => this.reset());
-    byId("recover").addEventListener("click", () => this.#recover());
     client.listen((report) => {
       if (report.kind === "steps") {
         this.#seconds += report.milliseconds / 1000;
         this.#recentSteps += report.losses.length;
         this.#recentSeconds += report.milliseconds / 1000;
-        this.history.losses.length = report.first - 1; // steps after a lost device come again
         for (const loss of report.losses) this.history.losses.push(loss);
         this.ready = { ...this.ready!, step: this.history.losses.length };
         this.#draw();
@@ -66,10 +64,14 @@ export class Training {
         this.#draw();
       } else if (report.kind === "paused") {
         this.#setRunning(false);
-      } else if (report.kind === "lost") {
+      } else if (report.kind === "notice") {
+        this.#notify([report.line]);
+      } else if (report.kind === "stopped") {
+        this.history.cut(report.step);
+        this.ready = { ...this.ready!, step: report.step };
         this.#setRunning(false);
-        byId("lost-message").textContent = `Training stopped: ${report.message}. `;
-        byId("lost").hidden = false;
+        this.#notify([`${report.message}. Go on tries again from step ${report.step}.`]);
+        this.#draw();
       }
     });
   }
@@ -92,7 +94,7 @@ export class Training {
 
   /** A run has begun: shows it from its start. */
   begun(ready: Ready): void {
-    this.history.clear();
+    this.history.cut(0);
     this.#seconds = 0;
     this.#began(ready);
   }
@@ -100,7 +102,6 @@ export class Training {
   #began(ready: Ready): void {
     this.ready = ready;
     this.#setRunning(false);
-    byId("lost").hidden = true;
     const kind = ready.backend === "cpu"
       ? "No WebGPU here: training on the CPU, in float64"
       : `${ready.adapter}${ready.software ? " (software: no GPU is used)" : ""}`;
@@ -133,13 +134,6 @@ export class Training {
       this.#setRunning(false);
       this.#notify([(error as Error).message]);
     }
-  }
-
-  async #recover(): Promise<void> {
-    const ready = await this.#client.ask("recover");
-    this.history.losses.length = Math.min(this.history.losses.length, ready.step);
-    this.#began(ready);
-    this.start();
   }
 
   #notify(lines: readonly string[]): void {

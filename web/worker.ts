@@ -1,23 +1,13 @@
 /** The worker: data, engine and training, away from the page, so that the page never stutters. */
 
 import * as ng from "../src/mod.ts";
-import type { GpuEngine } from "../src/gpu/engine.ts";
 import { check } from "./check_worker.ts";
 import type { Answer, Calls, File, Look, Question, Ready, Report, Slice } from "./protocol.ts";
 import { race } from "./race_worker.ts";
 import type { Settings } from "./settings.ts";
 
 const EVAL_EVERY = 100;
-/** Weights that a lost device is gone on from are at most so old. */
-const SNAPSHOT_MILLISECONDS = 1000;
 const WORST = 12;
-
-/** Where a run stands, apart from the device. */
-interface Snapshot {
-  readonly parameters: Float64Array;
-  readonly state: ng.OptimizerState;
-  readonly random: Uint32Array;
-}
 
 /** A run under way. */
 interface Run {
@@ -25,11 +15,9 @@ interface Run {
   readonly data: ng.DataSet;
   readonly options: ng.EngineOptions;
   readonly random: ng.Random;
-  engine: ng.Engine;
-  notices: string[];
-  snapshot: Snapshot;
-  losses: number[];
-  step: number; // whose loss is known
+  readonly engine: ng.Engine;
+  readonly notices: readonly string[];
+  readonly losses: number[];
 }
 
 let run: Run | undefined;
@@ -104,20 +92,15 @@ async function loadData(
   return ng.drawDigits({ seed: settings.seed });
 }
 
-/** Opens the engine for a run, and puts its snapshot in place. */
-async function openEngine(options: ng.EngineOptions, notices: string[]): Promise<ng.Engine> {
-  return await ng.openEngine(options, "auto", () =>
-    notices.push(
-      "This browser offers no WebGPU here, so training runs on the CPU, in float64, and slower.",
-    ));
-}
+const NO_GPU =
+  "This browser offers no WebGPU here, so training runs on the CPU, in float64, and slower.";
 
-function ready({ engine, data, options, notices, step }: Run): Ready {
+function ready({ engine, data, options, notices, losses }: Run): Ready {
   const { network, estimator, method } = options;
   return {
     adapter: engine.adapter,
     backend: engine.backend,
-    software: engine.backend === "webgpu" && (engine as GpuEngine).gpu.software,
+    software: engine.software,
     notices,
     data: data.name,
     image: data.image ?? [1, data.inputs],
@@ -127,7 +110,7 @@ function ready({ engine, data, options, notices, step }: Run): Ready {
     evaluationsPerStep: method === "backprop"
       ? 1
       : ng.lossEvaluations(estimator, network.parameters),
-    step,
+    step: losses.length,
   };
 }
 
@@ -174,24 +157,18 @@ async function begin(
     batch: settings.batch,
     seed: settings.seed,
   };
-  const engine = await openEngine(options, notices);
+  let opened = false;
+  const engine = await ng.openEngine(options, "auto", (line) => {
+    if (opened) report({ kind: "notice", line }); // of a device that was lost
+    else notices.push(NO_GPU);
+  });
+  opened = true;
   run?.engine[Symbol.dispose]();
   engine.setParameters(parameters);
-  const snapshot = {
-    parameters,
-    state: await engine.optimizerState(),
-    random: random.state.slice(),
-  };
-  run = { settings, data, options, random, engine, notices, snapshot, losses: [], step: 0 };
+  const notice = ng.roundingNotice(options, engine, parameters);
+  if (notice) notices.push(notice);
+  run = { settings, data, options, random, engine, notices, losses: [] };
   return ready(run);
-}
-
-/** Where the run stands behind all steps that were begun. */
-async function takeSnapshot({ engine, random }: Run): Promise<Snapshot> {
-  const parts = [engine.parameters(), engine.optimizerState()] as const; // both queued now
-  const state = random.state.slice();
-  const [parameters, optimizer] = await Promise.all(parts);
-  return { parameters, state: optimizer, random: state };
 }
 
 /** Reports the test accuracy, the confusion of classes, and the worst mistakes. */
@@ -213,12 +190,11 @@ function reportEvaluation(step: number, { data }: Run, evaluation: ng.Evaluation
 /** Trains until the step is reached, or the signal says stop. */
 async function trainTo(steps: number, signal: AbortSignal): Promise<void> {
   const under = current();
-  const { engine, data, random, settings } = under;
-  let last = performance.now();
+  const { engine, data, random, settings, losses } = under;
   try {
     const events = ng.train(engine, data, random, {
       steps,
-      done: under.snapshot.state.steps,
+      done: losses.length,
       batch: settings.batch,
       learningRate: settings.lr,
       schedule: "constant",
@@ -231,19 +207,14 @@ async function trainTo(steps: number, signal: AbortSignal): Promise<void> {
         continue;
       }
       if (event.kind === "rest") continue; // nothing is saved here each so many steps
-      const { first, losses, milliseconds } = event;
-      under.step = first + losses.length - 1;
-      for (const loss of losses) under.losses.push(loss);
-      report({ kind: "steps", first, losses, milliseconds });
-      if (performance.now() - last > SNAPSHOT_MILLISECONDS) {
-        last = performance.now();
-        under.snapshot = await takeSnapshot(under);
-      }
+      for (const loss of event.losses) losses.push(loss);
+      report(event);
     }
-    under.snapshot = await takeSnapshot(under);
-    report({ kind: "paused", step: under.step, done: under.step >= settings.steps });
+    report({ kind: "paused", step: losses.length, done: losses.length >= settings.steps });
   } catch (error) {
-    report({ kind: "lost", message: (error as Error).message.replace(/^Cannot go on: /, "") });
+    // What came behind the last known-good weights went with the device.
+    if (error instanceof ng.EngineLost) losses.length = (await engine.optimizerState()).steps;
+    report({ kind: "stopped", step: losses.length, message: (error as Error).message });
   }
 }
 
@@ -258,18 +229,6 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
     training = trainTo(steps, stop.signal);
   },
   pause: halt,
-  async recover() {
-    const lost = current();
-    await halt();
-    lost.engine[Symbol.dispose]();
-    lost.engine = await openEngine(lost.options, lost.notices = []);
-    const { parameters, state, random } = lost.snapshot;
-    lost.engine.setParameters(parameters, state);
-    lost.random.state = random.slice();
-    lost.step = state.steps;
-    lost.losses.length = Math.min(lost.losses.length, state.steps);
-    return ready(lost);
-  },
   async look(): Promise<Look> {
     const { engine, options, data } = current();
     const { inputs, outputs } = options.network.layers[0];
@@ -300,7 +259,8 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
       x: x.slice(0, options.batch * inputs),
       labels: labels.slice(0, options.batch),
     };
-    using copies = await openEngine({ ...options, samples, method: "backprop" }, []);
+    const once = { ...options, samples, method: "backprop" as const };
+    using copies = await ng.openEngine(once, "auto", () => {});
     const reach = Math.max(1, 2 * settings.h, 2 * Math.abs(parameters[index]));
     const changes = Float64Array.from({ length: 41 }, (_, i) => reach * (i - 20) / 20);
     const losses = new Float64Array(changes.length);
@@ -337,9 +297,14 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
     return `${mnist.train.count} training and ${mnist.test.count} test samples`;
   },
   async save(format) {
-    const { options, snapshot, losses } = current();
-    const tensors = ng.asTensors(options.network, snapshot.parameters, "numpy");
-    tensors.set("losslist", { shape: [losses.length], data: Float64Array.from(losses) });
+    const { options, engine, losses } = current();
+    const [parameters, { steps }] = await Promise.all([
+      engine.parameters(),
+      engine.optimizerState(),
+    ]);
+    const tensors = ng.asTensors(options.network, parameters, "numpy");
+    const data = Float64Array.from(losses.slice(0, steps));
+    tensors.set("losslist", { shape: [data.length], data });
     return await ng.writeTensors(tensors, `weights.${format}`);
   },
   async load({ name, bytes }) {
@@ -347,12 +312,12 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
     const { value } = ng.inLayout(name, undefined, (layout) => ng.weightsIn(tensors, layout));
     return await begin(current().settings, false, value);
   },
-  loseDevice() {
-    const { engine } = current();
-    if (engine.backend === "webgpu") (engine as GpuEngine).gpu.device.destroy();
-  },
-  liveBuffers: async () => (await import("../src/gpu/engine.ts")).Gpu.liveBuffers,
+  loseDevices: async () => (await gpus()).forEach((gpu) => gpu.device.destroy()),
+  liveBuffers: async () => (await gpus()).reduce((sum, gpu) => sum + gpu.buffers, 0),
 };
+
+/** All devices, for tests. */
+const gpus = async () => [...(await import("../src/gpu/device.ts")).Gpu.live];
 
 addEventListener("message", async ({ data }: MessageEvent<Question>) => {
   const { id, call, values } = data;

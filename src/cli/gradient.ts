@@ -15,6 +15,7 @@ import {
   weightsIn,
 } from "../data/weights.ts";
 import { compare } from "../method/gradcheck.ts";
+import { roundingNotice } from "../method/rounding.ts";
 import { EXIT } from "./errors.ts";
 import { checkTensorFile, readWhole, writeWhole } from "./files.ts";
 import { engineOptionsOf, networkOf, type Options } from "./options.ts";
@@ -64,12 +65,11 @@ export async function runGradient(options: GradientOptions): Promise<number> {
     );
   }
 
-  using engine = await openEngine(
-    engineOptionsOf({ ...options, batch: samples.count }, network, samples),
-    options.backend,
-    tell,
-  );
+  const engineOptions = engineOptionsOf({ ...options, batch: samples.count }, network, samples);
+  using engine = await openEngine(engineOptions, options.backend, tell);
   engine.setParameters(parameters);
+  const notice = roundingNotice(engineOptions, engine, parameters);
+  if (notice) tell(notice);
   const { loss, gradient } = await engine.gradient(
     Uint32Array.from({ length: samples.count }, (_, n) => n),
   );

@@ -6,6 +6,7 @@ import { checkpointTensors } from "../data/checkpoint.ts";
 import type { DataSet } from "../data/samples.ts";
 import { writeTensors } from "../data/tensors.ts";
 import type { Engine } from "../engine.ts";
+import { sha256 } from "./digest.ts";
 import { writeWhole } from "./files.ts";
 import { type Given, type Options, optionsFrom, textOf } from "./options.ts";
 import { type Loaded, loadWeights } from "./weights.ts";
@@ -33,11 +34,8 @@ const flag = (name: string) =>
 
 /** The sum of all samples and labels, to tell whether data are those that a run began with. */
 async function fingerprint({ train, test }: DataSet): Promise<string> {
-  const sum = async (bytes: ArrayBufferView) =>
-    new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as ArrayBufferView<ArrayBuffer>));
-  const parts = await Promise.all([train.x, train.labels, test.x, test.labels].map(sum));
-  const whole = await sum(Uint8Array.from(parts.flatMap((part) => [...part])));
-  return [...whole].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const parts = await Promise.all([train.x, train.labels, test.x, test.labels].map(sha256));
+  return await sha256(Uint8Array.from(parts.join("").match(/../g)!, (pair) => parseInt(pair, 16)));
 }
 
 /**

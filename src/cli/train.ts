@@ -5,9 +5,12 @@ import { lossEvaluations } from "../core/estimator.ts";
 import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
+import { EngineLost } from "../engine.ts";
+import { roundingNotice } from "../method/rounding.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
 import { loadDataSet } from "./datasets.ts";
+import { sha256 } from "./digest.ts";
 import { EXIT } from "./errors.ts";
 import { drawRuns } from "./figure.ts";
 import { checkTensorFile, checkWritable, writeWhole } from "./files.ts";
@@ -96,14 +99,14 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   }
   const network = loaded?.network ?? networkFor(options, data);
   const { parameters } = network;
-  using engine = await openEngine(
-    engineOptionsOf(options, network, data.train),
-    options.backend,
-    tell,
-  );
+  const engineOptions = engineOptionsOf(options, network, data.train);
+  using engine = await openEngine(engineOptions, options.backend, tell);
   // Weights that follow R's draws keep all their digits, as R's do.
   const fresh = () => initialParameters(network, options.init, random, options.rng !== "r");
-  engine.setParameters(loaded?.parameters ?? fresh(), loaded?.checkpoint?.state);
+  const start = loaded?.parameters ?? fresh();
+  engine.setParameters(start, loaded?.checkpoint?.state);
+  const notice = roundingNotice(engineOptions, engine, start);
+  if (notice) tell(notice);
   if (loaded?.checkpoint) random.state = loaded.checkpoint.random;
   tell(
     `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
@@ -131,6 +134,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   losses.set(loaded?.checkpoint?.losses ?? []);
   const accuracies: [number, number][] = [];
   let milliseconds = 0;
+  let lost: EngineLost | undefined;
   try {
     for await (const event of train(engine, data, random, training)) {
       if (event.kind === "evaluation") {
@@ -157,21 +161,27 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
         eta_formatted: duration((options.steps - step) / rate),
       });
     }
+  } catch (error) {
+    if (!(error instanceof EngineLost)) throw error;
+    lost = error;
+    step = (await engine.optimizerState()).steps; // what came behind it went with the device
   } finally {
     progress.stop();
   }
 
   losses = losses.subarray(0, step);
   const saved = options.save === undefined || await saveOrRecover(options.save, run());
+  const goOn = options.save === undefined
+    ? "; nothing is saved without --save"
+    : saved
+    ? `; go on with --resume ${options.save}`
+    : "";
+  if (lost) {
+    console.error(`${lost.message}; the run stands at step ${step} of ${options.steps}${goOn}`);
+    return EXIT.failed;
+  }
   if (interrupt.code !== 0 && step < options.steps) {
-    tell(
-      `Interrupted at step ${step} of ${options.steps}` +
-        (options.save === undefined
-          ? "; nothing is saved without --save"
-          : saved
-          ? `; go on with --resume ${options.save}`
-          : ""),
-    );
+    tell(`Interrupted at step ${step} of ${options.steps}${goOn}`);
     return interrupt.code;
   }
   if (options.plot !== undefined) {
@@ -196,6 +206,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       estimator: options.engine === "backprop" ? null : options.estimator,
       data: data.name,
       seed: options.seed,
+      weights: await sha256(await engine.parameters()), // as 64-bit floats, W1, b1, W2, ...
     }));
     return saved ? EXIT.done : EXIT.failed;
   }

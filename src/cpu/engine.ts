@@ -1,6 +1,7 @@
 /** The engine in float64 on the CPU: the reference, and what trains where there is no GPU. */
 
 import { checkFit } from "../core/fit.ts";
+import { checkParameters, checkSteps, firstBad } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
 import { stencilOf } from "../core/estimator.ts";
 import {
@@ -9,7 +10,7 @@ import {
   type OptimizerState,
   updateParameters,
 } from "../core/optimizers.ts";
-import type { Samples } from "../data/samples.ts";
+import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
@@ -26,12 +27,13 @@ const LARGEST_ARRAY = 2 ** 30;
 /** An `Engine` on the CPU. */
 export class CpuEngine implements Engine {
   readonly backend = "cpu";
+  readonly software = true;
   readonly adapter = "CPU, float64";
   readonly #options: EngineOptions;
   readonly #parameters: Float64Array; // [parameters]
   #state: OptimizerState;
 
-  /** @throws {RangeError} when the network is too large to hold. */
+  /** @throws {RangeError} when the network is too large to hold, or samples are no numbers. */
   constructor(options: EngineOptions) {
     checkFit(
       options.network,
@@ -39,12 +41,14 @@ export class CpuEngine implements Engine {
       LARGEST_ARRAY,
       "the CPU engine",
     );
+    checkSamples(options.samples, "float64");
     this.#options = options;
     this.#parameters = new Float64Array(options.network.parameters);
     this.#state = initOptimizer(options.network.parameters);
   }
 
   setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
+    checkParameters(this.#options.network, parameters, "float64");
     this.#parameters.set(parameters);
     this.#state = copyState(state);
   }
@@ -85,19 +89,24 @@ export class CpuEngine implements Engine {
   }
 
   // Without an await inside: a call begun before the last one's end must find its update done.
-  train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
-    const { batch, optimizer } = this.#options;
-    const losses = new Float64Array(rates.length);
+  // deno-lint-ignore require-await
+  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+    const { network, batch, optimizer } = this.#options;
+    const losses = new Float64Array(rates.length), done = this.#state.steps;
     for (let step = 0; step < rates.length; step++) {
       const rows = indices.subarray(step * batch, (step + 1) * batch);
       const { loss, gradient } = this.#gradient(rows);
       losses[step] = loss;
       updateParameters(optimizer, this.#parameters, gradient, this.#state, rates[step]);
+      const index = firstBad(this.#parameters, "float64");
+      const taken = losses.subarray(0, step + 1);
+      checkSteps(network, done, taken, index < 0 ? undefined : { step, index });
     }
-    return Promise.resolve(losses);
+    return losses;
   }
 
-  evaluate(samples: Samples): Promise<Evaluation> {
+  // deno-lint-ignore require-await
+  async evaluate(samples: Samples): Promise<Evaluation> {
     const predictions = new Uint8Array(samples.count);
     const losses = new Float64Array(samples.count);
     let correct = 0;
@@ -106,24 +115,21 @@ export class CpuEngine implements Engine {
       if (predictions[n] === samples.labels[n]) correct++;
       losses[n] = loss;
     }
-    return Promise.resolve({
-      accuracy: correct / samples.count,
-      loss: mean(losses),
-      predictions,
-      losses,
-    });
+    return { accuracy: correct / samples.count, loss: mean(losses), predictions, losses };
   }
 
-  logits(samples: Samples): Promise<Float64Array> {
+  // deno-lint-ignore require-await
+  async logits(samples: Samples): Promise<Float64Array> {
     const { classes } = this.#options.network;
     const all = new Float64Array(samples.count * classes);
     for (const { n, logits } of this.#scores(samples)) all.set(logits, n * classes);
-    return Promise.resolve(all);
+    return all;
   }
 
   /** The forward pass of other samples, a block of them at a time. */
   *#scores(samples: Samples): Generator<{ n: number; logits: Float64Array; loss: number }> {
     const { network } = this.#options, { classes } = network;
+    checkSamples(samples, "float64");
     for (let start = 0; start < samples.count; start += EVALUATION_BATCH) {
       const size = Math.min(EVALUATION_BATCH, samples.count - start);
       const indices = Uint32Array.from({ length: size }, (_, n) => start + n);

@@ -1,5 +1,7 @@
 /** What a network is trained and tested on: the shape every data source delivers. */
 
+import { firstBad, type Precision } from "../core/finite.ts";
+
 /** Labelled samples. A byte of `x` stands for byte / 255; floats stand for themselves. */
 export interface Samples {
   /** How many samples. */
@@ -24,6 +26,21 @@ export interface DataSet {
   readonly image?: readonly [rows: number, columns: number];
   readonly train: Samples;
   readonly test: Samples;
+}
+
+/**
+ * Refuses samples with values that are no numbers.
+ * @throws {RangeError} naming the first.
+ */
+export function checkSamples({ x, inputs }: Samples, precision: Precision): void {
+  const bad = x instanceof Uint8Array ? -1 : firstBad(x, precision);
+  if (bad < 0) return;
+  throw new RangeError(
+    `Cannot compute with value ${bad % inputs} of sample ${Math.floor(bad / inputs)} = ${
+      x[bad]
+    }: ` +
+      `it is no finite ${precision}; mend the data`,
+  );
 }
 
 /** Some of the samples, by their indices. */

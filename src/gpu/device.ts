@@ -4,6 +4,7 @@
  */
 
 import { sizeOf } from "../core/fit.ts";
+import { EngineLost } from "../engine.ts";
 
 /** One dispatch, ready to be recorded. */
 export interface Command {
@@ -28,10 +29,13 @@ const LIMITS = [
 
 const MiB = 2 ** 20;
 
+/** A device says that it is lost within so long after its first failure. */
+const LOSS_MILLISECONDS = 1000;
+
 /** A WebGPU device with everything made on it. */
 export class Gpu implements Disposable {
-  /** Buffers that exist on all devices together; a leak would show here. */
-  static liveBuffers = 0;
+  /** All devices that were not disposed of. */
+  static readonly live = new Set<Gpu>();
   /** The adapter's name for people. */
   readonly adapter: string;
   /** Whether the adapter computes on the CPU. */
@@ -43,10 +47,11 @@ export class Gpu implements Disposable {
   readonly scratchBytes: number;
   /** Multiply-adds of one submission, so that it ends within about 200 ms on slow adapters. */
   readonly workOfSubmission: number;
-  readonly #owned: GPUBuffer[] = [];
+  readonly #owned = new Set<GPUBuffer>();
   readonly #staging: GPUBuffer[] = []; // those not in use
+  /** Buffers that the device has not yet said it has room for. */
+  readonly #unsettled = new Set<Promise<void>>();
   #error: Error | undefined;
-  #disposed = false;
 
   private constructor(adapter: GPUAdapter, device: GPUDevice, scratchBytes: number) {
     const { description, vendor, architecture, device: model } = adapter.info;
@@ -58,17 +63,18 @@ export class Gpu implements Disposable {
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
     this.largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     this.scratchBytes = Math.min(scratchBytes, this.largestBuffer);
+    Gpu.live.add(this);
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       const { message } = (event as GPUUncapturedErrorEvent).error;
       this.#error ??= new Error(`Cannot go on: the GPU reports ${message}`);
     });
-    device.lost?.then(({ message }) => {
-      if (this.#disposed) return;
-      this.#error ??= new Error(
-        `Cannot go on: the GPU device was lost (${message || "no reason"})`,
-      );
-    });
+    device.lost.then(({ message }) => this.#error ??= new EngineLost(message || "no reason"));
+  }
+
+  /** Buffers that exist on the device; a leak would show here. */
+  get buffers(): number {
+    return this.#owned.size;
   }
 
   /**
@@ -92,6 +98,12 @@ export class Gpu implements Disposable {
     if (this.#error) throw this.#error;
   }
 
+  /** Waits until the device has said whether it has room for all buffers, and throws if not. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#unsettled);
+    this.check();
+  }
+
   /**
    * Makes a zeroed storage buffer.
    * @param bytes its size.
@@ -102,10 +114,11 @@ export class Gpu implements Disposable {
     bytes: number,
     usage: GPUBufferUsageFlags = GPUBufferUsage.STORAGE,
   ): GPUBuffer {
-    if (bytes > this.largestBuffer) {
+    const most = usage & GPUBufferUsage.STORAGE ? this.largestBuffer : this.limits.maxBufferSize;
+    if (bytes > most) {
       throw new RangeError(
         `Cannot hold ${label}: it needs ${sizeOf(bytes)}, and the device (${this.adapter}) gives ` +
-          `${sizeOf(this.largestBuffer)} a buffer; use a smaller network, batch or data set`,
+          `${sizeOf(most)} a buffer; use a smaller network, batch or data set`,
       );
     }
     return this.#create({
@@ -115,11 +128,52 @@ export class Gpu implements Disposable {
     });
   }
 
+  /** @throws {RangeError} where the device says at once that it has no room; elsewhere later. */
   #create(descriptor: GPUBufferDescriptor): GPUBuffer {
-    const buffer = this.device.createBuffer(descriptor);
-    Gpu.liveBuffers++;
-    this.#owned.push(buffer);
+    const { device } = this;
+    const refusal = (reason: string) => {
+      const held = [...this.#owned].reduce((sum, { size }) => sum + size, 0);
+      return new RangeError(
+        `Cannot hold ${descriptor.label}, ${sizeOf(descriptor.size)}: the device ` +
+          `(${this.adapter}) has no room for it (${reason}), of ${
+            sizeOf(held)
+          } asked for in all; ` +
+          `use a smaller network, batch or data set`,
+      );
+    };
+    device.pushErrorScope("out-of-memory");
+    let buffer;
+    try {
+      buffer = device.createBuffer(descriptor);
+    } catch (error) {
+      device.popErrorScope().catch(() => {}); // what it holds was thrown
+      throw refusal((error as Error).message);
+    }
+    this.#owned.add(buffer);
+    const settled = device.popErrorScope().then((error) => {
+      // What else the device reports is about a buffer that it never had.
+      if (error) this.#error = refusal(error.message);
+    }).catch(() => {}).then(() => { // a lost device says so itself
+      this.#unsettled.delete(settled);
+    });
+    this.#unsettled.add(settled);
     return buffer;
+  }
+
+  /**
+   * Makes something whose buffers can go before the device does.
+   * @returns it, and what destroys its buffers, behind all that was submitted with them.
+   */
+  lease<T>(make: () => T): { value: T; release(): void } {
+    const before = new Set(this.#owned);
+    const value = make();
+    const leased = [...this.#owned].filter((buffer) => !before.has(buffer));
+    return { value, release: () => leased.forEach((buffer) => this.#destroy(buffer)) };
+  }
+
+  #destroy(buffer: GPUBuffer): void {
+    this.#owned.delete(buffer);
+    buffer.destroy();
   }
 
   /** Makes a buffer that holds `data`. */
@@ -133,15 +187,15 @@ export class Gpu implements Disposable {
     return buffer;
   }
 
-  /** Writes `data` to the start of a buffer. */
-  write(buffer: GPUBuffer, data: ArrayBufferView): void {
+  /** Writes `data` into a buffer, `offset` bytes from its start. */
+  write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     const whole = bytes.length - bytes.length % 4;
-    this.device.queue.writeBuffer(buffer, 0, bytes.subarray(0, whole));
+    this.device.queue.writeBuffer(buffer, offset, bytes.subarray(0, whole));
     if (whole < bytes.length) { // the queue takes multiples of 4 bytes
       const rest = new Uint8Array(4);
       rest.set(bytes.subarray(whole));
-      this.device.queue.writeBuffer(buffer, whole, rest);
+      this.device.queue.writeBuffer(buffer, offset + whole, rest);
     }
   }
 
@@ -179,34 +233,45 @@ export class Gpu implements Disposable {
   /** Copies the first `bytes` of a buffer back, behind all that was submitted before. */
   async read(buffer: GPUBuffer, bytes = buffer.size): Promise<ArrayBuffer> {
     this.check();
-    const free = this.#staging.findIndex((staging) => staging.size >= bytes);
-    const staging = free >= 0 ? this.#staging.splice(free, 1)[0] : this.#create({
-      label: "staging",
-      size: Math.ceil(bytes / 4) * 4,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    const staging = this.#stagingOf(bytes);
     const encoder = this.device.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, 0, staging, 0, Math.ceil(bytes / 4) * 4);
     this.device.queue.submit([encoder.finish()]);
+    let data;
     try {
       await staging.mapAsync(GPUMapMode.READ, 0, Math.ceil(bytes / 4) * 4);
+      data = staging.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
+      staging.unmap();
     } catch (error) {
-      // The buffers of a lost device fail before the device says that it is lost.
-      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+      // The buffers of a lost device fail before the device says that it is lost, if it ever does.
+      await Promise.race([
+        this.device.lost,
+        new Promise((resolve) => setTimeout(resolve, LOSS_MILLISECONDS)),
+      ]);
       this.check();
-      throw error;
+      throw new EngineLost((error as Error).message);
     }
-    this.check(); // a mapping may resolve after the device was lost
-    const data = staging.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
-    staging.unmap();
+    this.check(); // what a lost device maps is not to be trusted
     this.#staging.push(staging);
     return data;
   }
 
+  /** A buffer to read so many bytes through: a free one, or one in place of a free one too small. */
+  #stagingOf(bytes: number): GPUBuffer {
+    const free = this.#staging.findIndex(({ size }) => size >= bytes);
+    if (free >= 0) return this.#staging.splice(free, 1)[0];
+    const small = this.#staging.pop();
+    if (small) this.#destroy(small);
+    return this.#create({
+      label: "staging",
+      size: Math.ceil(bytes / 4) * 4,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+  }
+
   [Symbol.dispose](): void {
-    this.#disposed = true;
+    Gpu.live.delete(this);
     for (const buffer of this.#owned) buffer.destroy();
-    Gpu.liveBuffers -= this.#owned.length;
     this.device.destroy();
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { checkFit } from "../core/fit.ts";
+import { checkParameters, checkSteps } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
 import {
   BETA1,
@@ -30,6 +31,9 @@ export { Gpu };
 /** The most steps in one submission; sizes the buffers of indices, rates and losses. */
 export const MAX_GROUP = 1024;
 
+/** Behind the losses as long as no update made a weight that is no finite number. */
+const NOTHING_BAD = Uint32Array.of(0xffffffff, 0xffffffff);
+
 /** Optimiser constants as the kernels spell them; rests are taken in float64. */
 const OPTIMIZER_CONSTANTS = {
   MOMENTUM,
@@ -42,6 +46,14 @@ const OPTIMIZER_CONSTANTS = {
   ROOT_GUARD: TINY,
 };
 
+/** A way through the network for samples that are not trained on. */
+interface Prepared {
+  readonly samples: Samples;
+  readonly forward: Forward;
+  readonly commands: readonly Command[];
+  readonly scores: GPUBuffer;
+}
+
 /** The way to the gradient that the options ask for. */
 function methodOf({ method, estimator }: EngineOptions): (stage: Stage) => Command[] {
   if (method === "backprop") return backprop;
@@ -53,6 +65,7 @@ function methodOf({ method, estimator }: EngineOptions): (stage: Stage) => Comma
 export class GpuEngine implements Engine {
   readonly backend = "webgpu";
   readonly adapter: string;
+  readonly software: boolean;
   /** The device that it computes on. */
   readonly gpu: Gpu;
   readonly #options: EngineOptions;
@@ -63,18 +76,38 @@ export class GpuEngine implements Engine {
   readonly #keys: GPUBuffer; // [MAX_GROUP, queries]
   readonly #forward: Forward;
   readonly #rates: GPUBuffer; // [MAX_GROUP] of four numbers
-  readonly #losses: GPUBuffer; // [MAX_GROUP]
+  readonly #losses: GPUBuffer; // [MAX_GROUP], then the step and the weight that went bad
   readonly #gradientCommands: Command[];
   readonly #stepCommands: Command[];
-  #evaluation:
-    | { samples: Samples; forward: Forward; commands: Command[]; scores: GPUBuffer }
-    | undefined;
+  /** What other samples go through, the last ones. */
+  #evaluation: { value: Prepared; release(): void } | undefined;
   #steps = 0; // taken so far
 
-  /** @throws {RangeError} when the network, the batch or the data do not fit the device. */
+  /**
+   * Opens an engine on the default adapter; `undefined` where there is none.
+   * @throws {RangeError} when the network, the batch or the data do not fit the device.
+   */
+  static async open(options: EngineOptions): Promise<GpuEngine | undefined> {
+    const gpu = await Gpu.open();
+    if (!gpu) return undefined;
+    try {
+      const engine = new GpuEngine(gpu, options);
+      await gpu.settle();
+      return engine;
+    } catch (error) {
+      gpu[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * @throws {RangeError} when the network, the batch or the data do not fit the device's limits;
+   *   what does not fit its memory is thrown by the next call.
+   */
   constructor(gpu: Gpu, options: EngineOptions) {
     this.gpu = gpu;
     this.adapter = gpu.adapter;
+    this.software = gpu.software;
     this.#options = options;
     const { network, optimizer, estimator, samples, batch } = options;
     const { parameters } = network;
@@ -94,7 +127,7 @@ export class GpuEngine implements Engine {
     this.#parameters = gpu.buffer("parameters", 4 * parameters);
     this.#state = gpu.buffer("optimiser state", 8 * parameters);
     this.#rates = gpu.buffer("learning rates", 16 * MAX_GROUP);
-    this.#losses = gpu.buffer("losses", 4 * MAX_GROUP);
+    this.#losses = gpu.buffer("losses", 4 * (MAX_GROUP + NOTHING_BAD.length));
     this.#forward = new Forward(gpu, network, this.#parameters, samples, batch, MAX_GROUP);
     this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
     this.#keys = gpu.buffer("direction keys", 4 * estimator.queries * MAX_GROUP);
@@ -115,9 +148,11 @@ export class GpuEngine implements Engine {
         state: this.#state,
         rates: this.#rates,
         step: this.#forward.step,
+        notes: this.#losses,
       },
       {
         ...OPTIMIZER_CONSTANTS,
+        BAD: MAX_GROUP,
         PARAMETERS: parameters,
         SLICES: this.#slices,
         WEIGHT_DECAY: optimizer.weightDecay,
@@ -139,6 +174,7 @@ export class GpuEngine implements Engine {
   }
 
   setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
+    checkParameters(this.#options.network, parameters, "float32");
     const pairs = new Float32Array(2 * parameters.length);
     for (let i = 0; i < parameters.length; i++) {
       pairs[2 * i] = state.first[i];
@@ -201,16 +237,21 @@ export class GpuEngine implements Engine {
       table.set([rate, 1 / (1 - BETA1 ** step), 1 / (1 - BETA2 ** step), step], 4 * i);
     });
     this.gpu.write(this.#rates, table);
+    this.gpu.write(this.#losses, NOTHING_BAD, 4 * MAX_GROUP);
     this.#begin(indices, rates.length);
+    const done = this.#steps;
     this.#steps += rates.length;
     this.gpu.run(this.#stepCommands, rates.length);
-    const losses = await this.gpu.read(this.#losses, 4 * rates.length);
-    return Float64Array.from(new Float32Array(losses));
+    const read = await this.gpu.read(this.#losses);
+    const losses = Float64Array.from(new Float32Array(read, 0, rates.length));
+    const [step, index] = new Uint32Array(read, 4 * MAX_GROUP);
+    const bad = step === NOTHING_BAD[0] ? undefined : { step, index };
+    checkSteps(this.#options.network, done, losses, bad);
+    return losses;
   }
 
   async evaluate(samples: Samples): Promise<Evaluation> {
-    if (this.#evaluation?.samples !== samples) this.#evaluation = this.#prepare(samples);
-    const { forward, commands, scores } = this.#evaluation;
+    const { forward, commands, scores } = this.#wayOf(samples);
     const batches = Math.ceil(samples.count / forward.batch);
     // The last batch is filled up with the last sample again.
     const indices = Uint32Array.from(
@@ -234,11 +275,15 @@ export class GpuEngine implements Engine {
   }
 
   async logits(samples: Samples): Promise<Float64Array> {
-    if (this.#evaluation?.samples !== samples) this.#evaluation = this.#prepare(samples);
-    const { forward } = this.#evaluation;
+    const { forward } = this.#wayOf(samples);
     const { classes } = this.#options.network;
     const logits = new Float64Array(samples.count * classes);
-    for (let start = 0; start < samples.count; start += forward.batch) {
+    const starts = Array.from(
+      { length: Math.ceil(samples.count / forward.batch) },
+      (_, i) => i * forward.batch,
+    );
+    // All is submitted at once: later calls may change the weights, or the way.
+    await Promise.all(starts.map(async (start) => {
       // The last batch is filled up with the last sample again.
       const indices = Uint32Array.from(
         { length: forward.batch },
@@ -251,12 +296,22 @@ export class GpuEngine implements Engine {
         const row = n * (classes + 1);
         logits.set(rows.subarray(row, row + classes), (start + n) * classes);
       }
-    }
+    }));
     return logits;
   }
 
+  /** The way of these samples; that of others goes. */
+  #wayOf(samples: Samples): Prepared {
+    if (this.#evaluation?.value.samples !== samples) {
+      this.#evaluation?.release();
+      this.#evaluation = undefined; // also where these do not fit
+      this.#evaluation = this.gpu.lease(() => this.#prepare(samples));
+    }
+    return this.#evaluation.value;
+  }
+
   /** A forward pass of its own for samples that are not trained on. */
-  #prepare(samples: Samples) {
+  #prepare(samples: Samples): Prepared {
     const { network } = this.#options;
     const batch = Math.min(samples.count, 250);
     const batches = Math.ceil(samples.count / batch);

@@ -1,7 +1,7 @@
 /** The unperturbed forward pass on the device, and the buffers that it leaves for the methods. */
 
 import type { Network } from "../core/network.ts";
-import type { Samples } from "../data/samples.ts";
+import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 
@@ -67,6 +67,7 @@ export class Forward {
     this.residuals = gpu.buffer("residuals", 4 * batch * (classes + 1));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
+    checkSamples(samples, "float32");
     const lists = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) =>
       command(
         gpu,

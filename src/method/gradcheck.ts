@@ -1,5 +1,6 @@
 /** Compares gradients tensor by tensor: how far apart, and where the most. */
 
+import { indexIn } from "../core/finite.ts";
 import { type Network, parameterTensors } from "../core/network.ts";
 
 /** One tensor of a gradient against a reference. */
@@ -30,12 +31,8 @@ export function compare(
       worst = i;
     }
   }
-  const at: number[] = [];
-  for (let rest = worst, d = shape.length - 1; d >= 0; rest = Math.floor(rest / shape[d]), d--) {
-    at.unshift(rest % shape[d]);
-  }
   const relativeError = difference === 0 ? 0 : Math.sqrt(difference / norm);
-  return { name, shape, relativeError, maxAbsDifference, at };
+  return { name, shape, relativeError, maxAbsDifference, at: indexIn(shape, worst) };
 }
 
 /** Compares two gradients of a network, W1, b1, W2, ... */

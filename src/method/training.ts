@@ -6,7 +6,7 @@
 import type { Random } from "../core/random.ts";
 import { scheduledRate, type ScheduleName } from "../core/schedule.ts";
 import type { DataSet } from "../data/samples.ts";
-import type { Engine, Evaluation } from "../engine.ts";
+import { type Engine, EngineLost, type Evaluation } from "../engine.ts";
 
 /** A group of steps takes about so long: readbacks are few, and the device answers in time. */
 const GROUP_MILLISECONDS = 150;
@@ -75,7 +75,10 @@ export function checkTraining(options: TrainingOptions, samples: number): void {
 /**
  * Trains the network that the engine holds, and ends with an evaluation on the test set, unless a
  * signal ends it before.
- * @throws {RangeError} when an option is out of range, or the loss is no finite number any more.
+ * @throws {RangeError} when an option is out of range, or a loss or a weight is no finite number
+ *   any more: the first, by its step and name.
+ * @throws {EngineLost} when the device is lost and cannot be had again. The run then stands at the
+ *   last known-good weights: the engine's optimiser state says at which step, and `random` is there.
  */
 export async function* train(
   engine: Engine,
@@ -87,6 +90,7 @@ export async function* train(
   const { steps, batch, evalEvery, saveEvery = Infinity, signal } = options;
   let groupSize = 1;
   let { done = 0 } = options, submitted = done; // steps
+  const start = { step: done, random: random.state.slice() };
 
   const submit = () => {
     const untilRest = Math.min(...[evalEvery, saveEvery].map((every) => every - submitted % every));
@@ -98,7 +102,9 @@ export async function* train(
       (_, i) => scheduledRate(options.schedule, options.learningRate, submitted + i, steps),
     );
     submitted += count;
-    return engine.train(indices, rates);
+    const losses = engine.train(indices, rates);
+    losses.catch(() => {}); // it is thrown where it is awaited, which may be later
+    return losses;
   };
 
   // Two groups are under way at a time, so that the device computes while losses are read back.
@@ -113,13 +119,6 @@ export async function* train(
       const losses = await current;
       const now = performance.now(), milliseconds = now - started;
       started = now;
-      const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-      if (bad >= 0) {
-        throw new RangeError(
-          `Cannot go on at step ${done + bad + 1}: the loss is ${losses[bad]}; ` +
-            `use a smaller learning rate or h`,
-        );
-      }
       yield { kind: "steps", first: done + 1, losses, milliseconds };
       done += losses.length;
       const fitting = Math.round(losses.length * GROUP_MILLISECONDS / Math.max(milliseconds, 0.01));
@@ -132,6 +131,13 @@ export async function* train(
       started = performance.now();
       if (submitted < steps && !signal?.aborted) next = submit();
     }
+  } catch (error) {
+    if (error instanceof EngineLost) {
+      const { steps } = await engine.optimizerState();
+      random.state = start.random;
+      for (let step = start.step; step < steps; step++) random.sample(data.train.count, batch);
+    }
+    throw error;
   } finally {
     await next?.catch(() => {}); // whoever leaves early leaves nothing under way
   }

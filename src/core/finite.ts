@@ -1,0 +1,76 @@
+/** Numbers that are none: NaN and infinity, found where they appear, and named. */
+
+import { type Network, parameterTensors } from "./network.ts";
+
+/** What does not round to infinity: the most that each precision holds. */
+export const LARGEST = {
+  float32: 2 ** 128 - 2 ** 103 - 2 ** 75, // half a unit above float32's largest rounds up
+  float64: Number.MAX_VALUE,
+} as const;
+export type Precision = keyof typeof LARGEST;
+
+/** Where an element of a flat row-major tensor is. */
+export function indexIn(shape: readonly number[], flat: number): number[] {
+  const at: number[] = [];
+  for (let rest = flat, d = shape.length - 1; d >= 0; rest = Math.floor(rest / shape[d]), d--) {
+    at.unshift(rest % shape[d]);
+  }
+  return at;
+}
+
+/** A parameter's name: W1[3,4]. */
+export function parameterName(network: Network, index: number): string {
+  const { name, shape, offset } = parameterTensors(network)
+    .findLast((tensor) => tensor.offset <= index)!;
+  return `${name}[${indexIn(shape, index - offset)}]`;
+}
+
+/** Index of the first number that is not finite in that precision; -1 where all are. */
+export function firstBad(numbers: ArrayLike<number>, precision: Precision): number {
+  const largest = LARGEST[precision];
+  for (let i = 0; i < numbers.length; i++) if (!(Math.abs(numbers[i]) <= largest)) return i;
+  return -1;
+}
+
+/**
+ * Refuses weights that are no numbers.
+ * @throws {RangeError} naming the first.
+ */
+export function checkParameters(
+  network: Network,
+  parameters: Float64Array, // [parameters]
+  precision: Precision,
+): void {
+  const bad = firstBad(parameters, precision);
+  if (bad < 0) return;
+  throw new RangeError(
+    `Cannot compute with ${parameterName(network, bad)} = ${parameters[bad]}: it is no finite ` +
+      `${precision}; use other weights`,
+  );
+}
+
+/**
+ * Refuses steps in which something was no finite number any more. A step's loss comes before its
+ * update.
+ * @param done steps taken before these.
+ * @param update the first step, of these from 0, whose update made a weight no finite number, and
+ *   the first such weight.
+ * @throws {RangeError} naming the step, and the loss or the weight, whichever was first.
+ */
+export function checkSteps(
+  network: Network,
+  done: number,
+  losses: Float64Array, // [steps]
+  update?: { step: number; index: number },
+): void {
+  const bad = firstBad(losses, "float64");
+  const first = Math.min(bad < 0 ? Infinity : bad, update?.step ?? Infinity);
+  if (first === Infinity) return;
+  throw new RangeError(
+    `Cannot go on at step ${done + first + 1}: ` +
+      (bad === first
+        ? `the loss is ${losses[bad]}`
+        : `its update makes ${parameterName(network, update!.index)} no finite number`) +
+      `; use a smaller learning rate or h`,
+  );
+}
