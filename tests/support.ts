@@ -133,12 +133,22 @@ export function assertClose(
   );
 }
 
-/** Begins the command line as a user does, with the permissions of its task. */
-export async function begin(...args: string[]): Promise<Deno.ChildProcess> {
+/**
+ * What a task runs, as `deno task` would: arguments for Deno, and the last of several commands.
+ * (Not `deno task` itself, which hands on no signals.)
+ */
+export async function taskArguments(name: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const flags = (tasks[args[0]] as string).split(" ").filter((word) => word.startsWith("--allow"));
+  const command = (tasks[name] as string).split("&& ").at(-1)!
+    .replace(/"\$\(deno eval '.*?'\)"/, Deno.execPath())
+    .replace("$HOME", "/nonexistent");
+  return command.split(" ").slice(1);
+}
+
+/** Begins the command line as a user does, with the permissions of its task. */
+export async function begin(...[command, ...args]: string[]): Promise<Deno.ChildProcess> {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...flags, "src/cli/main.ts", ...args],
+    args: [...await taskArguments(command), ...args],
     cwd: ROOT,
     env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
     stdout: "piped",

@@ -8,7 +8,7 @@ import { drawDigits } from "../src/data/digits.ts";
 import { writeIdx } from "../src/data/idx.ts";
 import { readTensors } from "../src/data/tensors.ts";
 import { compose, KERNELS } from "../src/gpu/shaders.ts";
-import { ROOT } from "./support.ts";
+import { ROOT, taskArguments } from "./support.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -32,14 +32,11 @@ let address: Promise<string> | undefined;
 const open: { server?: Deno.ChildProcess; browser?: Promise<Browser> } = {};
 
 async function serve(): Promise<string> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const [build, server] = [tasks.build, tasks.web.split("&& ")[1]].map((task: string) =>
-    task.replace("$HOME", "/nonexistent").split(" ").slice(1)
-  );
+  const build = await taskArguments("build");
   const built = await new Deno.Command(Deno.execPath(), { args: build, cwd: ROOT }).output();
   assert.ok(built.success, new TextDecoder().decode(built.stderr));
   open.server = new Deno.Command(Deno.execPath(), {
-    args: [...server, "--port", "0"],
+    args: [...await taskArguments("web"), "--port", "0"],
     cwd: ROOT,
     stdout: "piped",
   }).spawn();

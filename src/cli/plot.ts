@@ -1,17 +1,17 @@
 /** `plot`: the logs of one run or several as one figure. */
 
-import { checkWritable, readWhole, writeWhole } from "./files.ts";
+import { claim, readWhole, writeWhole } from "./files.ts";
 import { drawRuns, type Run } from "./figure.ts";
 
 /**
- * Makes sure that a figure can be written later.
+ * Claims a file that a figure is going to be written into.
  * @throws {TypeError} when its ending is not .svg, or it cannot be written.
  */
-export async function checkFigureFile(path: string): Promise<void> {
+export async function claimFigureFile(path: string): Promise<void> {
   if (!/\.svg$/i.test(path)) {
     throw new TypeError(`Cannot write ${path}: figures are SVG; give a name that ends in .svg`);
   }
-  await checkWritable(path);
+  await claim(path);
 }
 
 /**
@@ -44,7 +44,7 @@ export function parseLog(text: string, fileName: string): Run {
 
 /** Runs the command. */
 export async function runPlot(files: readonly string[], out: string): Promise<void> {
-  await checkFigureFile(out);
+  await claimFigureFile(out);
   const runs = await Promise.all(
     files.map(async (file) => parseLog(new TextDecoder().decode(await readWhole(file)), file)),
   );

@@ -8,6 +8,7 @@ import { writeTensors } from "../data/tensors.ts";
 import type { Engine } from "../engine.ts";
 import { writeWhole } from "./files.ts";
 import { type Given, type Options, optionsFrom, textOf } from "./options.ts";
+import { recoveryOf } from "./places.ts";
 import { type Loaded, loadWeights } from "./weights.ts";
 
 /** Options that a run cannot change on its way without becoming another run. */
@@ -113,8 +114,7 @@ export async function saveOrRecover(path: string, run: Run): Promise<boolean> {
     await saveRun(path, run);
     return true;
   } catch (error) {
-    const ending = path.slice(path.lastIndexOf("."));
-    const rescue = await Deno.makeTempFile({ prefix: "numerical-gradients-", suffix: ending });
+    const rescue = recoveryOf(path);
     await saveRun(rescue, run);
     console.error(`${(error as Error).message}; the run was saved as ${rescue} instead`);
     return false;

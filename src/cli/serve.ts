@@ -4,7 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { mnistCache } from "./cache.ts";
+import { mnistCache } from "./places.ts";
 
 const DIST = "dist"; // in the checkout, where the task runs
 const TYPES: Record<string, string> = {
