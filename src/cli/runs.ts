@@ -1,5 +1,6 @@
 /** Runs in files: saving one, and going on with it as if it had never stopped. */
 
+import { createRandom } from "../core/generators.ts";
 import type { Network } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
 import { checkpointTensors } from "../data/checkpoint.ts";
@@ -65,7 +66,16 @@ export async function loadRun(path: string, options: Options, given: Given): Pro
   }
   const unsaid = Object.entries(saved).filter(([name]) => !given(name as keyof Options));
   const { layout } = loaded; // it is saved again as it was
-  return { ...loaded, options: { ...options, layout, ...Object.fromEntries(unsaid) } };
+  const merged: Options = { ...options, layout, ...Object.fromEntries(unsaid) };
+  const state = loaded.checkpoint?.random, words = createRandom(merged.rng, 1).state.length;
+  // A generator with nothing but zeros in it draws zeros for ever.
+  if (state && (state.length !== words || state.filter((word) => word !== 0).length < 2)) {
+    throw new TypeError(
+      `Cannot go on with ${path}: checkpoint/random is no state of --rng ${merged.rng}; ` +
+        `give weights alone, or another file`,
+    );
+  }
+  return { ...loaded, options: merged };
 }
 
 /**

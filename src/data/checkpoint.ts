@@ -117,16 +117,18 @@ export function checkpointIn(
 ): Checkpoint | undefined {
   if (!holdsRun(tensors)) return undefined;
   const parts = new Parts(tensors, fileName);
-  const [steps] = parts.whole("checkpoint/step", 2 ** 53, 1);
+  const [steps] = parts.whole("checkpoint/step", Number.MAX_SAFE_INTEGER, 1);
   const zero = initOptimizer(parameters);
   const moment = (name: "first" | "second") =>
     tensors.has(`checkpoint/${name}`)
       ? parts.numbers(`checkpoint/${name}`, parameters)
       : zero[name];
+  const negative = moment("second").findIndex((value) => value < 0); // it is a sum of squares
+  if (negative >= 0) throw parts.refuse(`checkpoint/second[${negative}] is negative`);
   return {
     state: { first: moment("first"), second: moment("second"), steps },
     random: Uint32Array.from(parts.whole("checkpoint/random", 2 ** 32 - 1)),
-    losses: parts.numbers("losslist"),
+    losses: parts.numbers("losslist", steps),
     settings: parts.settings(),
   };
 }
