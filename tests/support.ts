@@ -163,6 +163,22 @@ export async function cli(...args: string[]) {
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
 }
 
+/** Builds the page and starts its server, both with the permissions of their tasks, on a free port. */
+export async function startServer(): Promise<{ url: string; server: Deno.ChildProcess }> {
+  const build = await taskArguments("build");
+  const built = await new Deno.Command(Deno.execPath(), { args: build, cwd: ROOT }).output();
+  assert.ok(built.success, new TextDecoder().decode(built.stderr));
+  const server = new Deno.Command(Deno.execPath(), {
+    args: [...await taskArguments("web"), "--port", "0"],
+    cwd: ROOT,
+    stdout: "piped",
+  }).spawn();
+  const reader = server.stdout.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  return { url: /http:\/\/localhost:\d+\//.exec(new TextDecoder().decode(value))![0], server };
+}
+
 /** Runs with a folder that goes away behind it. */
 export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
