@@ -135,7 +135,7 @@ export function assertClose(
 
 /**
  * What a task runs, as `deno task` would: arguments for Deno, and the last of several commands.
- * (Not `deno task` itself, which hands on no signals.)
+ * (Not `deno task` itself, which prints what it runs.)
  */
 export async function taskArguments(name: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
