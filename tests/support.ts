@@ -133,12 +133,22 @@ export function assertClose(
   );
 }
 
-/** Begins the command line as a user does, with the permissions of its task. */
-export async function begin(...args: string[]): Promise<Deno.ChildProcess> {
+/**
+ * What a task runs, as `deno task` would: arguments for Deno, and the last of several commands.
+ * (Not `deno task` itself, which prints what it runs.)
+ */
+export async function taskArguments(name: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const flags = (tasks[args[0]] as string).split(" ").filter((word) => word.startsWith("--allow"));
+  const command = (tasks[name] as string).split("&& ").at(-1)!
+    .replace(/"\$\(deno eval '.*?'\)"/, Deno.execPath())
+    .replace("$HOME", "/nonexistent");
+  return command.split(" ").slice(1);
+}
+
+/** Begins the command line as a user does, with the permissions of its task. */
+export async function begin(...[command, ...args]: string[]): Promise<Deno.ChildProcess> {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...flags, "src/cli/main.ts", ...args],
+    args: [...await taskArguments(command), ...args],
     cwd: ROOT,
     env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
     stdout: "piped",
@@ -151,6 +161,22 @@ export async function cli(...args: string[]) {
   const { code, stdout, stderr } = await (await begin(...args)).output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
+}
+
+/** Builds the page and starts its server, both with the permissions of their tasks, on a free port. */
+export async function startServer(): Promise<{ url: string; server: Deno.ChildProcess }> {
+  const build = await taskArguments("build");
+  const built = await new Deno.Command(Deno.execPath(), { args: build, cwd: ROOT }).output();
+  assert.ok(built.success, new TextDecoder().decode(built.stderr));
+  const server = new Deno.Command(Deno.execPath(), {
+    args: [...await taskArguments("web"), "--port", "0"],
+    cwd: ROOT,
+    stdout: "piped",
+  }).spawn();
+  const reader = server.stdout.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  return { url: /http:\/\/localhost:\d+\//.exec(new TextDecoder().decode(value))![0], server };
 }
 
 /** Runs with a folder that goes away behind it. */

@@ -6,35 +6,19 @@
 import { drawDigits } from "../data/digits.ts";
 import { idxDataSet, type IdxFiles, type NamedBytes, parseIdx, writeIdx } from "../data/idx.ts";
 import type { DataSet } from "../data/samples.ts";
-import { mnistCache } from "./cache.ts";
-import { writeWhole } from "./files.ts";
+import { why, writeWhole } from "./files.ts";
+import { DATA_NAMES, MIRRORS, mnistCache, spellings } from "./places.ts";
 import { startProgress } from "./progress.ts";
 
-/** The four files, and the SHA-256 of MNIST's, decompressed. */
-const FILES: Record<keyof IdxFiles, { name: string; sum: string }> = {
-  trainImages: {
-    name: "train-images-idx3-ubyte",
-    sum: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-  },
-  trainLabels: {
-    name: "train-labels-idx1-ubyte",
-    sum: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-  },
-  testImages: {
-    name: "t10k-images-idx3-ubyte",
-    sum: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-  },
-  testLabels: {
-    name: "t10k-labels-idx1-ubyte",
-    sum: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-  },
+/** SHA-256 of MNIST's four files, decompressed. */
+const SUMS: Record<keyof IdxFiles, string> = {
+  trainImages: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+  trainLabels: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+  testImages: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+  testLabels: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 };
-const ROLES = Object.keys(FILES) as (keyof IdxFiles)[];
+const ROLES = Object.keys(SUMS) as (keyof IdxFiles)[];
 
-const MIRRORS = [
-  "https://storage.googleapis.com/cvdf-datasets/mnist/",
-  "https://ossci-datasets.s3.amazonaws.com/mnist/",
-];
 const MAX_DOWNLOAD = 64 * 2 ** 20;
 
 /** What can be told apart in a test: the world outside. */
@@ -48,12 +32,7 @@ export interface Sources {
 }
 
 function defaultSources(): Sources {
-  return {
-    mirrors: MIRRORS,
-    cache: mnistCache(),
-    sums: Object.fromEntries(ROLES.map((role) => [role, FILES[role].sum])) as Sources["sums"],
-    stallSeconds: 10,
-  };
+  return { mirrors: MIRRORS, cache: mnistCache(), sums: SUMS, stallSeconds: 10 };
 }
 
 const reason = (error: unknown) => (error as Error).message.replace(/^Cannot /, "could not ");
@@ -65,20 +44,14 @@ async function contentSum(file: NamedBytes): Promise<string> {
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** One of the four files in a folder, gzipped or not, under either of the usual spellings. */
+/** One of the four files in a folder. */
 async function findFile(folder: string, role: keyof IdxFiles): Promise<NamedBytes | undefined> {
-  const { name } = FILES[role];
-  for (const base of [name, name.replace("-idx", ".idx")]) {
-    for (const ending of ["", ".gz"]) {
-      const path = `${folder}/${base}${ending}`;
-      try {
-        return { name: path, bytes: await Deno.readFile(path) };
-      } catch (error) {
-        if (
-          !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)
-        ) {
-          throw new TypeError(`Cannot read ${path}: ${(error as Error).message}`);
-        }
+  for (const path of spellings(folder, DATA_NAMES[role])) {
+    try {
+      return { name: path, bytes: await Deno.readFile(path) };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
+        throw new TypeError(`Cannot read ${path}: ${why(error)}; give a folder that can be read`);
       }
     }
   }
@@ -87,7 +60,7 @@ async function findFile(folder: string, role: keyof IdxFiles): Promise<NamedByte
 /** The data set in a folder. */
 async function fromFolder(folder: string, name: string): Promise<DataSet> {
   const found = await Promise.all(ROLES.map((role) => findFile(folder, role)));
-  const missing = ROLES.filter((_, i) => !found[i]).map((role) => FILES[role].name);
+  const missing = ROLES.filter((_, i) => !found[i]).map((role) => DATA_NAMES[role]);
   if (missing.length > 0) {
     throw new TypeError(
       `Cannot load data from ${folder}: it has no ${missing.join(", ")} (or the same .gz); ` +
@@ -136,7 +109,7 @@ async function fetchFile(
   { mirrors, cache, sums, stallSeconds }: Sources,
   tell: (line: string) => void,
 ): Promise<NamedBytes> {
-  const name = `${FILES[role].name}.gz`;
+  const name = `${DATA_NAMES[role]}.gz`;
   const path = `${cache}/${name}`;
   const isRight = async (file: NamedBytes) =>
     await contentSum(file).catch(() => "unreadable") === sums[role];

@@ -1,10 +1,13 @@
 /** Files for the commands: read with a clear complaint, written whole or not at all. */
 
+import { partOf } from "./places.ts";
+
 const ENDINGS = /\.(h5|hdf5|safetensors)$/i;
 
-/** What the system says, in lower case and without its number. */
-function why(error: unknown): string {
+/** What the system says, without its number. */
+export function why(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file or folder";
+  if (error instanceof Deno.errors.NotCapable) return "commands are kept from that place";
   return (error as Error).message.replace(/ \(os error \d+\).*/, "");
 }
 
@@ -20,53 +23,178 @@ export async function readWhole(path: string): Promise<Uint8Array> {
   }
 }
 
-const folderOf = (path: string) => /^(.*)[/\\]/.exec(path)?.[1] || (path[0] === "/" ? "/" : ".");
+const cannotWrite = (path: string, error: unknown) =>
+  new TypeError(`Cannot write ${path}: ${why(error)}; give a path that can be written`);
+
+/** Files that this run is going to write, and their parts: open, and locked against other runs. */
+const claims = new Map<string, Deno.FsFile>();
+
+/** Opens the part of a file, for this run alone. */
+async function openPart(path: string): Promise<Deno.FsFile> {
+  const open = () => Deno.open(partOf(path), { write: true, create: true });
+  for (;;) {
+    const file = await open();
+    const locked = await file.tryLock(true).catch(() => undefined);
+    if (locked === undefined) return file; // a file system without locks: runs cannot be told apart
+    if (!locked) {
+      file.close();
+      throw new Error("it is in use by another run");
+    }
+    // Another run may have renamed it between our opening it and our locking it. What has the name
+    // now is ours if it cannot be locked a second time.
+    using other = await open();
+    if (!await other.tryLock(true)) return file;
+    file.close();
+  }
+}
 
 /**
- * Writes a file whole or not at all: under a temporary name in its folder, flushed, then renamed.
+ * Makes sure that a file can be written later, before hours are spent on what it is to hold, and
+ * keeps other runs from it as long as this one lives.
+ * @throws {TypeError} when its folder is missing or closed, the path is a folder, or another run has
+ *   claimed it.
+ */
+export async function claim(path: string): Promise<void> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info?.isDirectory) throw new TypeError(`Cannot write ${path}: it is a folder; name a file`);
+  try {
+    claims.set(path, await openPart(path));
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
+/** Gives up what was claimed, as the end of the program does: nothing of it is left behind. */
+export function releaseClaims(): void {
+  for (const [path, file] of claims) {
+    try {
+      Deno.removeSync(partOf(path));
+    } catch { /* its folder is gone, or closed by now */ }
+    file.close();
+  }
+  claims.clear();
+}
+addEventListener("unload", releaseClaims);
+
+/**
+ * Writes a file whole or not at all: under another name beside it, flushed to the disk, then
+ * renamed. (The folder is not flushed: after a power failure it may still have the file of before,
+ * whole. To flush it takes the right to read all that is in it.)
  * @throws {TypeError} when it cannot be written; what was there before is still there then.
  */
 export async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID()}.part`;
+  const held = claims.get(path), part = partOf(path);
+  claims.delete(path);
   try {
-    {
-      using file = await Deno.open(temporary, { write: true, createNew: true });
+    using file = held ?? await openPart(path);
+    try {
+      await file.truncate(); // a run that was killed may have left something in it
       let rest = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
       while (rest.length > 0) rest = rest.subarray(await file.write(rest));
       await file.sync();
+      await Deno.rename(part, path);
+    } catch (error) {
+      await Deno.remove(part).catch(() => {});
+      throw error;
     }
-    await Deno.rename(temporary, path);
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw new TypeError(`Cannot write ${path}: ${why(error)}; give a path that can be written`);
+    throw cannotWrite(path, error);
+  } finally {
+    // Whoever claimed it may write it again.
+    if (held) await openPart(path).then((file) => claims.set(path, file), () => {});
   }
 }
 
-/**
- * Makes sure that a file can be written later, before hours are spent on what it is to hold.
- * @throws {TypeError} when its folder is missing or closed, or the path is a folder.
- */
-export async function checkWritable(path: string): Promise<void> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  if (info?.isDirectory) throw new TypeError(`Cannot write ${path}: it is a folder; name a file`);
-  const probe = `${folderOf(path)}/.${crypto.randomUUID()}.part`;
+/** Writes a file whole; where that fails it says so. Returns whether it is written. */
+export async function writeOrSay(path: string, bytes: Uint8Array | string): Promise<boolean> {
   try {
-    (await Deno.open(probe, { write: true, createNew: true })).close();
-    await Deno.remove(probe);
+    await writeWhole(path, bytes);
+    return true;
   } catch (error) {
-    throw new TypeError(`Cannot write ${path}: ${why(error)}; give a path that can be written`);
+    console.error((error as Error).message);
+    return false;
   }
 }
 
 /**
- * Makes sure that tensors can be saved under this name later.
+ * Claims a file that tensors are going to be saved in.
  * @throws {TypeError} when its ending names no format, or it cannot be written.
  */
-export async function checkTensorFile(path: string): Promise<void> {
+export async function claimTensorFile(path: string): Promise<void> {
   if (!ENDINGS.test(path)) {
     throw new TypeError(
       `Cannot write ${path}: its ending names no known format; use .h5, .hdf5 or .safetensors`,
     );
   }
-  await checkWritable(path);
+  await claim(path);
+}
+
+/**
+ * A log: one JSON object a line. Lines that the disk does not take are kept and tried again with
+ * the next one, and a run goes on meanwhile.
+ */
+export class Log implements Disposable {
+  readonly #file: Deno.FsFile;
+  #pending = new Uint8Array(0);
+  /** Length of the file up to its last whole line, in bytes. */
+  #whole: number;
+  #warned = false;
+
+  /**
+   * Opens a log, empty or to be gone on with.
+   * @throws {TypeError} when it cannot be written.
+   */
+  constructor(readonly path: string, append: boolean) {
+    try {
+      this.#file = Deno.openSync(path, { write: true, create: true, append, truncate: !append });
+      this.#whole = this.#file.seekSync(0, Deno.SeekMode.End);
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  }
+
+  /** Adds a line; where that fails it says so, once. */
+  write(entry: object): void {
+    const line = new TextEncoder().encode(JSON.stringify(entry) + "\n");
+    const all = new Uint8Array(this.#pending.length + line.length);
+    all.set(this.#pending);
+    all.set(line, this.#pending.length);
+    this.#pending = all;
+    const error = this.#flush();
+    if (error === undefined || this.#warned) return;
+    this.#warned = true;
+    console.error(
+      `${cannotWrite(this.path, error).message} (the run goes on, and tries again with each line)`,
+    );
+  }
+
+  #flush(): unknown {
+    try {
+      while (this.#pending.length > 0) {
+        this.#pending = this.#pending.subarray(this.#file.writeSync(this.#pending));
+      }
+      this.#whole = this.#file.seekSync(0, Deno.SeekMode.Current);
+      this.#warned = false;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /**
+   * Tries what is left a last time.
+   * @returns whether the whole log is written; where it is not, it says so and ends with a whole line.
+   */
+  finish(): boolean {
+    const error = this.#flush();
+    if (error === undefined) return true;
+    try {
+      this.#file.truncateSync(this.#whole);
+    } catch { /* no worse than before */ }
+    console.error(`${cannotWrite(this.path, error).message}: its last lines are missing`);
+    return false;
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
 }

@@ -16,9 +16,6 @@ import { engineOptionsOf, type Given, networkFor, type Options, trainingOf } fro
 import { comparisonLines, tableLines } from "./table.ts";
 import { checkFitsData, type Loaded, loadWeights } from "./weights.ts";
 
-/** Relative errors up to here pass, by default, for an engine that computes in float32. */
-export const DEFAULT_TOLERANCE = 1e-6;
-
 /** The steps that a sweep goes through. */
 const SWEEP = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 

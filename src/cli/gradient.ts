@@ -17,7 +17,7 @@ import {
 import { compare } from "../method/gradcheck.ts";
 import { roundingNotice } from "../method/rounding.ts";
 import { EXIT } from "./errors.ts";
-import { checkTensorFile, readWhole, writeWhole } from "./files.ts";
+import { claimTensorFile, readWhole, writeWhole } from "./files.ts";
 import { engineOptionsOf, networkOf, type Options } from "./options.ts";
 import { comparisonLines } from "./table.ts";
 
@@ -52,7 +52,7 @@ export async function runGradient(options: GradientOptions): Promise<number> {
   if (!(rtol > 0)) {
     throw new RangeError(`Cannot check to a tolerance of ${rtol}: give a positive number`);
   }
-  if (out !== undefined) await checkTensorFile(out);
+  if (out !== undefined) await claimTensorFile(out);
   const tensors = await readTensors(await readWhole(input), input);
   const { layout, value: { network, parameters, samples, theirs } } = readAll(tensors, options);
   if (check !== undefined && theirs.size === 0) {

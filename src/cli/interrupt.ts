@@ -1,7 +1,7 @@
-/** Ctrl-C and SIGTERM: the first asks a run to end in good order, the second ends it at once. */
+/** Ctrl-C, SIGTERM, a closed terminal: the first asks a run to end in good order, the second ends it at once. */
 
 /** Exit codes of programs that a signal ended: 128 and its number. */
-const CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+export const CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Listens until it is disposed of. */
 export class Interrupt implements Disposable {

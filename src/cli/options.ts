@@ -20,6 +20,7 @@ import { type Layout, LAYOUTS } from "../data/weights.ts";
 import { type EngineOptions, type Method, METHODS } from "../engine.ts";
 import type { TrainingOptions } from "../method/training.ts";
 import { suggestion } from "./errors.ts";
+import { type Places, toData, toRead, toSave, toWrite } from "./places.ts";
 
 /** Values of the shared options, as commander delivers them. */
 export interface Options {
@@ -57,6 +58,13 @@ export interface Options {
 /** Whether an option stood on the command line, rather than having its default. */
 export type Given = (name: keyof Options) => boolean;
 
+/** An option that is a path, and the places that the command touches because of it. */
+export class PathOption extends Option {
+  constructor(flags: string, description: string, readonly places: (path: string) => Places) {
+    super(flags, description);
+  }
+}
+
 /** Parses a number. */
 export function number(text: string): number {
   const value = Number(text);
@@ -91,8 +99,11 @@ function parseInit(text: string): Initialization {
 }
 
 const shared = {
-  data: new Option("--data <set>", "auto, mnist, digits, or a folder with the four IDX files")
-    .default("auto"),
+  data: new PathOption(
+    "--data <set>",
+    "auto, mnist, digits, or a folder with the four IDX files",
+    toData,
+  ).default("auto"),
   hidden: new Option("--hidden <widths>", "widths of the hidden layers: 50, or 100,50, or none")
     .argParser(parseHidden).default([50], "50"),
   activation: new Option(
@@ -133,14 +144,26 @@ const shared = {
     .argParser(oneOf(GENERATORS)).default("xoshiro"),
   layout: new Option("--layout <name>", "order of a file's dimensions: numpy, or r for R's")
     .argParser(oneOf(LAYOUTS)),
-  weights: new Option("--weights <file>", "weights W1, b1, W2, ... from .h5 or .safetensors"),
-  save: new Option("--save <file>", "weights and losses, as .h5 or .safetensors"),
+  weights: new PathOption(
+    "--weights <file>",
+    "weights W1, b1, W2, ... from .h5 or .safetensors",
+    toRead,
+  ),
+  save: new PathOption("--save <file>", "weights and losses, as .h5 or .safetensors", toSave),
   saveEvery: new Option("--save-every <number>", "save each so many steps, and at the end")
     .argParser(number),
-  resume: new Option("--resume <file>", "go on with a saved run, or start from weights"),
+  resume: new PathOption(
+    "--resume <file>",
+    "go on with a saved run, or start from weights",
+    toRead,
+  ),
   override: new Option("--override", "resume although options or data differ"),
-  plot: new Option("--plot <file.svg>", "the loss curve and the accuracy, as a figure"),
-  log: new Option("--log <file>", "one JSON object a line: losses and accuracies"),
+  plot: new PathOption(
+    "--plot <file.svg>",
+    "the loss curve and the accuracy, as a figure",
+    toWrite,
+  ),
+  log: new PathOption("--log <file>", "one JSON object a line: losses and accuracies", toWrite),
   json: new Option("--json", "standard output is exactly one JSON object"),
 };
 

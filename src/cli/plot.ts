@@ -1,21 +1,27 @@
 /** `plot`: the logs of one run or several as one figure. */
 
-import { checkWritable, readWhole, writeWhole } from "./files.ts";
+import { claim, readWhole, writeWhole } from "./files.ts";
 import { drawRuns, type Run } from "./figure.ts";
 
 /**
- * Makes sure that a figure can be written later.
+ * Claims a file that a figure is going to be written into.
  * @throws {TypeError} when its ending is not .svg, or it cannot be written.
  */
-export async function checkFigureFile(path: string): Promise<void> {
+export async function claimFigureFile(path: string): Promise<void> {
   if (!/\.svg$/i.test(path)) {
     throw new TypeError(`Cannot write ${path}: figures are SVG; give a name that ends in .svg`);
   }
-  await checkWritable(path);
+  await claim(path);
+}
+
+/** Adds a point. Steps count up; a run that was gone on with from an earlier step replaces the rest. */
+function add(points: [number, number][], step: number, value: number): void {
+  while (points.length > 0 && points.at(-1)![0] >= step) points.pop();
+  points.push([step, value]);
 }
 
 /**
- * Reads a log: one JSON object a line, with a loss or an accuracy.
+ * Reads a log: one JSON object a line, with a step from 1, and a loss or an accuracy.
  * @throws {SyntaxError} naming the file and the line that is no such object.
  */
 export function parseLog(text: string, fileName: string): Run {
@@ -27,9 +33,10 @@ export function parseLog(text: string, fileName: string): Run {
       entry = JSON.parse(line);
     } catch { /* refused below */ }
     const { step, loss, accuracy } = entry ?? {};
-    if (typeof step === "number" && typeof loss === "number") losses.push([step, loss]);
-    else if (typeof step === "number" && typeof accuracy === "number") {
-      accuracies.push([step, accuracy]);
+    const isStep = typeof step === "number" && Number.isSafeInteger(step) && step >= 1;
+    if (isStep && typeof loss === "number" && Number.isFinite(loss)) add(losses, step, loss);
+    else if (isStep && typeof accuracy === "number" && accuracy >= 0 && accuracy <= 1) {
+      add(accuracies, step, accuracy);
     } else {
       throw new SyntaxError(
         `Cannot read ${fileName}: line ${i + 1} is no {"step","loss"} or {"step","accuracy"}; ` +
@@ -44,7 +51,7 @@ export function parseLog(text: string, fileName: string): Run {
 
 /** Runs the command. */
 export async function runPlot(files: readonly string[], out: string): Promise<void> {
-  await checkFigureFile(out);
+  await claimFigureFile(out);
   const runs = await Promise.all(
     files.map(async (file) => parseLog(new TextDecoder().decode(await readWhole(file)), file)),
   );

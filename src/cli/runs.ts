@@ -1,5 +1,6 @@
 /** Runs in files: saving one, and going on with it as if it had never stopped. */
 
+import { createRandom } from "../core/generators.ts";
 import type { Network } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
 import { checkpointTensors } from "../data/checkpoint.ts";
@@ -9,6 +10,7 @@ import type { Engine } from "../engine.ts";
 import { sha256 } from "./digest.ts";
 import { writeWhole } from "./files.ts";
 import { type Given, type Options, optionsFrom, textOf } from "./options.ts";
+import { recoveryOf } from "./places.ts";
 import { type Loaded, loadWeights } from "./weights.ts";
 
 /** Options that a run cannot change on its way without becoming another run. */
@@ -62,7 +64,16 @@ export async function loadRun(path: string, options: Options, given: Given): Pro
   }
   const unsaid = Object.entries(saved).filter(([name]) => !given(name as keyof Options));
   const { layout } = loaded; // it is saved again as it was
-  return { ...loaded, options: { ...options, layout, ...Object.fromEntries(unsaid) } };
+  const merged: Options = { ...options, layout, ...Object.fromEntries(unsaid) };
+  const state = loaded.checkpoint?.random, words = createRandom(merged.rng, 1).state.length;
+  // A generator with nothing but zeros in it draws zeros for ever.
+  if (state && (state.length !== words || state.filter((word) => word !== 0).length < 2)) {
+    throw new TypeError(
+      `Cannot go on with ${path}: checkpoint/random is no state of --rng ${merged.rng}; ` +
+        `give weights alone, or another file`,
+    );
+  }
+  return { ...loaded, options: merged };
 }
 
 /**
@@ -111,8 +122,7 @@ export async function saveOrRecover(path: string, run: Run): Promise<boolean> {
     await saveRun(path, run);
     return true;
   } catch (error) {
-    const ending = path.slice(path.lastIndexOf("."));
-    const rescue = await Deno.makeTempFile({ prefix: "numerical-gradients-", suffix: ending });
+    const rescue = recoveryOf(path);
     await saveRun(rescue, run);
     console.error(`${(error as Error).message}; the run was saved as ${rescue} instead`);
     return false;

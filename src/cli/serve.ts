@@ -1,10 +1,10 @@
 /**
- * `web`: serves the page that `build` wrote, from dist/ and from nowhere else, to this machine and to no other unless
- * told otherwise. MNIST comes from the cache where the command line has put it.
+ * `web`: serves the page that `build` wrote, from dist/ and from nowhere else, to this machine and to
+ * no other unless told otherwise. MNIST comes from the cache where the command line has put it.
  */
 
 import { parseArgs } from "node:util";
-import { mnistCache } from "./cache.ts";
+import { mnistCache } from "./places.ts";
 
 const DIST = "dist"; // in the checkout, where the task runs
 const TYPES: Record<string, string> = {
@@ -13,6 +13,7 @@ const TYPES: Record<string, string> = {
   css: "text/css; charset=utf-8",
   gz: "application/octet-stream",
 };
+const DATA = "/data/mnist/";
 const MNIST = /^(train|t10k)-(images-idx3|labels-idx1)-ubyte\.gz$/;
 
 /** What may be served: each path with its file. Nothing is looked up that is not in here. */
@@ -24,8 +25,8 @@ async function allowed(): Promise<Map<string, string>> {
   files.set("/", `${DIST}/index.html`);
   const cache = mnistCache();
   try {
-    for await (const { name } of Deno.readDir(cache)) {
-      if (MNIST.test(name)) files.set(`/data/mnist/${name}`, `${cache}/${name}`);
+    for await (const { name, isFile } of Deno.readDir(cache)) {
+      if (isFile && MNIST.test(name)) files.set(DATA + name, `${cache}/${name}`);
     }
   } catch { /* no such folder, or closed: the page will say that it has no MNIST */ }
   return files;
@@ -36,13 +37,16 @@ export function handler(files: ReadonlyMap<string, string>, hosts: ReadonlySet<s
   const refuse = (status: number, text: string) =>
     new Response(text, { status, headers: { "content-type": "text/plain" } });
   return async (request: Request): Promise<Response> => {
-    if (!hosts.has(request.headers.get("host")?.replace(/:\d+$/, "") ?? "")) {
+    // A request line may name a host, too, and it need not be that of the header.
+    const url = URL.parse(request.url);
+    const header = request.headers.get("host")?.replace(/:\d+$/, "") ?? "";
+    if (!url || !hosts.has(header) || !hosts.has(url.hostname)) {
       return refuse(403, "not served under this name");
     }
+    const { pathname } = url;
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "only GET");
-    const { pathname } = new URL(request.url);
     const file = files.get(pathname);
-    if (!file && MNIST.test(pathname.replace("/data/mnist/", ""))) {
+    if (!file && pathname.startsWith(DATA) && MNIST.test(pathname.slice(DATA.length))) {
       return new Response(null, { status: 204 }); // no mistake: it is not in the cache
     }
     if (!file) return refuse(404, "not here");

@@ -13,7 +13,7 @@ import { loadDataSet } from "./datasets.ts";
 import { sha256 } from "./digest.ts";
 import { EXIT } from "./errors.ts";
 import { drawRuns } from "./figure.ts";
-import { checkTensorFile, checkWritable, writeWhole } from "./files.ts";
+import { claim, claimTensorFile, Log, writeOrSay } from "./files.ts";
 import {
   engineOptionsOf,
   estimatorOf,
@@ -22,7 +22,7 @@ import {
   type Options,
   trainingOf,
 } from "./options.ts";
-import { checkFigureFile } from "./plot.ts";
+import { claimFigureFile } from "./plot.ts";
 import { Interrupt } from "./interrupt.ts";
 import { startProgress } from "./progress.ts";
 import { checkSameData, loadRun, saveOrRecover, saveOrWarn } from "./runs.ts";
@@ -87,9 +87,9 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   checkTraining(training, Infinity); // before any data is fetched
   estimatorOf(options);
   const random = createRandom(options.rng, options.seed);
-  if (options.save !== undefined) await checkTensorFile(options.save);
-  if (options.plot !== undefined) await checkFigureFile(options.plot);
-  if (options.log !== undefined) await checkWritable(options.log);
+  if (options.save !== undefined) await claimTensorFile(options.save);
+  if (options.plot !== undefined) await claimFigureFile(options.plot);
+  if (options.log !== undefined) await claim(options.log);
 
   const data = await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
@@ -118,11 +118,8 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
     ? 1
     : lossEvaluations(estimatorOf(options), parameters);
   const append = done > 0; // the log of a run that is gone on with goes on
-  using log = options.log === undefined
-    ? undefined
-    : Deno.openSync(options.log, { write: true, create: true, append, truncate: !append });
-  const encoder = new TextEncoder();
-  const write = (entry: object) => log?.writeSync(encoder.encode(JSON.stringify(entry) + "\n"));
+  using log = options.log === undefined ? undefined : new Log(options.log, append);
+  const write = (entry: object) => log?.write(entry);
   const progress = startProgress(
     options.steps,
     "step {value}/{total}, loss {loss}, {rate} steps/s, {evaluations} loss evaluations/s, " +
@@ -170,6 +167,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   }
 
   losses = losses.subarray(0, step);
+  const logged = log?.finish() ?? true;
   const saved = options.save === undefined || await saveOrRecover(options.save, run());
   const goOn = options.save === undefined
     ? "; nothing is saved without --save"
@@ -184,11 +182,16 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
     tell(`Interrupted at step ${step} of ${options.steps}${goOn}`);
     return interrupt.code;
   }
+  let plotted = true;
   if (options.plot !== undefined) {
     const points = Array.from(losses, (loss, i) => [i + 1, loss] as const);
     const name = `${shapeOf(network)}, ${data.name}`;
-    await writeWhole(options.plot, await drawRuns([{ name, losses: points, accuracies }]));
+    plotted = await writeOrSay(
+      options.plot,
+      await drawRuns([{ name, losses: points, accuracies }]),
+    );
   }
+  const exit = saved && logged && plotted ? EXIT.done : EXIT.failed;
   const seconds = milliseconds / 1000, steps = options.steps - done;
   const loss = recent(losses), accuracy = accuracies.at(-1)![1];
   if (options.json) {
@@ -208,13 +211,13 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       seed: options.seed,
       weights: await sha256(await engine.parameters()), // as 64-bit floats, W1, b1, W2, ...
     }));
-    return saved ? EXIT.done : EXIT.failed;
+    return exit;
   }
   tell("");
   if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(losses)}\n`);
   costLines(options, parameters, steps, seconds).forEach(tell);
   tell(`Loss ${loss.toFixed(4)} (mean of the last 100 steps), test accuracy ${percent(accuracy)}.`);
   if (options.save !== undefined && saved) tell(`Wrote ${options.save}.`);
-  if (options.plot !== undefined) tell(`Wrote ${options.plot}.`);
-  return saved ? EXIT.done : EXIT.failed;
+  if (options.plot !== undefined && plotted) tell(`Wrote ${options.plot}.`);
+  return exit;
 }

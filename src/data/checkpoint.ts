@@ -47,6 +47,64 @@ export function checkpointTensors(
   return tensors;
 }
 
+/** The parts of a run in a file, each of them checked. */
+class Parts {
+  constructor(readonly tensors: Tensors, readonly fileName: string) {}
+
+  refuse(what: string): SyntaxError {
+    return new SyntaxError(`Cannot read the run in ${this.fileName}: ${what}; it is damaged`);
+  }
+
+  /** Numbers, so many where a length is given. */
+  numbers(name: string, length?: number): Float64Array {
+    const data = this.tensors.get(name)?.data;
+    if (!data) throw this.refuse(`it has no ${name}`);
+    if (length !== undefined && data.length !== length) {
+      throw this.refuse(`${name} has ${data.length} values, not ${length}`);
+    }
+    return data;
+  }
+
+  /** Whole numbers from 0 to `most`. */
+  whole(name: string, most: number, length?: number): Float64Array {
+    const data = this.numbers(name, length);
+    const bad = data.findIndex((value) =>
+      !(Number.isInteger(value) && value >= 0 && value <= most)
+    );
+    if (bad >= 0) throw this.refuse(`${name}[${bad}] is ${data[bad]}`);
+    return data;
+  }
+
+  /** What the run was told. */
+  settings(): Record<string, unknown> {
+    const bytes = this.whole("checkpoint/settings", 255);
+    let settings: unknown;
+    try {
+      settings = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
+    } catch {
+      throw this.refuse("checkpoint/settings is no JSON");
+    }
+    if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+      throw this.refuse("checkpoint/settings is no JSON object");
+    }
+    return settings as Record<string, unknown>;
+  }
+}
+
+const holdsRun = (tensors: Tensors) =>
+  [...tensors.keys()].some((name) => name.startsWith("checkpoint/"));
+
+/**
+ * What the run in a file was told; undefined where there are weights alone.
+ * @throws {SyntaxError} when that makes no sense.
+ */
+export function settingsIn(
+  tensors: Tensors,
+  fileName: string,
+): Checkpoint["settings"] | undefined {
+  return holdsRun(tensors) ? new Parts(tensors, fileName).settings() : undefined;
+}
+
 /**
  * Where the run in a file stands; undefined where there are weights alone.
  * @param parameters length of the parameter vector.
@@ -57,43 +115,20 @@ export function checkpointIn(
   fileName: string,
   parameters: number,
 ): Checkpoint | undefined {
-  if (![...tensors.keys()].some((name) => name.startsWith("checkpoint/"))) return undefined;
-  const refuse = (what: string) =>
-    new SyntaxError(`Cannot read the run in ${fileName}: ${what}; it is damaged`);
-  const part = (name: string, length?: number) => {
-    const data = tensors.get(name)?.data;
-    if (!data) throw refuse(`it has no ${name}`);
-    if (length !== undefined && data.length !== length) {
-      throw refuse(`${name} has ${data.length} values, not ${length}`);
-    }
-    return data;
-  };
-  const whole = (name: string, data: Float64Array, most: number) => {
-    const bad = data.findIndex((value) =>
-      !(Number.isInteger(value) && value >= 0 && value <= most)
-    );
-    if (bad >= 0) throw refuse(`${name}[${bad}] is ${data[bad]}`);
-    return data;
-  };
-  const [steps] = whole("checkpoint/step", part("checkpoint/step", 1), 2 ** 53);
-  const random = whole("checkpoint/random", part("checkpoint/random"), 2 ** 32 - 1);
-  const bytes = whole("checkpoint/settings", part("checkpoint/settings"), 255);
-  let settings: unknown;
-  try {
-    settings = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
-  } catch {
-    throw refuse("checkpoint/settings is no JSON");
-  }
-  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
-    throw refuse("checkpoint/settings is no JSON object");
-  }
+  if (!holdsRun(tensors)) return undefined;
+  const parts = new Parts(tensors, fileName);
+  const [steps] = parts.whole("checkpoint/step", Number.MAX_SAFE_INTEGER, 1);
   const zero = initOptimizer(parameters);
   const moment = (name: "first" | "second") =>
-    tensors.has(`checkpoint/${name}`) ? part(`checkpoint/${name}`, parameters) : zero[name];
+    tensors.has(`checkpoint/${name}`)
+      ? parts.numbers(`checkpoint/${name}`, parameters)
+      : zero[name];
+  const negative = moment("second").findIndex((value) => value < 0); // it is a sum of squares
+  if (negative >= 0) throw parts.refuse(`checkpoint/second[${negative}] is negative`);
   return {
     state: { first: moment("first"), second: moment("second"), steps },
-    random: Uint32Array.from(random),
-    losses: part("losslist"),
-    settings: settings as Record<string, unknown>,
+    random: Uint32Array.from(parts.whole("checkpoint/random", 2 ** 32 - 1)),
+    losses: parts.numbers("losslist", steps),
+    settings: parts.settings(),
   };
 }

@@ -1,0 +1,70 @@
+/** Which commands there are and what each takes; `main.ts` says what each does. */
+
+import { Command } from "commander";
+import { number, PathOption, withOptions } from "./options.ts";
+import { toRead, toWrite } from "./places.ts";
+
+const NETWORK = ["activation", "loss", "epsilon"] as const;
+const DIFFERENCE = ["estimator", "queries", "h", "engine", "backend", "seed"] as const;
+const UPDATE = ["lr", "optimizer", "weightDecay", "schedule"] as const;
+
+/** Relative errors up to here pass, by default, for an engine that computes in float32. */
+const DEFAULT_TOLERANCE = 1e-6;
+
+/** Every command, and the program that they belong to. Arguments without a name are files to read. */
+export function createCommands() {
+  const program = new Command("deno task")
+    .description("Trains neural networks by numerical gradients, on WebGPU.")
+    .exitOverride()
+    .configureOutput({
+      // One line: the error and, behind it, the suggestion.
+      outputError: (text, write) => write(text.trim().replace(/\s*\n\s*/g, " ") + "\n"),
+    });
+
+  const train = withOptions(
+    program.command("train").description("train a network and test it"),
+    ...["data", "hidden", ...NETWORK, "init", "steps", "batch", ...UPDATE, ...DIFFERENCE] as const,
+    ...["rng", "evalEvery", "save", "saveEvery", "resume", "override", "layout"] as const,
+    ...["log", "plot", "json"] as const,
+  );
+
+  const evaluate = withOptions(
+    program.command("evaluate").description("test weights from a file"),
+    ...["weights", "data", ...NETWORK, "layout", "backend", "seed", "json"] as const,
+  );
+
+  const gradient = withOptions(
+    program.command("gradient").description("gradients of weights and a batch from a file")
+      .addOption(
+        new PathOption("--input <file>", "W1, b1, W2, b2, ... and a batch x, t", toRead)
+          .makeOptionMandatory(),
+      )
+      .addOption(
+        new PathOption("--out <file>", "where the gradients go: .h5 or .safetensors", toWrite),
+      )
+      .option("--check <prefix>", "compare with gradients named so: prefix W1, ... (default GB)")
+      .option("--rtol <number>", "largest relative error that passes", number, 1e-3),
+    ...[...NETWORK, ...DIFFERENCE, "layout", "json"] as const,
+  );
+
+  const gradcheck = withOptions(
+    program.command("gradcheck").description("compare a gradient with float64, tensor by tensor"),
+    ...["weights", "layout", "data", "hidden", ...NETWORK, "init", "batch"] as const,
+    ...[...UPDATE, ...DIFFERENCE, "rng", "json"] as const,
+  ).option("--steps <number>", "train so many steps before the check", number, 0)
+    .option("--rtol <number>", "largest relative error that passes", number, DEFAULT_TOLERANCE)
+    .option("--sweep", "compare the differences and the copies engine for h from 1e-1 to 1e-7");
+
+  const example = withOptions(
+    program.command("example").description("the tutorial's first network, number by number"),
+    ...["backend", "json"] as const,
+  );
+
+  const plot = program.command("plot").description("draw the loss curves of runs from their logs")
+    .argument("<log...>", "files that train --log wrote")
+    .addOption(
+      new PathOption("--out <file.svg>", "where the figure goes", toWrite).makeOptionMandatory(),
+    );
+
+  return { program, train, evaluate, gradient, gradcheck, example, plot };
+}

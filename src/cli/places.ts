@@ -1,0 +1,82 @@
+/**
+ * Which places on disk and on the network a path on the command line stands for. The launcher
+ * grants these and no others, and the commands look nowhere else.
+ */
+
+/** Places that a command may touch. */
+export interface Places {
+  readonly read?: readonly string[];
+  readonly write?: readonly string[];
+  /** Hosts. */
+  readonly net?: readonly string[];
+}
+
+const env = (name: string) => Deno.env.get(name);
+
+/** A file that is read. */
+export const toRead = (path: string): Places => ({ read: [path] });
+
+/** The name that a file has as long as it is being written, beside where it is to be. */
+export const partOf = (path: string) => `${path}.part`;
+
+/** A file that is written. */
+export function toWrite(path: string): Places {
+  const paths = [path, partOf(path)];
+  return { read: paths, write: paths }; // what is renamed or locked must be read, too
+}
+
+/** Tells this run from others: the launcher names it, and the command that it starts is told. */
+export const RUN = "NUMERICAL_GRADIENTS_RUN";
+
+/** Where a run is saved when it cannot be saved where it was to be. */
+export function recoveryOf(path: string): string {
+  if (!env(RUN)) Deno.env.set(RUN, crypto.randomUUID()); // nobody's link lies in wait under it
+  const temporary = env("TMPDIR") ?? env("TEMP") ?? env("TMP") ?? "/tmp";
+  const ending = /\.\w+$/.exec(path)?.[0] ?? "";
+  return `${temporary.replace(/[/\\]$/, "")}/numerical-gradients-${env(RUN)}${ending}`;
+}
+
+/** A file that a run is saved in. */
+export function toSave(path: string): Places {
+  const [there, elsewhere] = [toWrite(path), toWrite(recoveryOf(path))];
+  return {
+    read: [...there.read!, ...elsewhere.read!],
+    write: [...there.write!, ...elsewhere.write!],
+  };
+}
+
+/** Where MNIST is downloaded from. */
+export const MIRRORS = [
+  "https://storage.googleapis.com/cvdf-datasets/mnist/",
+  "https://ossci-datasets.s3.amazonaws.com/mnist/",
+] as const;
+
+/** The folder of the MNIST files that were fetched. */
+export function mnistCache(): string {
+  const caches = env("XDG_CACHE_HOME") ?? env("LOCALAPPDATA") ?? `${env("HOME") ?? "."}/.cache`;
+  return `${caches}/numerical-gradients/mnist`;
+}
+
+/** The four files of a data set, as MNIST's are called. */
+export const DATA_NAMES = {
+  trainImages: "train-images-idx3-ubyte",
+  trainLabels: "train-labels-idx1-ubyte",
+  testImages: "t10k-images-idx3-ubyte",
+  testLabels: "t10k-labels-idx1-ubyte",
+} as const;
+
+/** The paths that one of the four may have: gzipped or not, under either of the usual spellings. */
+export const spellings = (folder: string, name: string) =>
+  [name, name.replace("-idx", ".idx")].flatMap((base) =>
+    ["", ".gz"].map((ending) => `${folder}/${base}${ending}`)
+  );
+
+/** What `--data` names: `auto`, `mnist`, `digits`, or a folder. */
+export function toData(choice: string): Places {
+  if (choice === "digits") return {};
+  const isMnist = choice === "mnist" || choice === "auto";
+  const folder = isMnist ? env("MNIST_DIR") : choice;
+  if (folder) return { read: Object.values(DATA_NAMES).flatMap((name) => spellings(folder, name)) };
+  const cache = mnistCache();
+  return { read: [cache], write: [cache], net: MIRRORS.map((mirror) => new URL(mirror).host) };
+}

@@ -1,0 +1,212 @@
+/** Disks that fail, files that others use, clocks that go back: a run is not lost by any of them. */
+
+import assert from "node:assert/strict";
+import { writeWhole } from "../src/cli/files.ts";
+import { launchArguments } from "../src/cli/launch.ts";
+import { parseLog } from "../src/cli/plot.ts";
+import { readTensors } from "../src/data/tensors.ts";
+import { begin, cli, inFolder, ROOT } from "./support.ts";
+
+const SMALL = ["--data", "digits", "--hidden", "8", "--batch", "10", "--eval-every", "100000"];
+const FULL = "No space left on device";
+
+/** Runs in a folder that is a disk of its own; skips loudly where none can be mounted. */
+async function onDisk(
+  options: string,
+  body: (disk: string, remount: (options: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  await inFolder(async (folder) => {
+    const run = async (command: string, ...args: string[]) => {
+      const { success } = await new Deno.Command(command, { args, stderr: "null" }).output()
+        .catch(() => ({ success: false }));
+      return success;
+    };
+    if (!await run("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder)) {
+      return console.log("SKIPPED: no disk can be mounted here; run this as root");
+    }
+    try {
+      await body(folder, async (options) => {
+        assert.ok(await run("mount", "-o", `remount,${options}`, folder));
+      });
+    } finally {
+      assert.ok(await run("umount", folder));
+    }
+  });
+}
+
+/** Fills a disk to the last byte. */
+async function fill(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  await assert.rejects(async () => {
+    for (;;) await file.write(new Uint8Array(512));
+  }, { message: new RegExp(FULL) });
+}
+
+const stepsIn = async (file: string) =>
+  (await readTensors(await Deno.readFile(file), file)).get("losslist")!.data.length;
+
+const parts = (folder: string) =>
+  [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".part"));
+
+Deno.test("disk full: the run goes on, what was saved stays, and the end is put elsewhere", async () => {
+  await onDisk("size=512k", async (disk) => {
+    const save = `${disk}/run.h5`, log = `${disk}/log.jsonl`, plot = `${disk}/plot.svg`;
+    assert.equal((await cli("train", ...SMALL, "--steps", "20", "--save", save)).code, 0);
+    const before = await Deno.readFile(save);
+    await fill(`${disk}/filler`);
+    const { code, stdout, stderr } = await cli(
+      ...["train", "--resume", save, "--save", save, "--save-every", "100", "--steps", "300"],
+      ...["--log", log, "--plot", plot, "--json"],
+    );
+    assert.equal(code, 1, stderr);
+    assert.equal(JSON.parse(stdout).steps, 300); // the result itself is not lost
+    const said = (what: string) =>
+      stderr.split("\n").filter((line) => line.includes(FULL) && line.includes(what));
+    assert.equal(
+      said(`${save}: ${FULL}; give a path that can be written (training goes on`).length,
+      2,
+    );
+    assert.equal(
+      said(`${log}: ${FULL}; give a path that can be written (the run goes on`).length,
+      1,
+    );
+    assert.equal(said("its last lines are missing").length, 1);
+    assert.equal(said(`Cannot write ${plot}`).length, 1);
+    const [, elsewhere] = /saved as (\S+\.h5) instead/.exec(said("instead")[0])!;
+    assert.equal(await stepsIn(elsewhere), 300);
+    await Deno.remove(elsewhere);
+    assert.deepEqual(await Deno.readFile(save), before);
+    assert.deepEqual(parts(disk), []);
+    assert.doesNotMatch(stderr, /\n {4}at /);
+  });
+});
+
+Deno.test("disk full for a while: the log has every line, and the next save is good", async () => {
+  await onDisk("size=512k", async (disk) => {
+    const save = `${disk}/run.h5`, log = `${disk}/log.jsonl`;
+    await fill(`${disk}/filler`);
+    const run = ["--steps", "4000", "--save", save, "--save-every", "50", "--log", log];
+    const child = await begin("train", ...SMALL, ...run);
+    const status = child.status, reader = child.stderr.getReader(), decoder = new TextDecoder();
+    let stderr = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      stderr += decoder.decode(value, { stream: true });
+      if (!stderr.includes("training goes on") || !stderr.includes("the run goes on")) continue;
+      await Deno.remove(`${disk}/filler`).catch(() => {});
+    }
+    await child.stdout.cancel();
+    assert.equal((await status).code, 0, stderr);
+    const { losses } = parseLog(await Deno.readTextFile(log), log);
+    assert.deepEqual(losses.map(([step]) => step), Array.from({ length: 4000 }, (_, i) => i + 1));
+    assert.equal(await stepsIn(save), 4000);
+    assert.deepEqual(parts(disk), []);
+  });
+});
+
+Deno.test("a log that fills its disk ends with a whole line", async () => {
+  await onDisk("size=16k", async (disk) => {
+    const log = `${disk}/log.jsonl`;
+    const { code, stderr } = await cli("train", ...SMALL, "--steps", "600", "--log", log);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /Cannot write .*log\.jsonl: .*: its last lines are missing/);
+    const { losses } = parseLog(await Deno.readTextFile(log), log);
+    assert.ok(losses.length > 50 && losses.length < 600, `${losses.length}`);
+  });
+});
+
+Deno.test("a disk that is read only is refused before anything is computed", async () => {
+  await onDisk("size=512k", async (disk, remount) => {
+    assert.equal((await cli("train", ...SMALL, "--steps", "2", "--save", `${disk}/a.h5`)).code, 0);
+    await remount("ro");
+    for (
+      const option of [["--save", "a.h5"], ["--save", "b.h5"], ["--log", "l"], ["--plot", "p.svg"]]
+    ) {
+      const { code, stdout, stderr } = await cli(
+        ...["train", ...SMALL, option[0], `${disk}/${option[1]}`],
+      );
+      assert.deepEqual([code, stdout], [2, ""], stderr);
+      assert.match(
+        stderr,
+        /^Cannot write \S+: Read-only file system; give a path that can be written\n$/,
+      );
+    }
+    await remount("rw");
+  });
+});
+
+Deno.test("a file in use: the second run says so at once, and the first is whole", async () => {
+  await inFolder(async (folder) => {
+    const save = `${folder}/run.h5`, log = `${folder}/log.jsonl`, plot = `${folder}/a.svg`;
+    const first = await begin(
+      ...["train", ...SMALL, "--steps", "100000", "--save", save, "--save-every", "20"],
+      ...["--log", log, "--plot", plot],
+    );
+    const ended = first.output();
+    while (!await Deno.stat(save).catch(() => false)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    for (const option of [["--save", save], ["--log", log], ["--plot", plot]]) {
+      const { code, stderr } = await cli("train", ...SMALL, "--steps", "2", ...option);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /^Cannot write \S+: it is in use by another run; [^\n]*\n$/);
+    }
+    first.kill("SIGINT");
+    assert.equal((await ended).code, 130);
+    const { losses } = parseLog(await Deno.readTextFile(log), log);
+    assert.equal(await stepsIn(save), losses.length);
+    assert.deepEqual(parts(folder), []);
+    // Nobody uses it any more; what a run that was killed has left is no hindrance.
+    await Deno.writeTextFile(`${save}.part`, "left behind, and longer than nothing");
+    assert.equal((await cli("train", ...SMALL, "--steps", "2", "--save", save)).code, 0);
+    assert.equal(await stepsIn(save), 2);
+  });
+});
+
+Deno.test("many writers of one file: it is what one of them wrote, from first to last", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/file`;
+    for (let round = 0; round < 20; round++) {
+      const ends = await Promise.allSettled(
+        Array.from({ length: 8 }, (_, i) => writeWhole(path, new Uint8Array(100_000 + i).fill(i))),
+      );
+      const bytes = await Deno.readFile(path), [writer] = bytes;
+      assert.ok(bytes.every((byte) => byte === writer));
+      assert.equal(bytes.length, 100_000 + writer);
+      assert.equal(ends[writer].status, "fulfilled");
+      for (const end of ends) {
+        if (end.status === "rejected") assert.match(end.reason.message, /in use by another run/);
+      }
+    }
+    assert.deepEqual(parts(folder), []);
+  });
+});
+
+Deno.test("a clock that goes back changes nothing: time is measured, not read off", async () => {
+  await inFolder(async (folder) => {
+    const clock = `${folder}/clock.js`, log = `${folder}/log.jsonl`;
+    // An hour back with every look at it.
+    await Deno.writeTextFile(
+      clock,
+      `const RealDate = Date; let now = RealDate.now();
+       globalThis.Date = class extends RealDate {
+         constructor(...args) { super(...(args.length ? args : [Date.now()])); }
+         static now() { return now -= 3_600_000; }
+       };`,
+    );
+    const args = ["train", ...SMALL, "--steps", "50", "--log", log, "--json", "--save"];
+    const [run, ...rest] = await launchArguments([...args, `${folder}/a.h5`]);
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [run, "--preload", clock, ...rest],
+      cwd: ROOT,
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    const { seconds, msPerStep } = JSON.parse(new TextDecoder().decode(stdout));
+    assert.ok(seconds > 0 && msPerStep > 0, `${seconds} ${msPerStep}`);
+    for (const line of (await Deno.readTextFile(log)).trim().split("\n")) {
+      const { ms } = JSON.parse(line);
+      assert.ok(ms === undefined || ms > 0, line);
+    }
+  });
+});
