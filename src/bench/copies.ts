@@ -43,7 +43,7 @@ export const copies: Measurement = {
           detail: () => product.kernel,
         },
       ],
-      ratios: [{ name: "share", of: 0, to: 1, target: { least: 0.6 } }],
+      ratios: [{ name: "the engine's share", unit: "of 1", of: 0, to: 1, target: { least: 0.6 } }],
       async check() {
         const options = { who: "copies", reference: "differences", tolerance: TOLERANCE } as const;
         const rights = [await checkEngine(engine, problem, options), await product.check()];

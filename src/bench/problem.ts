@@ -23,7 +23,7 @@ export const RATE = 0.1;
 /** Steps whose losses are compared. */
 const CHECKED_STEPS = 5;
 /** Largest relative error of a gradient in float32: measured 1e-7 to 4e-7, of exact differences. */
-const TOLERANCE = 1e-6;
+export const TOLERANCE = 1e-6;
 
 /** A network with its first weights, and the samples to train it on. */
 export interface Problem {

@@ -31,6 +31,8 @@ export class Product {
   readonly #columns: number;
   readonly #a: Float32Array; // transposed: [terms, padded rows]
   readonly #b: Float32Array; // [terms, columns]
+  /** The right factor on the device. */
+  readonly b: GPUBuffer; // [terms, columns]
   readonly #c: GPUBuffer; // [rows, columns]
   readonly #commands: Command[];
   readonly #padded: number;
@@ -50,7 +52,8 @@ export class Product {
     }
     this.#b = Float32Array.from({ length: terms * columns }, () => random.uniform() - 0.5);
     this.#c = gpu.buffer("product", 4 * rows * columns);
-    const buffers = { a: gpu.upload("a", this.#a), b: gpu.upload("b", this.#b), c: this.#c };
+    this.b = gpu.upload("b", this.#b);
+    const buffers = { a: gpu.upload("a", this.#a), b: this.b, c: this.#c };
     this.#commands = KERNELS.map((kernel) =>
       command(
         gpu,

@@ -1,6 +1,7 @@
 /** The command line: which commands there are, and how each ends. */
 
 import { Command, CommanderError } from "commander";
+import type { BenchOptions } from "./bench.ts";
 import { EXIT, isForUser } from "./errors.ts";
 import { runEvaluate } from "./evaluate.ts";
 import { runExample } from "./example.ts";
@@ -21,6 +22,8 @@ const program = new Command("deno task")
 let exitCode: number = EXIT.done;
 
 const given = (command: Command): Given => (name) => command.getOptionValueSource(name) === "cli";
+
+const gather = (value: string, before: string[]) => [...before, value];
 
 const NETWORK = ["activation", "loss", "epsilon"] as const;
 const DIFFERENCE = ["estimator", "queries", "h", "engine", "backend", "seed"] as const;
@@ -89,6 +92,20 @@ program.command("plot").description("draw the loss curves of runs from their log
   .argument("<log...>", "files that train --log wrote")
   .requiredOption("--out <file.svg>", "where the figure goes")
   .action((files: string[], { out }: { out: string }) => runPlot(files, out));
+
+withOptions(
+  program.command("bench").description("measure this machine; every result is checked first")
+    .argument("[name...]", "what to measure; all that the machine allows where nothing is named")
+    .option("--only <name>", "the same as a name; more than once for more", gather, [])
+    .option("--browser", "in Chromium, against other libraries too")
+    .option("--smoke", "everything once, at small sizes: checks results, and times nothing")
+    .option("--runs <number>", "runs of each, of which the median is taken", number, 5)
+    .option("--plot <file.svg>", "the growth, as a figure"),
+  ...["data", "seed", "json"] as const,
+).action(async (names: string[], options: BenchOptions & { only: string[] }) => {
+  const { runBench } = await import("./bench.ts"); // what it needs, no other command does
+  exitCode = await runBench([...names, ...options.only], options);
+});
 
 // The windowing library behind some drivers complains where this is not set.
 if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
