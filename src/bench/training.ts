@@ -12,8 +12,10 @@ import {
   trainingTime,
 } from "./problem.ts";
 
-/** Steps of a training run that is timed, and of a group whose kernels are. */
-const STEPS = 200, TIMED_STEPS = 10;
+/** Milliseconds that a timed training run takes, about, behind a first one of so many steps. */
+const SAMPLE = 1500, FIRST_STEPS = 20;
+/** Steps of a group whose kernels are timed. */
+const TIMED_STEPS = 10;
 
 /** The tutorial's step by our engine, timed through the training loop. */
 export function ourStep(
@@ -22,10 +24,15 @@ export function ourStep(
   smoke: boolean,
   more: Partial<Contender> = {},
 ): Contender {
+  let steps = smoke ? 3 : FIRST_STEPS;
   return {
     name: "a step by differences",
     unit: "ms",
-    sample: () => trainingTime(engine, problem, smoke ? 3 : STEPS),
+    async sample() {
+      const milliseconds = await trainingTime(engine, problem, steps);
+      if (!smoke) steps = Math.max(FIRST_STEPS, Math.round(SAMPLE / milliseconds));
+      return milliseconds;
+    },
     ...more,
   };
 }
@@ -105,12 +112,10 @@ export const cpu: Measurement = {
     const problem = createProblem(setting);
     const engine = await open(problem, "differences", "cpu");
     return {
-      contenders: [{
+      contenders: [ourStep(engine, problem, setting.smoke, {
         name: "a step by differences in float64",
-        unit: "ms",
         target: { most: 80 },
-        sample: () => trainingTime(engine, problem, setting.smoke ? 2 : 10),
-      }],
+      })],
       check: () => checkEngine(engine, problem, { who: "differences in float64" }),
       close: () => engine[Symbol.dispose](),
     };

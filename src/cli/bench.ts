@@ -122,7 +122,12 @@ export async function runBench(names: readonly string[], options: BenchOptions):
     }
     for (const name of wanted) {
       console.error(`Measuring ${name} ...`);
-      outcomes.push(await place.measure(name, runs));
+      const outcome = await place.measure(name, runs);
+      outcomes.push(outcome);
+      // What is known is said: all of it takes minutes.
+      for (const row of outcome.rows) {
+        console.error(`  ${row.name}: ${figure(row.value)} ${row.unit}`);
+      }
     }
   } finally {
     await place.close();

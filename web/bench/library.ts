@@ -38,8 +38,7 @@ export interface Trainer {
 }
 
 /** Steps in a group. As in our training loop, the next is queued while the last one's loss is read. */
-const GROUP = 10;
-const STEPS = 50;
+const GROUP = 10, STEPS = 50;
 /** Their losses leave out the tutorial's 1e-7 inside the logarithm, and are float32. */
 const TOLERANCE = 1e-4;
 
@@ -73,7 +72,7 @@ export function against(
       const problem = createProblem(setting);
       const engine = await open(problem, "differences");
       const trainer = await openTrainer(problem);
-      const steps = setting.smoke ? 3 : STEPS;
+      const [group, steps] = setting.smoke ? [1, 3] : [GROUP, STEPS];
       return {
         contenders: [
           ourStep(engine, problem, setting.smoke),
@@ -88,14 +87,14 @@ export function against(
               let reading: Promise<number> | undefined;
               for (let step = 1; step <= steps; step++) {
                 trainer.step(batches.next().value);
-                if (step % GROUP !== 0 && step !== steps) continue;
+                if (step % group !== 0 && step !== steps) continue;
                 await reading;
                 reading = trainer.loss();
               }
               await reading;
               return (performance.now() - started) / steps;
             },
-            detail: () => `backpropagation; batches uploaded, one loss read each ${GROUP} steps`,
+            detail: () => `backpropagation; batches uploaded, one loss read each ${group} steps`,
           },
         ],
         ratios: [{ name: `differences over ${library}`, of: 0, to: 1, target: { most } }],

@@ -36,7 +36,12 @@ export async function tensorflow({ network, parameters, batch }: Problem): Promi
       x.dispose();
       targets.dispose();
     },
-    loss: async () => (await last.data())[0],
+    async loss() {
+      const kept = last.clone(); // a tensor that goes away while it is read fails the read
+      const [value] = await kept.data();
+      kept.dispose();
+      return value;
+    },
     close() {
       for (const tensor of [last, ...variables, ...initial]) tensor.dispose();
     },
