@@ -128,7 +128,9 @@ export async function drawGrowth(rows: readonly Row[]): Promise<string> {
     grid: panels.map((_, i) => ({ left: 60 + 345 * i, width: 270, top: 50, bottom: 60 })),
     xAxis: Object.values(GROWTH_AXES).map((name, gridIndex) => ({
       gridIndex,
-      type: gridIndex < 2 ? "log" as const : "value" as const,
+      ...(gridIndex < 2
+        ? { type: "log" as const }
+        : { type: "value" as const, min: 1, minInterval: 1 }),
       name,
       nameLocation: "middle" as const,
       nameGap: 30,
