@@ -1,6 +1,6 @@
 /** What is timed: the tutorial's network and others like it, trained by an engine, and checked. */
 
-import { Gpu } from "../gpu/device.ts";
+import { Gpu, GpuEngine } from "../gpu/engine.ts";
 import {
   type Backend,
   compareGradients,
@@ -8,6 +8,7 @@ import {
   createNetwork,
   type DataSet,
   type Engine,
+  type EngineOptions,
   type Initialization,
   initialParameters,
   type Method,
@@ -66,16 +67,9 @@ function firstBatches(problem: Problem, steps: number): Uint32Array { // [steps,
   );
 }
 
-/**
- * Opens an engine, with the problem's weights in place.
- * @throws {Skip} where there is no adapter for it.
- */
-export async function open(
-  { network, parameters, data, batch, h }: Problem,
-  method: Method,
-  backend: Backend = "webgpu",
-): Promise<Engine> {
-  const engine = await openEngine({
+/** What an engine for a problem is told. */
+function optionsOf({ network, data, batch, h }: Problem, method: Method): EngineOptions {
+  return {
     network,
     method,
     estimator: createEstimator("central", h),
@@ -83,10 +77,29 @@ export async function open(
     samples: data.train,
     batch,
     seed: 1,
-  }, backend).catch((error) => {
+  };
+}
+
+/**
+ * Opens an engine, with the problem's weights in place.
+ * @throws {Skip} where there is no adapter for it.
+ */
+export async function open(
+  problem: Problem,
+  method: Method,
+  backend: Backend = "webgpu",
+): Promise<Engine> {
+  const engine = await openEngine(optionsOf(problem, method), backend).catch((error) => {
     throw /no adapter/.test(error.message) ? new Skip("there is no WebGPU adapter") : error;
   });
-  engine.setParameters(parameters);
+  engine.setParameters(problem.parameters);
+  return engine;
+}
+
+/** Opens an engine on a device at hand, which it owns: one whose commands can be timed. */
+export function openOn(gpu: Gpu, problem: Problem, method: Method): Engine {
+  const engine = new GpuEngine(gpu, optionsOf(problem, method));
+  engine.setParameters(problem.parameters);
   return engine;
 }
 

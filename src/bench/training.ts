@@ -1,6 +1,6 @@
 /** How long a training step takes: by exact differences, by backpropagation, in float64. */
 
-import type { GpuEngine } from "../gpu/engine.ts";
+import type { Gpu } from "../gpu/device.ts";
 import type { Engine } from "../mod.ts";
 import { type Contender, type Measurement, median } from "./measurement.ts";
 import {
@@ -8,6 +8,8 @@ import {
   createProblem,
   groupTime,
   open,
+  openGpu,
+  openOn,
   type Problem,
   trainingTime,
 } from "./problem.ts";
@@ -38,8 +40,11 @@ export function ourStep(
 }
 
 /** The same step on the GPU's own clock, kernel by kernel, where there is one. */
-async function onDevice(engine: GpuEngine, problem: Problem): Promise<Contender | undefined> {
-  const { gpu } = engine;
+async function onDevice(
+  gpu: Gpu,
+  engine: Engine,
+  problem: Problem,
+): Promise<Contender | undefined> {
   if (await gpu.timed(() => Promise.resolve()) === undefined) return undefined;
   const kernels = new Map<string, number[]>(); // ms a step, of each sample
   return {
@@ -66,9 +71,10 @@ export const step: Measurement = {
   what: "784-50-10, batch 100: a training step by differences, with all that belongs to it",
   async prepare(setting) {
     const problem = createProblem(setting);
-    const engine = await open(problem, "differences");
+    const gpu = await openGpu();
+    const engine = openOn(gpu, problem, "differences");
     const target = { most: 6 };
-    const timed = await onDevice(engine as GpuEngine, problem);
+    const timed = await onDevice(gpu, engine, problem);
     return {
       contenders: [ourStep(engine, problem, setting.smoke, { target }), ...timed ? [timed] : []],
       check: () => checkEngine(engine, problem, { who: "differences" }),
@@ -83,7 +89,8 @@ export const backprop: Measurement = {
   async prepare(setting) {
     const problem = createProblem(setting);
     const ours = await open(problem, "differences"), theirs = await open(problem, "backprop");
-    const most = (ours as GpuEngine).gpu.software ? 3 : 1.5;
+    using gpu = await openGpu();
+    const most = gpu.software ? 3 : 1.5;
     return {
       contenders: [
         ourStep(ours, problem, setting.smoke),
