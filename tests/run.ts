@@ -59,6 +59,8 @@ const CHECKS = [
     "web/main.ts",
     "web/worker.ts",
   ],
+  // TensorFlow.js brings types of WebGPU of its own.
+  ["check", "--config", "web/bench/deno.json", "--import-map", "deno.json", "web/bench/main.ts"],
 ];
 for (const args of CHECKS) {
   console.log(`deno ${args.join(" ")}`);

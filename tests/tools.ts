@@ -1,6 +1,7 @@
-/** Other people's programs that our files and numbers are compared with: NumPy's h5py, and R. */
+/** Other people's programs: NumPy's h5py and R, to compare with; Chromium, to run the page in. */
 
 import assert from "node:assert/strict";
+import { findChromium } from "../src/cli/chromium.ts";
 
 /** A Python with h5py: `python3`, else Debian's own. */
 export const PYTHON = ["python3", "/usr/bin/python3"].find((command) => {
@@ -60,4 +61,12 @@ export async function rscript(...args: string[]): Promise<void> {
     stdout: "null",
   }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** Whether there is Chromium; fails in CI, and is a loud skip elsewhere. */
+export function hasChromium(): boolean {
+  if (findChromium()) return true;
+  assert.notEqual(Deno.env.get("GPU"), "required", "no Chromium: apt-get install chromium");
+  console.log("SKIPPED: no Chromium was found; apt-get install chromium");
+  return false;
 }

@@ -4,28 +4,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "@playwright/test";
+import { findChromium, PLAIN, SOFTWARE_GPU } from "../src/cli/chromium.ts";
 import { drawDigits } from "../src/data/digits.ts";
 import { writeIdx } from "../src/data/idx.ts";
 import { readTensors } from "../src/data/tensors.ts";
 import { compose, KERNELS } from "../src/gpu/shaders.ts";
 import { ROOT, startServer } from "./support.ts";
+import { hasChromium } from "./tools.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 const SCREENSHOTS = `${ROOT}/.ci/screenshots`;
-
-/** Whether there is Chromium; fails in CI, and is a loud skip elsewhere. */
-function hasChromium(): boolean {
-  try {
-    Deno.statSync(CHROMIUM);
-    return true;
-  } catch {
-    assert.notEqual(Deno.env.get("GPU"), "required", "no Chromium: apt-get install chromium");
-    console.log("SKIPPED: no Chromium was found; apt-get install chromium");
-    return false;
-  }
-}
 
 /** The page's address: built and served once, with the permissions of its task. */
 let address: Promise<string> | undefined;
@@ -49,8 +36,8 @@ async function onPage(
   const url = await (address ??= serve());
   const launch = () =>
     chromium.launch({
-      executablePath: CHROMIUM,
-      args: ["--no-sandbox", "--no-first-run", ...QUIET, ...args],
+      executablePath: findChromium(),
+      args: [...PLAIN, ...args],
     });
   const shared = args === SOFTWARE_GPU;
   const browser = await (shared ? open.browser ??= launch() : launch());

@@ -4,6 +4,7 @@ declare const GPUBufferUsage: {
   readonly COPY_SRC: number;
   readonly COPY_DST: number;
   readonly MAP_READ: number;
+  readonly QUERY_RESOLVE: number;
   readonly STORAGE: number;
   readonly UNIFORM: number;
 };

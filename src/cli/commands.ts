@@ -11,6 +11,8 @@ const UPDATE = ["lr", "optimizer", "weightDecay", "schedule"] as const;
 /** Relative errors up to here pass, by default, for an engine that computes in float32. */
 const DEFAULT_TOLERANCE = 1e-6;
 
+const gather = (value: string, before: string[]) => [...before, value];
+
 /** Every command, and the program that they belong to. Arguments without a name are files to read. */
 export function createCommands() {
   const program = new Command("deno task")
@@ -66,5 +68,16 @@ export function createCommands() {
       new PathOption("--out <file.svg>", "where the figure goes", toWrite).makeOptionMandatory(),
     );
 
-  return { program, train, evaluate, gradient, gradcheck, example, plot };
+  const bench = withOptions(
+    program.command("bench").description("measure this machine; every result is checked first")
+      .argument("[name...]", "what to measure; all that the machine allows where nothing is named")
+      .option("--only <name>", "the same as a name; more than once for more", gather, [])
+      .option("--browser", "in Chromium, against other libraries too")
+      .option("--smoke", "everything once, at small sizes: checks results, and times nothing")
+      .option("--runs <number>", "runs of each, of which the median is taken", number, 5)
+      .addOption(new PathOption("--plot <file.svg>", "the growth, as a figure", toWrite)),
+    ...["data", "seed", "json"] as const,
+  );
+
+  return { program, bench, train, evaluate, gradient, gradcheck, example, plot };
 }

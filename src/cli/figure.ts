@@ -1,4 +1,6 @@
-/** Figures of runs: loss and accuracy against steps, as SVG, drawn by ECharts. */
+/** Figures as SVG, drawn by ECharts: runs, loss and accuracy against steps; how time grows. */
+
+import type { Row } from "../bench/measurement.ts";
 
 /** A run as its log has it. */
 export interface Run {
@@ -86,6 +88,78 @@ export async function drawRuns(runs: readonly Run[]): Promise<string> {
       },
     ],
     series,
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return svg;
+}
+
+/** What stands below the axis of each series of the growth. */
+const GROWTH_AXES: Record<string, string> = {
+  width: "hidden width (batch 100)",
+  batch: "batch (50 hidden units)",
+  depth: "hidden layers of 50 (batch 100)",
+};
+/** Where the tutorial's network lies in each series. */
+const TUTORIAL: Record<string, number> = { width: 50, batch: 100, depth: 1 };
+
+/**
+ * Draws how the time for a perturbed copy grows: a panel for each series, medians with the smallest
+ * and the largest of their runs. The tutorial's network stands in every panel.
+ * @returns an SVG document.
+ */
+export async function drawGrowth(rows: readonly Row[]): Promise<string> {
+  const echarts = await import("echarts");
+  const measured = rows.filter(({ point }) => point !== undefined);
+  const base = measured.find(({ point }) => point!.series === "width" && point!.x === 50);
+  const panels = Object.keys(GROWTH_AXES).map((series) =>
+    [
+      ...measured.filter(({ point }) => point!.series === series)
+        .map(({ point, value, low, high }) => [point!.x, value, low, high]),
+      ...(base && series !== "width" ? [[TUTORIAL[series], base.value, base.low, base.high]] : []),
+    ].sort((a, b) => a[0] - b[0])
+  );
+  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 1080, height: 380 });
+  const highest = Math.max(...panels.flat().map(([, , , high]) => high));
+  chart.setOption({
+    animation: false,
+    backgroundColor: "#ffffff",
+    title: { text: "Time for a perturbed copy and a sample, in nanoseconds", left: "center" },
+    grid: panels.map((_, i) => ({ left: 60 + 345 * i, width: 270, top: 50, bottom: 60 })),
+    xAxis: Object.values(GROWTH_AXES).map((name, gridIndex) => ({
+      gridIndex,
+      ...(gridIndex < 2
+        ? { type: "log" as const }
+        : { type: "value" as const, min: 1, minInterval: 1 }),
+      name,
+      nameLocation: "middle" as const,
+      nameGap: 30,
+    })),
+    yAxis: panels.map((_, gridIndex) => ({
+      gridIndex,
+      type: "value" as const,
+      max: Number((1.1 * highest).toPrecision(2)),
+    })),
+    series: panels.flatMap((points, i) => [
+      {
+        type: "line" as const,
+        xAxisIndex: i,
+        yAxisIndex: i,
+        data: points.map(([x, value]) => [x, value]),
+        symbol: "circle",
+        symbolSize: 7,
+        lineStyle: { color: "#2563eb", width: 2 },
+        itemStyle: { color: "#2563eb" },
+      },
+      ...points.map(([x, , low, high]) => ({
+        type: "line" as const,
+        xAxisIndex: i,
+        yAxisIndex: i,
+        data: [[x, low], [x, high]],
+        showSymbol: false,
+        lineStyle: { color: "#2563eb", width: 1, opacity: 0.6 },
+      })),
+    ]),
   });
   const svg = chart.renderToSVGString();
   chart.dispose();

@@ -2,6 +2,7 @@
 
 import { type Command, CommanderError } from "commander";
 import { createCommands } from "./commands.ts";
+import type { BenchOptions } from "./bench.ts";
 import { EXIT, isForUser } from "./errors.ts";
 import { runEvaluate } from "./evaluate.ts";
 import { runExample } from "./example.ts";
@@ -11,7 +12,7 @@ import { type Given, type Options, withDefaults } from "./options.ts";
 import { runPlot } from "./plot.ts";
 import { runTrain } from "./train.ts";
 
-const { program, train, evaluate, gradient, gradcheck, example, plot } = createCommands();
+const { program, bench, train, evaluate, gradient, gradcheck, example, plot } = createCommands();
 
 let exitCode: number = EXIT.done;
 
@@ -40,6 +41,11 @@ gradcheck.action(async (options: Options & { rtol: number; sweep?: boolean }) =>
 example.action(runExample);
 
 plot.action((files: string[], { out }: { out: string }) => runPlot(files, out));
+
+bench.action(async (names: string[], options: BenchOptions & { only: string[] }) => {
+  const { runBench } = await import("./bench.ts"); // what it needs, no other command does
+  exitCode = await runBench([...names, ...options.only], options);
+});
 
 // The windowing library behind some drivers complains where this is not set.
 if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");

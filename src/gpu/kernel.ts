@@ -7,6 +7,9 @@ import { compose, type Fillings, type KernelName, KERNELS } from "./shaders.ts";
 /** Values of override constants. Those that a kernel does not declare are left out. */
 export type Constants = Record<string, number | boolean>;
 
+/** A kernel by its name, or one from elsewhere by its code. */
+export type Kernel = KernelName | { readonly name: string; readonly code: string };
+
 /** A kernel's compiled form, shared by all commands with the same constants. */
 interface Compiled {
   readonly pipeline: GPUComputePipeline;
@@ -18,14 +21,19 @@ interface Compiled {
 const compiled = new WeakMap<Gpu, Map<string, Compiled>>();
 
 /** Compiles a kernel, once for each set of constants. */
-function compile(gpu: Gpu, name: KernelName, constants: Constants, fillings: Fillings): Compiled {
+function compile(
+  gpu: Gpu,
+  { name, code: source }: Exclude<Kernel, string>,
+  constants: Constants,
+  fillings: Fillings,
+): Compiled {
   const key = JSON.stringify([name, constants, fillings]);
   let known = compiled.get(gpu);
   if (!known) compiled.set(gpu, known = new Map());
   const before = known.get(key);
   if (before) return before;
   const { device } = gpu;
-  const code = compose(KERNELS[name], fillings);
+  const code = compose(source, fillings);
   const definitions = makeShaderDataDefinitions(code);
   const [entryPoint] = Object.keys(definitions.entryPoints);
   const declared = Object.entries(constants)
@@ -61,13 +69,15 @@ function compile(gpu: Gpu, name: KernelName, constants: Constants, fillings: Fil
  */
 export function command(
   gpu: Gpu,
-  name: KernelName,
+  kernel: Kernel,
   groups: Command["groups"],
   buffers: Record<string, GPUBuffer>,
   constants: Constants,
   fillings: Fillings = {},
   work = 0,
 ): Command {
+  const named = typeof kernel === "string" ? { name: kernel, code: KERNELS[kernel] } : kernel;
+  const { name } = named;
   const limit = gpu.limits.maxComputeWorkgroupsPerDimension;
   if (groups.some((count) => count! > limit)) {
     throw new RangeError(
@@ -75,7 +85,7 @@ export function command(
         `allows ${limit} a dimension; use a smaller network or batch`,
     );
   }
-  const { pipeline, layout, bindings } = compile(gpu, name, constants, fillings);
+  const { pipeline, layout, bindings } = compile(gpu, named, constants, fillings);
   const bindGroup = gpu.device.createBindGroup({
     label: name,
     layout,

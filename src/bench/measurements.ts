@@ -1,0 +1,8 @@
+/** The measurements that run wherever there is WebGPU, in Deno and in a browser. */
+
+import type { Measurement } from "./measurement.ts";
+import { copies } from "./copies.ts";
+import { growth } from "./growth.ts";
+import { backprop, step } from "./training.ts";
+
+export const MEASUREMENTS: readonly Measurement[] = [step, backprop, copies, growth];
