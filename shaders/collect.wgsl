@@ -20,6 +20,13 @@ override POINTS: u32; // of the stencil
 
 override WORKGROUP: u32 = 64;
 
+// Changes of logit k for the points of the stencil, from `row` on.
+fn changes_of(row: u32, k: u32) -> vec4f {
+  let rows = row + min(vec4u(0u, 1u, 2u, 3u), vec4u(POINTS - 1u));
+  let at = rows * CLASSES + k;
+  return vec4f(changes[at.x], changes[at.y], changes[at.z], changes[at.w]);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn collect(
   @builtin(workgroup_id) group: vec3u,
@@ -28,23 +35,24 @@ fn collect(
   let i = chunk.first_input + group.y;
   let j = min(group.x * WORKGROUP + local.x, chunk.units - 1u);
   let first = starts[chunk.first_input];
-  var sum = 0.0;
+  // The stencil's points, at most four, go side by side; those beyond the last have no weight.
+  let points = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
+  let coefficients = select(vec4f(), points, vec4u(0u, 1u, 2u, 3u) < vec4u(POINTS));
+  var sum = vec4f();
   for (var e = starts[i]; e < starts[i + 1u]; e++) {
     let n = entries[e].y;
     let residual_row = n * (CLASSES + 1u);
     let label = labels[n];
-    let of_target = loss_target(residuals[residual_row + label]);
-    for (var s = 0u; s < POINTS; s++) {
-      let row = (((e - first) * chunk.units + j) * POINTS + s) * CLASSES;
-      let reference = loss_reference(vec4f(changes[row + label]));
-      var total = vec4f();
-      for (var k = 0u; k < CLASSES; k++) {
-        total += loss_term(residuals[residual_row + k], changes[row + k] - reference);
-      }
-      sum = fma(stencil[s].y, loss_change(total, of_target, false).x, sum);
+    let row = ((e - first) * chunk.units + j) * POINTS;
+    let reference = loss_reference(changes_of(row, label));
+    var total = vec4f();
+    for (var k = 0u; k < CLASSES; k++) {
+      total += loss_term(residuals[residual_row + k], changes_of(row, k) - reference);
     }
+    let of_target = loss_target(residuals[residual_row + label]);
+    sum += coefficients * loss_change(total, of_target, false);
   }
   if (group.x * WORKGROUP + local.x < chunk.units) {
-    gradient[OFFSET + i * OUTPUTS + chunk.first_unit + j] = sum;
+    gradient[OFFSET + i * OUTPUTS + chunk.first_unit + j] = (sum.x + sum.y) + (sum.z + sum.w);
   }
 }

@@ -67,33 +67,31 @@ fn units_on(n: u32, units: vec4u) -> Units {
   );
 }
 
-// Any change, one nudge of the four units: exact forms, class by class.
-fn change_of_loss(n: u32, units: vec4u, on: Units, dz: f32) -> vec4f {
-  let da = activation_change(on.values, on.companions, vec4f(dz), false);
+// What any nudges of the four units do to sample n's loss, by the stencil: exact forms, class by
+// class, two points of the stencil at a time.
+fn slope(n: u32, units: vec4u, on: Units, input: f32) -> vec4f {
   let row = n * (CLASSES + 1u);
-  var sum = vec4f();
-  for (var k = 0u; k < min(CLASSES, KEPT); k++) {
-    sum += loss_term(residuals[row + k], da * (weights[k] - on.reference));
-  }
-  for (var k = KEPT; k < CLASSES; k++) {
-    sum += loss_term(residuals[row + k], da * (weights_of(units, k) - on.reference));
-  }
-  return loss_change(sum, on.of_target, false);
-}
-
-// Adds sample n's changes of loss, for the entries from `start` to `end` of its list, to the sums.
-fn add_sample(n: u32, units: vec4u, start: u32, end: u32) {
-  let on = units_on(n, units);
-  for (var e = 2u * start; e < 2u * end; e++) {
-    let pair = entries[e / 2u];
-    let entry = select(pair.xy, pair.zw, e % 2u == 1u);
-    var sum = vec4f();
-    for (var s = 0u; s < POINTS; s++) {
-      let change = change_of_loss(n, units, on, stencil[s].x * bitcast<f32>(entry.y));
-      sum = fma(vec4f(stencil[s].y), change, sum);
+  var slope = vec4f();
+  for (var s = 0u; s < POINTS; s += 2u) {
+    let da = activation_change(on.values, on.companions, vec4f(stencil[s].x * input), false);
+    let db = activation_change(on.values, on.companions, vec4f(stencil[s + 1u].x * input), false);
+    var sum_a = vec4f();
+    var sum_b = vec4f();
+    for (var k = 0u; k < CLASSES; k++) {
+      var weight = weights[min(k, KEPT - 1u)];
+      if (CLASSES > KEPT && k >= KEPT) {
+        weight = weights_of(units, k);
+      }
+      weight -= on.reference;
+      sum_a += loss_term(residuals[row + k], da * weight);
+      sum_b += loss_term(residuals[row + k], db * weight);
     }
-    sums[entry.x % BLOCK] += sum;
+    slope = fma(vec4f(stencil[s].y), loss_change(sum_a, on.of_target, false), slope);
+    if (s + 1u < POINTS) {
+      slope = fma(vec4f(stencil[s + 1u].y), loss_change(sum_b, on.of_target, false), slope);
+    }
   }
+  return slope;
 }
 
 // The same where neither a unit's input nor a logit moves by more than TINY: short series, and
@@ -174,7 +172,9 @@ fn tiny_slope(n: u32, units: vec4u, on: Units, all: AllParts, input: f32) -> vec
   return sum;
 }
 
-fn add_sample_tiny(n: u32, units: vec4u, start: u32, end: u32) {
+// Adds sample n's changes of loss, for the entries from `start` to `end` of its list, to the sums.
+// Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
+fn add_sample(n: u32, units: vec4u, start: u32, end: u32, tiny: bool) {
   let on = units_on(n, units);
   let all = AllParts(
     four_parts(n, units, on, 0u),
@@ -182,24 +182,17 @@ fn add_sample_tiny(n: u32, units: vec4u, start: u32, end: u32) {
     four_parts(n, units, on, 8u),
     four_parts(n, units, on, 12u)
   );
-  for (var e = start; e < end; e++) {
+  let tiny_end = select(start, end, tiny);
+  for (var e = start; e < tiny_end; e++) {
     let pair = entries[e];
     sums[pair.x % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.y));
     sums[pair.z % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.w));
   }
-}
-
-// The largest difference between two weights of a unit: no logit moves farther against another.
-fn largest_spread(units: vec4u) -> f32 {
-  var low = vec4f();
-  var high = vec4f();
-  for (var k = 0u; k < CLASSES; k++) {
-    let weight = weights_of(units, k);
-    low = min(low, weight);
-    high = max(high, weight);
+  for (var e = 2u * tiny_end; e < 2u * end; e++) {
+    let pair = entries[e / 2u];
+    let entry = select(pair.xy, pair.zw, e % 2u == 1u);
+    sums[entry.x % BLOCK] += slope(n, units, on, bitcast<f32>(entry.y));
   }
-  let spread = high - low;
-  return max(max(spread.x, spread.y), max(spread.z, spread.w));
 }
 
 fn store(row: u32, unit: u32, sum: f32) {
@@ -218,23 +211,26 @@ fn hidden_gradient(
   let units = min(first_unit + WORKGROUP * vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
   let block_id = group.x;
   let slice = group.z;
-  for (var k = 0u; k < KEPT; k++) {
-    weights[k] = weights_of(units, k);
+  var low = vec4f();
+  var high = vec4f();
+  for (var k = 0u; k < CLASSES; k++) {
+    let weight = weights_of(units, k);
+    low = min(low, weight);
+    high = max(high, weight);
+    if (k < KEPT) {
+      weights[k] = weight;
+    }
   }
-  // How far a nudge moves a unit's input or a logit, at most.
-  let farthest = REACH * max(1.0, CHANGE_FACTOR * largest_spread(units));
+  // How far a nudge moves a unit's input, or a logit against another, at most.
+  let spread = high - low;
+  let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
+  let tiny = REACH * max(1.0, CHANGE_FACTOR * widest) <= TINY;
   let blocks = (INPUTS + BLOCK) / BLOCK;
   for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
     let start = (n * blocks + block_id) * (BLOCK / 2u);
     let count = pairs[n * blocks + block_id];
-    // Loops that run once or never: software devices run both sides of a branch, but no empty loop.
-    let once = min(count, 1u);
-    let tiny = select(0u, once, farthest <= TINY);
-    for (var turn = 0u; turn < tiny; turn++) {
-      add_sample_tiny(n, units, start, start + count);
-    }
-    for (var turn = tiny; turn < once; turn++) {
-      add_sample(n, units, start, start + count);
+    for (var turn = 0u; turn < min(count, 1u); turn++) { // nothing is loaded for an empty list
+      add_sample(n, units, start, start + count, tiny);
     }
   }
 

@@ -1,5 +1,5 @@
 // Second stage: the change of one unit j, times its row of the next matrix, changes every unit of
-// the next layer. One thread a unit of the next layer, walking the entries of the chunk.
+// the next layer. A thread takes four units of the next layer and walks the entries of the chunk.
 
 #import activation
 #import chunk
@@ -19,28 +19,37 @@ override POINTS: u32; // of the stencil
 
 override WORKGROUP: u32 = 64;
 
+fn store(row: u32, unit: u32, change: f32) {
+  if (unit < OUTPUTS) {
+    changes[row * OUTPUTS + unit] = change;
+  }
+}
+
 @compute @workgroup_size(WORKGROUP)
-fn hop(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
-) {
-  let k = group.x * WORKGROUP + local.x;
-  let unit = min(k, OUTPUTS - 1u);
+fn hop(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let quads = (OUTPUTS + 3u) / 4u;
+  let unit = 4u * (id.x % quads);
+  let units = min(unit + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let walker = id.x / quads;
+  let walkers = groups.x * WORKGROUP / quads; // a thread beyond the last of them does nothing
   let first = starts[chunk.first_input];
-  let count = starts[chunk.first_input + chunk.inputs] - first;
-  for (var e = group.y; e < count; e += groups.y) {
+  let count = select(0u, starts[chunk.first_input + chunk.inputs] - first, walker < walkers);
+  for (var e = walker; e < count; e += walkers) {
     let n = entries[first + e].y;
-    let value = vec4f(values[n * (OUTPUTS + 1u) + unit]);
-    let c = vec4f(companions[n * OUTPUTS + unit]);
+    let at = n * (OUTPUTS + 1u) + units;
+    let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
+    let of_c = n * OUTPUTS + units;
+    let c = vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]);
     for (var j = 0u; j < chunk.units; j++) {
-      let weight = parameters[OFFSET + (chunk.first_unit + j) * OUTPUTS + unit];
+      let of_w = OFFSET + (chunk.first_unit + j) * OUTPUTS + units;
+      let w = vec4f(parameters[of_w.x], parameters[of_w.y], parameters[of_w.z], parameters[of_w.w]);
       for (var s = 0u; s < POINTS; s++) {
         let row = (e * chunk.units + j) * POINTS + s;
-        let change = activation_change(value, c, vec4f(nudges[row] * weight), false).x;
-        if (k < OUTPUTS) {
-          changes[row * OUTPUTS + k] = change;
-        }
+        let change = activation_change(value, c, nudges[row] * w, false);
+        store(row, unit, change.x);
+        store(row, unit + 1u, change.y);
+        store(row, unit + 2u, change.z);
+        store(row, unit + 3u, change.w);
       }
     }
   }

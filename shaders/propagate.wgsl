@@ -1,6 +1,6 @@
 // Every further stage: the changes of a layer's units, times the next matrix, change the next
-// layer's units. A matrix product over the rows of the chunk; a thread holds ROWS rows of one unit,
-// so that a weight is loaded once for all of them.
+// layer's units. A matrix product over the rows of the chunk; a thread holds eight rows of four
+// units, so that each number it loads is used several times.
 
 #import activation
 #import chunk
@@ -21,40 +21,67 @@ override POINTS: u32; // of the stencil
 
 override WORKGROUP: u32 = 64;
 
-const ROWS = 8;
+const ROWS = 8u;
+
+fn store(row: u32, unit: u32, change: f32) {
+  if (unit < OUTPUTS) {
+    changes[row * OUTPUTS + unit] = change;
+  }
+}
+
+// What the sums of one row do to its sample's units.
+fn change_row(row: u32, n: u32, unit: u32, units: vec4u, sums: vec4f) {
+  let at = n * (OUTPUTS + 1u) + units;
+  let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
+  let of_c = n * OUTPUTS + units;
+  let c = vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]);
+  let change = activation_change(value, c, sums, false);
+  store(row, unit, change.x);
+  store(row, unit + 1u, change.y);
+  store(row, unit + 2u, change.z);
+  store(row, unit + 3u, change.w);
+}
 
 @compute @workgroup_size(WORKGROUP)
-fn propagate(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
-) {
-  let k = group.x * WORKGROUP + local.x;
-  let unit = min(k, OUTPUTS - 1u);
+fn propagate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let quads = (OUTPUTS + 3u) / 4u;
+  let unit = 4u * (id.x % quads);
+  let units = min(unit + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let walker = id.x / quads;
+  let walkers = groups.x * WORKGROUP / quads; // a thread beyond the last of them does nothing
   let first = starts[chunk.first_input];
   let rows_of_entry = chunk.units * POINTS;
-  let rows = (starts[chunk.first_input + chunk.inputs] - first) * rows_of_entry;
-  for (var row = group.y * ROWS; row < rows; row += groups.y * ROWS) {
-    var sums: array<f32, ROWS>;
-    var starts_of_rows: array<u32, ROWS>;
-    for (var r = 0u; r < ROWS; r++) {
-      starts_of_rows[r] = min(row + r, rows - 1u) * INPUTS;
-      sums[r] = 0.0; // not every compiler clears a variable again in each turn of a loop
-    }
+  let all_rows = (starts[chunk.first_input + chunk.inputs] - first) * rows_of_entry;
+  let rows = select(0u, all_rows, walker < walkers);
+  for (var row = walker * ROWS; row < rows; row += walkers * ROWS) {
+    let last = rows - 1u;
+    let a = INPUTS * min(row + vec4u(0u, 1u, 2u, 3u), vec4u(last));
+    let b = INPUTS * min(row + vec4u(4u, 5u, 6u, 7u), vec4u(last));
+    var sums_a = mat4x4f();
+    var sums_b = mat4x4f();
     for (var q = 0u; q < INPUTS; q++) {
-      let weight = parameters[OFFSET + q * OUTPUTS + unit];
-      for (var r = 0u; r < ROWS; r++) {
-        sums[r] = fma(before[starts_of_rows[r] + q], weight, sums[r]);
-      }
+      let of_w = OFFSET + q * OUTPUTS + units;
+      let w = vec4f(parameters[of_w.x], parameters[of_w.y], parameters[of_w.z], parameters[of_w.w]);
+      sums_a = mat4x4f(
+        fma(vec4f(before[a.x + q]), w, sums_a[0]),
+        fma(vec4f(before[a.y + q]), w, sums_a[1]),
+        fma(vec4f(before[a.z + q]), w, sums_a[2]),
+        fma(vec4f(before[a.w + q]), w, sums_a[3])
+      );
+      sums_b = mat4x4f(
+        fma(vec4f(before[b.x + q]), w, sums_b[0]),
+        fma(vec4f(before[b.y + q]), w, sums_b[1]),
+        fma(vec4f(before[b.z + q]), w, sums_b[2]),
+        fma(vec4f(before[b.w + q]), w, sums_b[3])
+      );
     }
-    for (var r = 0u; r < ROWS; r++) {
-      if (row + r < rows && k < OUTPUTS) {
-        let n = entries[first + (row + r) / rows_of_entry].y;
-        let value = vec4f(values[n * (OUTPUTS + 1u) + unit]);
-        let c = vec4f(companions[n * OUTPUTS + unit]);
-        let change = activation_change(value, c, vec4f(sums[r]), false);
-        changes[(row + r) * OUTPUTS + k] = change.x;
+    for (var r = 0u; r < min(ROWS, rows - row); r++) {
+      let n = entries[first + (row + r) / rows_of_entry].y;
+      var sums = sums_a[r % 4u];
+      if (r >= 4u) {
+        sums = sums_b[r % 4u];
       }
+      change_row(row + r, n, unit, units, sums);
     }
   }
 }

@@ -54,6 +54,11 @@ export class Gpu implements Disposable {
   readonly largestBuffer: number;
   /** The most bytes that a buffer of intermediate results should have. */
   readonly scratchBytes: number;
+  /**
+   * The most turns that the loops of one invocation take, nested ones counted together: Mesa's
+   * software Vulkan ends them silently after 65,535 (LP_MAX_TGSI_LOOP_ITERATIONS).
+   */
+  readonly loopTurns: number;
   /** Multiply-adds of one submission, so that it ends within about 200 ms on slow adapters. */
   readonly workOfSubmission: number;
   readonly #owned = new Set<GPUBuffer>();
@@ -69,6 +74,7 @@ export class Gpu implements Disposable {
     this.adapter = description || [vendor, architecture, model].filter(Boolean).join(" ") ||
       "unnamed adapter";
     this.software = SOFTWARE.test(`${description} ${architecture} ${model}`);
+    this.loopTurns = this.software ? 65535 : Infinity;
     this.workOfSubmission = this.software ? 1e9 : 5e10;
     this.device = device;
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;

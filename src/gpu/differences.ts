@@ -42,9 +42,27 @@ interface Shared {
   readonly constants: Constants;
 }
 
-/** Threads of a kernel that walks a list whose length only the device knows. */
-function walkers(gpu: Gpu): number {
-  return gpu.software ? 32 : 4096;
+/**
+ * Workgroups of a kernel whose threads walk a list: on software devices few, but so many that no
+ * thread's loops take more turns than the device allows.
+ * @param turns of all threads' loops together.
+ * @param threads that take the same turns side by side.
+ */
+function walkers(gpu: Gpu, turns: number, threads = 1): number {
+  const least = Math.ceil(turns / gpu.loopTurns);
+  return Math.ceil(threads * Math.max(least, gpu.software ? 512 : 65536) / 64);
+}
+
+/**
+ * Partial sums that a gradient is made in: a hardware device wants more threads than one batch-long
+ * loop for each weight gives it, and a software device ends loops that are too long.
+ */
+export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions): number {
+  if (!gpu.software) return Math.min(batch, 25);
+  const { size } = blocksOf(gpu, network.inputs);
+  const turnsOfEntry = 1 + Math.ceil(stencilOf(estimator).length / 2) * (1 + network.classes);
+  const turns = batch * (2 + size * turnsOfEntry) + size + 2 * network.classes;
+  return Math.min(batch, Math.max(2, Math.ceil(turns / gpu.loopTurns)));
 }
 
 /** The dispatches that fill the gradient behind a forward pass. */
@@ -211,7 +229,7 @@ function earlierLayer(
       const commands = [command(
         gpu,
         "nudge",
-        [walkers(gpu)],
+        [walkers(gpu, held)],
         {
           ...lists,
           a: forward.values[l],
@@ -223,12 +241,12 @@ function earlierLayer(
       )];
       for (let m = l + 1; m < layers.length; m++) {
         const next = layers[m];
-        const lanes = laneCount(next.outputs);
         const stage = m - l - 1;
+        const turns = stage === 0 ? held + 2 * held / points : held / 8 * (10 + next.inputs);
         commands.push(command(
           gpu,
           stage === 0 ? "hop" : "propagate",
-          [Math.ceil(next.outputs / lanes), walkers(gpu)],
+          [walkers(gpu, turns, Math.ceil(next.outputs / 4))],
           {
             ...lists,
             before: changes[(stage + 1) % 2],
@@ -241,7 +259,6 @@ function earlierLayer(
             OFFSET: next.offset,
             INPUTS: next.inputs,
             OUTPUTS: next.outputs,
-            WORKGROUP: lanes,
           },
           { activation: next.activation },
           held * next.outputs * (stage === 0 ? ACTIVATION_WORK : next.inputs + ACTIVATION_WORK),

@@ -20,7 +20,7 @@ import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import { type Command, Gpu } from "./device.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
-import { differences } from "./differences.ts";
+import { differences, slicesOf } from "./differences.ts";
 import { directions } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
@@ -112,8 +112,7 @@ export class GpuEngine implements Engine {
     const { network, optimizer, estimator, samples, batch } = options;
     const { parameters } = network;
     const method = methodOf(options);
-    // A hardware GPU wants more threads than one batch-long loop for each weight gives it.
-    this.#slices = method === differences && !gpu.software ? Math.min(batch, 25) : 2;
+    this.#slices = method === differences ? slicesOf(gpu, options) : 1;
     checkFit(
       network,
       ({ inputs, layers, parameters }) => ({
