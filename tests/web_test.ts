@@ -476,14 +476,18 @@ for (
   });
 }
 
-webTest("without WebGPU it says so, and trains on the CPU", async () => {
-  await onPage(async (page) => {
+webTest("without WebGPU it says so, and trains on the CPU, on all its cores", async () => {
+  await onPage(async (page, url) => {
+    const asked: string[] = [];
+    page.context().on("request", (request) => asked.push(request.url()));
     assert.match(await text(page, "#adapter"), /No WebGPU here/);
     assert.match(await text(page, "#notices"), /no WebGPU/);
     await page.locator("#start").click();
-    await until("the last step", 60, async () => await step(page) === 40);
+    await until("the last step", 60, async () => await step(page) === 20);
     assert.ok(Number(await fact(page, "#train-facts", "Loss")) < 2.35);
-  }, { query: `${SMALL}&steps=40`, args: ["--disable-features=WebGPU", "--disable-gpu"] });
+    const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+    assert.equal(asked.includes(`${url}thread.js`), cores > 1);
+  }, { query: "?steps=20", args: ["--disable-features=WebGPU", "--disable-gpu"] });
 });
 
 webTest("Chromium compiles every shader, with everything it may be composed of", async () => {

@@ -8,7 +8,12 @@ const DIST = `${ROOT}/dist`;
 await Deno.remove(DIST, { recursive: true }).catch(() => {}); // parts of an older page
 await esbuild.build({
   absWorkingDir: ROOT,
-  entryPoints: ["web/main.ts", "web/worker.ts", "web/style.css"],
+  entryPoints: {
+    main: "web/main.ts",
+    worker: "web/worker.ts",
+    style: "web/style.css",
+    thread: "src/cpu/thread.ts", // the CPU engine starts it by this name
+  },
   outdir: DIST,
   bundle: true,
   splitting: true,

@@ -6,7 +6,7 @@
  */
 
 import type { Layer } from "../core/network.ts";
-import { expm1, sigmoid } from "./special.ts";
+import { expm1, sigmoid, tanh } from "./special.ts";
 
 /** One activation. */
 export interface ActivationFunction {
@@ -43,7 +43,7 @@ export const activationFunctions: Record<Layer["activation"], ActivationFunction
     companion: (z) => 4 * sigmoid(2 * z) * sigmoid(-2 * z),
     // The addition theorem: tanh(z+dz) = (t + u) / (1 + t u), u = tanh(dz).
     change(t, c, dz) {
-      const u = Math.tanh(dz);
+      const u = tanh(dz);
       return c * u / (1 + t * u);
     },
     derivative: (_t, c) => c,

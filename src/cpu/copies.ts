@@ -6,27 +6,34 @@
 import type { StencilPoint } from "../core/estimator.ts";
 import type { Network } from "../core/network.ts";
 import { type Batch, forward, mean } from "./forward.ts";
+import type { Share } from "./share.ts";
 
-/** The gradient of the mean loss by a stencil of whole forward passes, for every parameter. */
+/**
+ * The gradient of the mean loss by a stencil of whole forward passes, for this share's parameters; 0
+ * for the others.
+ */
 export function copies(
   network: Network,
   parameters: Float64Array, // [parameters]
   batch: Batch,
   stencil: readonly StencilPoint[],
   h: number,
+  { index: first, of }: Share,
 ): Float64Array { // [parameters]
   const copy = parameters.slice();
   const lossAt = () => mean(forward(network, copy, batch).losses);
   // Coefficients that do not sum to 0 (the forward difference) need the unperturbed loss too.
   const centre = stencil.reduce((sum, point) => sum - point.coefficient, 0);
   const base = centre === 0 ? 0 : centre * lossAt();
-  return parameters.map((weight, index) => {
+  const gradient = new Float64Array(network.parameters);
+  for (let index = first; index < gradient.length; index += of) {
     let sum = base;
     for (const { offset, coefficient } of stencil) {
-      copy[index] = weight + offset * h;
+      copy[index] = parameters[index] + offset * h;
       sum += coefficient * lossAt();
     }
-    copy[index] = weight;
-    return sum / h;
-  });
+    copy[index] = parameters[index];
+    gradient[index] = sum / h;
+  }
+  return gradient;
 }

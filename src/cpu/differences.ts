@@ -9,6 +9,7 @@ import type { Network } from "../core/network.ts";
 import { activationFunctions } from "./activations.ts";
 import type { Trace } from "./forward.ts";
 import { lossFunctions } from "./losses.ts";
+import type { Share } from "./share.ts";
 
 /** Adds `scale` x (row of W) to z. */
 function addRow(
@@ -21,10 +22,14 @@ function addRow(
 }
 
 /**
- * The gradient of the mean loss by a stencil of exact changes, for every parameter.
+ * The gradient of the mean loss by a stencil of exact changes, for the weights into this share's
+ * units; 0 for the others.
  *
  * A nudge d of W[i,j] in layer l changes the input of one unit by d a_i. That unit's change times
- * its row of the next matrix is the change of the next layer's inputs, and so on to the loss.
+ * its row of the next matrix is the change of the next layer's inputs, and so on to the loss. All
+ * copies of one sample and one unit are evaluated side by side: up to the unit's change they differ
+ * in d a_i alone, and in the layer before the last, in the length of one and the same step of the
+ * logits.
  */
 export function differences(
   network: Network,
@@ -32,56 +37,78 @@ export function differences(
   trace: Trace,
   stencil: readonly StencilPoint[],
   h: number,
+  { index, of }: Share,
 ): Float64Array { // [parameters]
   const { layers, classes, epsilon } = network;
   const { batch, residuals } = trace;
   const gradient = new Float64Array(network.parameters);
   const loss = lossFunctions[network.loss];
   const functions = layers.map((layer) => activationFunctions[layer.activation]);
-  const changes = layers.map((layer) => new Float64Array(layer.outputs)); // one copy's, each layer
+  const hops = layers.map((layer) => new Float64Array(layer.outputs)); // one copy's, each layer
   const last = layers.length - 1;
+  const points = stencil.length;
+  const weights = Float64Array.from(stencil, (point) => point.coefficient / (h * batch.size));
+  const whole = Float64Array.of(1), one = new Float64Array(1);
 
   /** Change of sample n's loss when layer l's unit j changes its value by da. */
   function propagate(n: number, l: number, j: number, da: number): number {
-    changes[l + 1].fill(0);
-    addRow(changes[l + 1], da, parameters, layers[l + 1].offset + j * layers[l + 1].outputs);
+    hops[l + 1].fill(0);
+    addRow(hops[l + 1], da, parameters, layers[l + 1].offset + j * layers[l + 1].outputs);
     for (let m = l + 1; m < last; m++) {
       const { outputs } = layers[m], next = layers[m + 1];
-      changes[m + 1].fill(0);
+      hops[m + 1].fill(0);
       for (let k = 0; k < outputs; k++) {
         const a = trace.activations[m + 1][n * (outputs + 1) + k];
-        const change = functions[m].change(a, trace.companions[m][n * outputs + k], changes[m][k]);
-        if (change !== 0) {
-          addRow(changes[m + 1], change, parameters, next.offset + k * next.outputs);
-        }
+        const change = functions[m].change(a, trace.companions[m][n * outputs + k], hops[m][k]);
+        if (change !== 0) addRow(hops[m + 1], change, parameters, next.offset + k * next.outputs);
       }
     }
-    return loss.change(residuals, n * (classes + 1), batch.labels[n], epsilon, changes[last]);
+    const row = n * (classes + 1);
+    loss.changes(residuals, row, batch.labels[n], epsilon, hops[last], whole, one);
+    return one[0];
   }
 
+  let units = 0; // of the layers before: units are dealt out to the shares in turn
   for (let l = 0; l < layers.length; l++) {
     const { inputs, outputs, offset } = layers[l];
     const a = trace.activations[l], values = trace.activations[l + 1];
     const { change } = functions[l];
+    const first = (index + of - units % of) % of;
+    units += outputs;
+    const indices = new Uint32Array(inputs + 1); // of the sample's inputs that are not 0
+    const scratch = [0, 1, 2].map(() => new Float64Array((inputs + 1) * points));
     for (let n = 0; n < batch.size; n++) {
-      const target = batch.labels[n];
+      const target = batch.labels[n], row = n * (classes + 1);
+      let active = 0;
       for (let i = 0; i <= inputs; i++) {
         const input = a[n * (inputs + 1) + i];
         if (input === 0) continue; // every copy's change is 0
-        for (const point of stencil) {
-          const dz = point.offset * h * input;
-          const weight = point.coefficient / (h * batch.size);
-          for (let j = 0; j < outputs; j++) {
-            let dL;
-            if (l === last) {
-              dL = loss.changeOfOne(residuals, n * (classes + 1), target, epsilon, classes, j, dz);
-            } else {
-              const value = values[n * (outputs + 1) + j];
-              const da = change(value, trace.companions[l][n * outputs + j], dz);
-              dL = da === 0 ? 0 : propagate(n, l, j, da);
+        for (let s = 0; s < points; s++) {
+          scratch[0][active * points + s] = stencil[s].offset * h * input;
+        }
+        indices[active++] = i;
+      }
+      const [dz, da, dL] = scratch.map((array) => array.subarray(0, active * points)); // [copies]
+      for (let j = first; j < outputs; j += of) {
+        if (l === last) {
+          loss.changesOfOne(residuals, row, target, epsilon, classes, j, dz, dL);
+        } else {
+          const value = values[n * (outputs + 1) + j], c = trace.companions[l][n * outputs + j];
+          for (let m = 0; m < dz.length; m++) da[m] = change(value, c, dz[m]);
+          if (l + 1 === last) {
+            const next = layers[last].offset + j * classes;
+            const direction = parameters.subarray(next, next + classes);
+            loss.changes(residuals, row, target, epsilon, direction, da, dL);
+          } else {
+            for (let m = 0; m < da.length; m++) {
+              dL[m] = da[m] === 0 ? 0 : propagate(n, l, j, da[m]);
             }
-            gradient[offset + i * outputs + j] += weight * dL;
           }
+        }
+        for (let m = 0; m < active; m++) {
+          let sum = 0;
+          for (let s = 0; s < points; s++) sum += weights[s] * dL[m * points + s];
+          gradient[offset + indices[m] * outputs + j] += sum;
         }
       }
     }

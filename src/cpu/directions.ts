@@ -8,6 +8,7 @@ import type { Network } from "../core/network.ts";
 import { activationFunctions } from "./activations.ts";
 import { forward, mean, type Trace } from "./forward.ts";
 import { lossFunctions } from "./losses.ts";
+import type { Share } from "./share.ts";
 
 /** The vector of signs that belongs to a key. */
 export function direction(key: number, parameters: number): Float64Array { // [parameters]
@@ -26,7 +27,8 @@ export function changeAlong(
 ): number {
   const { layers, classes, epsilon } = network;
   const { batch, residuals } = trace;
-  const { change } = lossFunctions[network.loss];
+  const { changes } = lossFunctions[network.loss];
+  const whole = Float64Array.of(1), dL = new Float64Array(1);
   let total = 0;
   for (let n = 0; n < batch.size; n++) {
     let da = new Float64Array(network.inputs); // [inputs]
@@ -49,33 +51,48 @@ export function changeAlong(
         )
       );
     });
-    total += change(residuals, n * (classes + 1), batch.labels[n], epsilon, da);
+    changes(residuals, n * (classes + 1), batch.labels[n], epsilon, da, whole, dL);
+    total += dL[0];
   }
   return total / batch.size;
 }
 
 /**
- * The mean over the keys' directions of (L(w + h d) - L(w - h d)) / 2h times d.
+ * The slopes (L(w + h d) - L(w - h d)) / 2h along this share's directions d; 0 along the others.
  * @param literal evaluates both losses whole and subtracts them, instead of their exact changes.
  */
-export function randomDirections(
+export function slopes(
   network: Network,
   parameters: Float64Array, // [parameters]
   trace: Trace,
   h: number,
   keys: readonly number[], // [queries]
   literal: boolean,
-): Float64Array { // [parameters]
-  const gradient = new Float64Array(network.parameters);
-  for (const key of keys) {
-    const signs = direction(key, network.parameters);
+  { index, of }: Share,
+): Float64Array { // [queries]
+  const slopes = new Float64Array(keys.length);
+  for (let query = index; query < keys.length; query += of) {
+    const signs = direction(keys[query], network.parameters);
     const lossAlong = (scale: number) => {
       const d = signs.map((sign) => sign * scale);
       if (!literal) return changeAlong(network, parameters, trace, d);
       return mean(forward(network, parameters.map((w, i) => w + d[i]), trace.batch).losses);
     };
-    const slope = (lossAlong(h) - lossAlong(-h)) / (2 * h * keys.length);
-    for (let i = 0; i < gradient.length; i++) gradient[i] += slope * signs[i];
+    slopes[query] = (lossAlong(h) - lossAlong(-h)) / (2 * h);
   }
+  return slopes;
+}
+
+/** The gradient that the slopes estimate: the mean over the directions of slope times direction. */
+export function meanAlong(
+  keys: readonly number[], // [queries]
+  slopes: Float64Array, // [queries]
+  parameters: number,
+): Float64Array { // [parameters]
+  const gradient = new Float64Array(parameters);
+  keys.forEach((key, query) => {
+    const share = slopes[query] / keys.length;
+    for (let i = 0; i < parameters; i++) gradient[i] += share * directionSign(key, i);
+  });
   return gradient;
 }

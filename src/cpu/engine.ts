@@ -3,7 +3,6 @@
 import { checkFit } from "../core/fit.ts";
 import { checkParameters, checkSteps, firstBad } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
-import { stencilOf } from "../core/estimator.ts";
 import {
   copyState,
   initOptimizer,
@@ -12,11 +11,9 @@ import {
 } from "../core/optimizers.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
-import { backprop } from "./backprop.ts";
-import { copies } from "./copies.ts";
-import { differences } from "./differences.ts";
-import { randomDirections } from "./directions.ts";
 import { forward, gather, mean } from "./forward.ts";
+import { combine, workOf } from "./gradient.ts";
+import { Pool, threadsFor } from "./pool.ts";
 
 /** Samples that an evaluation runs through the network at a time. */
 const EVALUATION_BATCH = 500;
@@ -24,17 +21,22 @@ const EVALUATION_BATCH = 500;
 /** The most bytes of one array; training takes up to five as long as the parameters. */
 const LARGEST_ARRAY = 2 ** 30;
 
-/** An `Engine` on the CPU. */
+/** An `Engine` on the CPU, on as many threads as its work is worth. */
 export class CpuEngine implements Engine {
   readonly backend = "cpu";
   readonly software = true;
-  readonly adapter = "CPU, float64";
+  readonly adapter: string;
   readonly #options: EngineOptions;
+  readonly #pool: Pool;
   readonly #parameters: Float64Array; // [parameters]
   #state: OptimizerState;
+  #last: Promise<unknown> = Promise.resolve();
 
-  /** @throws {RangeError} when the network is too large to hold, or samples are no numbers. */
-  constructor(options: EngineOptions) {
+  /**
+   * @param threads that evaluate a gradient; its bits do not depend on them.
+   * @throws {RangeError} when the network is too large to hold, or samples are no numbers.
+   */
+  constructor(options: EngineOptions, threads = threadsFor(workOf(options))) {
     checkFit(
       options.network,
       ({ parameters }) => ({ "parameter vector in float64": 8 * parameters }),
@@ -43,87 +45,96 @@ export class CpuEngine implements Engine {
     );
     checkSamples(options.samples, "float64");
     this.#options = options;
+    this.#pool = new Pool(threads);
+    this.adapter = `CPU, float64, ${threads} thread${threads === 1 ? "" : "s"}`;
     this.#parameters = new Float64Array(options.network.parameters);
     this.#state = initOptimizer(options.network.parameters);
   }
 
+  /** Does something once all that was begun before is done: calls take effect in their order. */
+  #inTurn<Result>(work: () => Result | Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {}); // its caller hears of it
+    return result;
+  }
+
   setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
     checkParameters(this.#options.network, parameters, "float64");
-    this.#parameters.set(parameters);
-    this.#state = copyState(state);
+    const [copy, copied] = [parameters.slice(), copyState(state)];
+    this.#inTurn(() => {
+      this.#parameters.set(copy);
+      this.#state = copied;
+    });
   }
 
   parameters(): Promise<Float64Array> {
-    return Promise.resolve(this.#parameters.slice());
+    return this.#inTurn(() => this.#parameters.slice());
   }
 
   optimizerState(): Promise<OptimizerState> {
-    return Promise.resolve(copyState(this.#state));
+    return this.#inTurn(() => copyState(this.#state));
   }
 
   gradient(indices: Uint32Array): Promise<Gradient> {
-    return Promise.resolve(this.#gradient(indices));
+    return this.#inTurn(() => this.#gradient(indices));
   }
 
-  #gradient(indices: Uint32Array): Gradient {
+  async #gradient(indices: Uint32Array): Promise<Gradient> {
     const { network, method, estimator, samples, seed } = this.#options;
-    const parameters = this.#parameters;
-    const trace = forward(network, parameters, gather(samples, indices));
-    const loss = mean(trace.losses);
-    const stencil = stencilOf(estimator), { h } = estimator;
-    let gradient;
-    if (method === "backprop") {
-      gradient = backprop(network, parameters, trace);
-    } else if (estimator.name === "spsa") {
-      const keys = Array.from(
+    const problem = {
+      network,
+      method,
+      estimator,
+      parameters: this.#parameters,
+      batch: gather(samples, indices),
+      keys: Array.from(
         { length: estimator.queries },
         (_, query) => directionKey(seed, this.#state.steps, query),
-      );
-      gradient = randomDirections(network, parameters, trace, h, keys, method === "copies");
-    } else if (method === "copies") {
-      gradient = copies(network, parameters, trace.batch, stencil, h);
-    } else {
-      gradient = differences(network, parameters, trace, stencil, h);
-    }
-    return { loss, gradient };
+      ),
+    };
+    return combine(problem, await this.#pool.evaluate(problem));
   }
 
-  // Without an await inside: a call begun before the last one's end must find its update done.
-  // deno-lint-ignore require-await
-  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+  train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
     const { network, batch, optimizer } = this.#options;
-    const losses = new Float64Array(rates.length), done = this.#state.steps;
-    for (let step = 0; step < rates.length; step++) {
-      const rows = indices.subarray(step * batch, (step + 1) * batch);
-      const { loss, gradient } = this.#gradient(rows);
-      losses[step] = loss;
-      updateParameters(optimizer, this.#parameters, gradient, this.#state, rates[step]);
-      const index = firstBad(this.#parameters, "float64");
-      const taken = losses.subarray(0, step + 1);
-      checkSteps(network, done, taken, index < 0 ? undefined : { step, index });
-    }
-    return losses;
+    return this.#inTurn(async () => {
+      const losses = new Float64Array(rates.length), done = this.#state.steps;
+      for (let step = 0; step < rates.length; step++) {
+        const rows = indices.subarray(step * batch, (step + 1) * batch);
+        const { loss, gradient } = await this.#gradient(rows);
+        losses[step] = loss;
+        updateParameters(optimizer, this.#parameters, gradient, this.#state, rates[step]);
+        const index = firstBad(this.#parameters, "float64");
+        const taken = losses.subarray(0, step + 1);
+        checkSteps(network, done, taken, index < 0 ? undefined : { step, index });
+      }
+      // Promises alone would let no signal and no message in: on one thread a run had no end to it.
+      await new Promise((resolve) => setTimeout(resolve));
+      return losses;
+    });
   }
 
-  // deno-lint-ignore require-await
-  async evaluate(samples: Samples): Promise<Evaluation> {
-    const predictions = new Uint8Array(samples.count);
-    const losses = new Float64Array(samples.count);
-    let correct = 0;
-    for (const { n, logits, loss } of this.#scores(samples)) {
-      predictions[n] = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
-      if (predictions[n] === samples.labels[n]) correct++;
-      losses[n] = loss;
-    }
-    return { accuracy: correct / samples.count, loss: mean(losses), predictions, losses };
+  evaluate(samples: Samples): Promise<Evaluation> {
+    return this.#inTurn(() => {
+      const predictions = new Uint8Array(samples.count);
+      const losses = new Float64Array(samples.count);
+      let correct = 0;
+      for (const { n, logits, loss } of this.#scores(samples)) {
+        predictions[n] = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
+        if (predictions[n] === samples.labels[n]) correct++;
+        losses[n] = loss;
+      }
+      return { accuracy: correct / samples.count, loss: mean(losses), predictions, losses };
+    });
   }
 
-  // deno-lint-ignore require-await
-  async logits(samples: Samples): Promise<Float64Array> {
-    const { classes } = this.#options.network;
-    const all = new Float64Array(samples.count * classes);
-    for (const { n, logits } of this.#scores(samples)) all.set(logits, n * classes);
-    return all;
+  logits(samples: Samples): Promise<Float64Array> {
+    return this.#inTurn(() => {
+      const { classes } = this.#options.network;
+      const all = new Float64Array(samples.count * classes);
+      for (const { n, logits } of this.#scores(samples)) all.set(logits, n * classes);
+      return all;
+    });
   }
 
   /** The forward pass of other samples, a block of them at a time. */
@@ -146,5 +157,7 @@ export class CpuEngine implements Engine {
     }
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#pool[Symbol.dispose]();
+  }
 }

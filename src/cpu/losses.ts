@@ -6,7 +6,7 @@
  */
 
 import type { Loss } from "../core/network.ts";
-import { expm1 } from "./special.ts";
+import { addExpm1, log1p } from "./special.ts";
 
 /** One loss. `target` is the class, `row` where the sample's residuals start. */
 export interface LossFunction {
@@ -18,24 +18,30 @@ export interface LossFunction {
     residuals: Float64Array, // [batch, classes + 1]
     row: number,
   ): number;
-  /** L(logits + d) - L(logits), exact for any finite d. */
-  change(
+  /**
+   * L(logits + d direction) - L(logits) for every length d, exact for any finite d: one copy of
+   * the network each.
+   */
+  changes(
     residuals: Float64Array, // [batch, classes + 1]
     row: number,
     target: number,
     epsilon: number,
-    d: Float64Array, // [classes]
-  ): number;
+    direction: Float64Array, // [classes]
+    lengths: Float64Array, // [copies]
+    changes: Float64Array, // [copies], written
+  ): void;
   /** The same where only logit k changes. */
-  changeOfOne(
+  changesOfOne(
     residuals: Float64Array, // [batch, classes + 1]
     row: number,
     target: number,
     epsilon: number,
     classes: number,
     k: number,
-    d: number,
-  ): number;
+    lengths: Float64Array, // [copies]
+    changes: Float64Array, // [copies], written
+  ): void;
   /** dL/d logit k. Only the backprop engine, which exists for comparison, asks for it. */
   derivative(
     residuals: Float64Array, // [batch, classes + 1]
@@ -47,14 +53,30 @@ export interface LossFunction {
 }
 
 /**
- * Change of -log(p + epsilon) when 1/p grows by the factor 1 + v. The first form never subtracts
- * near-equals; the second, for large v, never divides 1 + v by itself.
+ * Changes of -log(p + epsilon) when 1/p grows by the factors 1 + v; in place of the v. The first
+ * form never subtracts near-equals; the second, for large v, never divides 1 + v by itself.
  */
-function crossEntropyChange(v: number, p: number, epsilon: number): number {
-  if (epsilon === 0) return Math.log1p(v);
-  return v < 0.5
-    ? -Math.log1p(-p * v / ((1 + v) * (p + epsilon)))
-    : Math.log((p + epsilon) / (p / (1 + v) + epsilon));
+function crossEntropyChanges(v: Float64Array, p: number, epsilon: number): void {
+  const share = p / (p + epsilon);
+  for (let i = 0; i < v.length; i++) {
+    v[i] = epsilon === 0
+      ? log1p(v[i])
+      : v[i] < 0.5
+      ? -log1p(-share * v[i] / (1 + v[i]))
+      : Math.log((p + epsilon) / (p / (1 + v[i]) + epsilon));
+  }
+}
+
+/** The largest |x|; NaN where one is. */
+function largest(values: Float64Array): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]));
+  return most;
+}
+
+/** Adds ((r + slope d)^2 - r^2) / 2 to each sum. */
+function addHalfSquares(r: number, slope: number, d: Float64Array, sums: Float64Array): void {
+  for (let i = 0; i < d.length; i++) sums[i] += slope * d[i] * (2 * r + slope * d[i]) / 2;
 }
 
 /** The losses by name. */
@@ -80,14 +102,21 @@ export const lossFunctions: Record<Loss, LossFunction> = {
         ? Math.log(sum) + largest - logits[target]
         : -Math.log(residuals[row + target] + epsilon);
     },
-    change(residuals, row, target, epsilon, d) {
-      let v = 0; // the target's own term is expm1(0) = 0
-      for (let k = 0; k < d.length; k++) v += residuals[row + k] * expm1(d[k] - d[target]);
-      return crossEntropyChange(v, residuals[row + target], epsilon);
+    changes(residuals, row, target, epsilon, direction, lengths, changes) {
+      const reach = largest(lengths);
+      changes.fill(0); // the target's own term is expm1(0) = 0
+      for (let k = 0; k < direction.length; k++) {
+        const slope = direction[k] - direction[target];
+        addExpm1(residuals[row + k], slope, lengths, reach, changes);
+      }
+      crossEntropyChanges(changes, residuals[row + target], epsilon);
     },
-    changeOfOne(residuals, row, target, epsilon, classes, k, d) {
-      const v = k === target ? residuals[row + classes] * expm1(-d) : residuals[row + k] * expm1(d);
-      return crossEntropyChange(v, residuals[row + target], epsilon);
+    // The target's logit moves, or all others the other way: the same for their differences.
+    changesOfOne(residuals, row, target, epsilon, classes, k, lengths, changes) {
+      const [others, slope] = k === target ? [classes, -1] : [k, 1];
+      changes.fill(0);
+      addExpm1(residuals[row + others], slope, lengths, largest(lengths), changes);
+      crossEntropyChanges(changes, residuals[row + target], epsilon);
     },
     derivative(residuals, row, target, epsilon, k) {
       const p = residuals[row + target];
@@ -105,13 +134,16 @@ export const lossFunctions: Record<Loss, LossFunction> = {
       residuals[row + logits.length] = 0;
       return sum / 2;
     },
-    change(residuals, row, _target, _epsilon, d) {
-      let sum = 0;
-      for (let k = 0; k < d.length; k++) sum += d[k] * (2 * residuals[row + k] + d[k]);
-      return sum / 2;
+    changes(residuals, row, _target, _epsilon, direction, lengths, changes) {
+      changes.fill(0);
+      for (let k = 0; k < direction.length; k++) {
+        addHalfSquares(residuals[row + k], direction[k], lengths, changes);
+      }
     },
-    changeOfOne: (residuals, row, _target, _epsilon, _classes, k, d) =>
-      d * (2 * residuals[row + k] + d) / 2,
+    changesOfOne(residuals, row, _target, _epsilon, _classes, k, lengths, changes) {
+      changes.fill(0);
+      addHalfSquares(residuals[row + k], 1, lengths, changes);
+    },
     derivative: (residuals, row, _target, _epsilon, k) => residuals[row + k],
   },
 };

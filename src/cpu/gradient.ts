@@ -1,0 +1,83 @@
+/**
+ * A gradient as shares that know nothing of one another, so that threads can evaluate them. A share
+ * is some of the weights (or of the random directions), never some of the samples, and each value is
+ * evaluated by one share alone: the bits do not depend on how many shares there are.
+ */
+
+import { type Estimator, stencilOf } from "../core/estimator.ts";
+import type { Network } from "../core/network.ts";
+import type { EngineOptions, Gradient, Method } from "../engine.ts";
+import { backprop } from "./backprop.ts";
+import { copies } from "./copies.ts";
+import { differences } from "./differences.ts";
+import { meanAlong, slopes } from "./directions.ts";
+import { type Batch, forward, mean } from "./forward.ts";
+import type { Share } from "./share.ts";
+
+/** Of what a gradient is to be evaluated: plain data, that can be sent to another thread. */
+export interface Problem {
+  readonly network: Network;
+  readonly method: Method;
+  readonly estimator: Estimator;
+  readonly parameters: Float64Array; // [parameters]
+  readonly batch: Batch;
+  /** Of the random directions. */
+  readonly keys: readonly number[]; // [queries]
+}
+
+/** What one share comes to. */
+export interface Part {
+  readonly loss: number;
+  /** Slopes for random directions, else the gradient; 0 in place of all other shares' values. */
+  readonly values: Float64Array; // [queries] or [parameters]
+}
+
+/** Whether a method nudges all weights at once; backpropagation nudges none. */
+const isRandom = (method: Method, estimator: Estimator) =>
+  method !== "backprop" && estimator.name === "spsa";
+
+/** Evaluates one share. */
+export function evaluate(problem: Problem, share: Share): Part {
+  const { network, method, estimator, parameters, batch, keys } = problem;
+  const trace = forward(network, parameters, batch);
+  const stencil = stencilOf(estimator), { h } = estimator;
+  const values = isRandom(method, estimator)
+    ? slopes(network, parameters, trace, h, keys, method === "copies", share)
+    : method === "differences"
+    ? differences(network, parameters, trace, stencil, h, share)
+    : method === "copies"
+    ? copies(network, parameters, batch, stencil, h, share)
+    : share.index === 0 // backpropagation is one piece
+    ? backprop(network, parameters, trace)
+    : new Float64Array(network.parameters);
+  return { loss: mean(trace.losses), values };
+}
+
+/** The gradient out of all its shares. */
+export function combine(problem: Problem, parts: readonly Part[]): Gradient {
+  const { network, method, estimator, keys } = problem;
+  const [{ loss, values }, ...others] = parts;
+  for (const part of others) {
+    for (let i = 0; i < values.length; i++) values[i] += part.values[i]; // one of them is 0
+  }
+  return {
+    loss,
+    gradient: isRandom(method, estimator) ? meanAlong(keys, values, network.parameters) : values,
+  };
+}
+
+/** About how many multiplications with additions a gradient takes that can be shared out. */
+export function workOf({ network, method, estimator, batch }: EngineOptions): number {
+  const { layers, parameters } = network;
+  if (method === "backprop") return 0;
+  if (estimator.name === "spsa") return 2 * estimator.queries * parameters * batch;
+  const copies = batch * stencilOf(estimator).length;
+  if (method === "copies") return copies * parameters * parameters;
+  return copies * layers.reduce((sum, { inputs, outputs }, l) => {
+    // A changed unit reaches one row of the next matrix, and all of those behind it.
+    const reached = layers.slice(l + 1).map((next, hop) =>
+      (hop === 0 ? 1 : next.inputs) * next.outputs
+    );
+    return sum + (inputs + 1) * outputs * reached.reduce((a, b) => a + b, 1);
+  }, 0);
+}
