@@ -16,6 +16,11 @@ const VARIABLES = [
   ...["XDG_RUNTIME_DIR", "NODE_ENV", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TERM"],
 ];
 
+/** What the CPU's threads are programmed in: a worker's modules must be readable. */
+const THREADS: Places = {
+  read: ["cpu", "core"].map((folder) => `${import.meta.dirname}/../${folder}`),
+};
+
 const script = (name: string) => `${import.meta.dirname}/${name}.ts`;
 
 /** Deno cannot be told of a path with a comma: the folder that the part with the comma is in. */
@@ -78,7 +83,7 @@ export async function launchArguments(args: readonly string[]): Promise<string[]
   if (values.resume !== undefined && command!.getOptionValueSource("data") !== "cli") {
     places.push(toData(await keptData(values.resume)));
   }
-  return [...flagsFor(places), script("main"), ...args];
+  return [...flagsFor([THREADS, ...places]), script("main"), ...args];
 }
 
 /** Runs the command to its end, handing on the signals that ask it to end. */
