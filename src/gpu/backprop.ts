@@ -1,13 +1,13 @@
 /** The chain rule on the device, for comparison only: nothing that trains numerically uses it. */
 
 import type { Command } from "./device.ts";
-import { laneCount } from "./forward.ts";
+import { laneCount, tilesOf } from "./forward.ts";
 import { command } from "./kernel.ts";
 import type { Stage } from "./stage.ts";
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function backprop(stage: Stage): Command[] {
-  const { gpu, options: { network, batch }, forward, parameters, gradient } = stage;
+  const { gpu, options: { network, batch }, forward, parameters, gradient, slices } = stage;
   const { layers, classes, epsilon, loss } = network;
   const errors = layers.map(({ outputs }, l) =>
     gpu.buffer(`errors of layer ${l + 1}`, 4 * batch * outputs)
@@ -23,13 +23,14 @@ export function backprop(stage: Stage): Command[] {
   for (let l = layers.length - 1; l >= 0; l--) {
     const { inputs, outputs, offset } = layers[l];
     const constants = { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, BATCH: batch };
-    const lanes = laneCount(outputs);
+    const { block, count, lanes } = tilesOf(gpu, layers[l]);
     commands.push(command(
       gpu,
       "backprop_gradient",
-      [Math.ceil(outputs / lanes), inputs + 1],
-      { a: forward.values[l], errors: errors[l], gradient },
-      { ...constants, WORKGROUP: lanes },
+      [count, Math.ceil(outputs / 4 / lanes), slices],
+      { entries: forward.entries[l], pairs: forward.pairs[l], errors: errors[l], gradient },
+      { ...constants, SLICES: slices, PARAMETERS: network.parameters, WORKGROUP: lanes },
+      { block },
     ));
     if (l === 0) break;
     const lanesBefore = laneCount(inputs);

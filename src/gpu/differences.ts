@@ -8,7 +8,7 @@ import type { Layer } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
 import type { Command, Gpu } from "./device.ts";
-import { blocksOf, type Forward, laneCount } from "./forward.ts";
+import { type Forward, tilesOf } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -59,7 +59,7 @@ function walkers(gpu: Gpu, turns: number, threads = 1): number {
  */
 export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions): number {
   if (!gpu.software) return Math.min(batch, 25);
-  const { size } = blocksOf(gpu, network.inputs);
+  const { size } = tilesOf(gpu, network.layers[0]);
   const turnsOfEntry = 1 + Math.ceil(stencilOf(estimator).length / 2) * (1 + network.classes);
   const turns = batch * (2 + size * turnsOfEntry) + size + 2 * network.classes;
   return Math.min(batch, Math.max(2, Math.ceil(turns / gpu.loopTurns)));
@@ -113,8 +113,7 @@ function lastHiddenLayer(
 ): Command[] {
   const { layers, loss } = options.network;
   const { inputs, outputs, offset, activation } = layers[l];
-  const { block, count } = blocksOf(gpu, inputs);
-  const lanes = gpu.software ? 8 : laneCount(Math.ceil(outputs / 4));
+  const { block, count, lanes } = tilesOf(gpu, layers[l]);
   return [command(
     gpu,
     "hidden_gradient",

@@ -1,14 +1,18 @@
 /** The unperturbed forward pass on the device, and the buffers that it leaves for the methods. */
 
-import type { Network } from "../core/network.ts";
+import type { Layer, Network } from "../core/network.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 
-/** How a layer's inputs are cut into blocks: wide ones where threads are few, and loads dear. */
-export function blocksOf(gpu: Gpu, inputs: number) {
+/**
+ * How kernels that take four units and a block of inputs a thread cut a layer up: into wide blocks
+ * and narrow workgroups where threads are few, and loads dear.
+ */
+export function tilesOf(gpu: Gpu, { inputs, outputs }: Pick<Layer, "inputs" | "outputs">) {
   const [block, size] = gpu.software ? ["wide" as const, 64] : ["narrow" as const, 32];
-  return { block, size, count: Math.ceil((inputs + 1) / size) };
+  const lanes = gpu.software ? 8 : laneCount(Math.ceil(outputs / 4));
+  return { block, size, count: Math.ceil((inputs + 1) / size), lanes };
 }
 
 /** Workgroups as wide as a layer, in whole SIMD groups of 8, so that few lanes idle. */
@@ -56,7 +60,7 @@ export class Forward {
     this.values = widths.map((width, l) =>
       gpu.buffer(`values of layer ${l}`, 4 * batch * (width + 1))
     );
-    const blocks = layers.map((layer) => blocksOf(gpu, layer.inputs));
+    const blocks = layers.map((layer) => tilesOf(gpu, layer));
     this.entries = blocks.map(({ size, count }, l) =>
       gpu.buffer(`entries of layer ${l}`, 8 * batch * count * size)
     );
