@@ -172,27 +172,13 @@ fn tiny_slope(n: u32, units: vec4u, on: Units, all: AllParts, input: f32) -> vec
   return sum;
 }
 
-// Adds sample n's changes of loss, for the entries from `start` to `end` of its list, to the sums.
-// Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
-fn add_sample(n: u32, units: vec4u, start: u32, end: u32, tiny: bool) {
-  let on = units_on(n, units);
-  let all = AllParts(
+fn all_parts(n: u32, units: vec4u, on: Units) -> AllParts {
+  return AllParts(
     four_parts(n, units, on, 0u),
     four_parts(n, units, on, 4u),
     four_parts(n, units, on, 8u),
     four_parts(n, units, on, 12u)
   );
-  let tiny_end = select(start, end, tiny);
-  for (var e = start; e < tiny_end; e++) {
-    let pair = entries[e];
-    sums[pair.x % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.y));
-    sums[pair.z % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.w));
-  }
-  for (var e = 2u * tiny_end; e < 2u * end; e++) {
-    let pair = entries[e / 2u];
-    let entry = select(pair.xy, pair.zw, e % 2u == 1u);
-    sums[entry.x % BLOCK] += slope(n, units, on, bitcast<f32>(entry.y));
-  }
 }
 
 fn store(row: u32, unit: u32, sum: f32) {
@@ -226,11 +212,29 @@ fn hidden_gradient(
   let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
   let tiny = REACH * max(1.0, CHANGE_FACTOR * widest) <= TINY;
   let blocks = (INPUTS + BLOCK) / BLOCK;
-  for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
+  let first = slice * BATCH / SLICES;
+  let last = (slice + 1u) * BATCH / SLICES;
+  // Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
+  let tiny_last = select(first, last, tiny);
+  for (var n = first; n < tiny_last; n++) {
+    let on = units_on(n, units);
+    let all = all_parts(n, units, on);
     let start = (n * blocks + block_id) * (BLOCK / 2u);
-    let count = pairs[n * blocks + block_id];
-    for (var turn = 0u; turn < min(count, 1u); turn++) { // nothing is loaded for an empty list
-      add_sample(n, units, start, start + count, tiny);
+    let end = start + pairs[n * blocks + block_id];
+    for (var e = start; e < end; e++) {
+      let pair = entries[e];
+      sums[pair.x % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.y));
+      sums[pair.z % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.w));
+    }
+  }
+  for (var n = tiny_last; n < last; n++) {
+    let on = units_on(n, units);
+    let start = (n * blocks + block_id) * (BLOCK / 2u);
+    let end = start + pairs[n * blocks + block_id];
+    for (var e = 2u * start; e < 2u * end; e++) {
+      let pair = entries[e / 2u];
+      let entry = select(pair.xy, pair.zw, e % 2u == 1u);
+      sums[entry.x % BLOCK] += slope(n, units, on, bitcast<f32>(entry.y));
     }
   }
 
