@@ -33,13 +33,12 @@ fn backprop_gradient(
   let units = min(first_unit + WORKGROUP * vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
   let block_id = group.x;
   let slice = group.z;
-  let blocks = (INPUTS + BLOCK) / BLOCK;
   for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
     let at = n * OUTPUTS + units;
     let error = vec4f(errors[at.x], errors[at.y], errors[at.z], errors[at.w]);
-    let start = (n * blocks + block_id) * (BLOCK / 2u);
-    let end = start + pairs[n * blocks + block_id];
-    for (var e = start; e < end; e++) {
+    let start = start_of(n, INPUTS, block_id);
+    let end = starts[start + 1u];
+    for (var e = starts[start]; e < end; e++) {
       let pair = entries[e];
       sums[pair.x % BLOCK] += bitcast<f32>(pair.y) * error;
       sums[pair.z % BLOCK] += bitcast<f32>(pair.w) * error;

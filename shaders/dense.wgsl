@@ -37,12 +37,12 @@ fn dense(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) loca
   let n = group.y;
   // Threads side by side take units side by side. A sum beyond the last unit goes nowhere.
   let units = 4u * WORKGROUP * group.x + local.x + WORKGROUP * vec4u(0u, 1u, 2u, 3u);
-  let blocks = (INPUTS + BLOCK) / BLOCK;
   var z = vec4f();
-  for (var block_id = local.y; block_id < blocks; block_id += SPLITS) {
-    let start = (n * blocks + block_id) * (BLOCK / 2u);
-    let end = start + pairs[n * blocks + block_id];
-    for (var e = start; e < end; e++) {
+  for (var run = 0u; run * RUN <= INPUTS; run++) {
+    let start = start_of(n, INPUTS, run * RUN_BLOCKS);
+    let blocks = min(RUN_BLOCKS, (INPUTS - run * RUN) / BLOCK + 1u);
+    let end = starts[start + blocks];
+    for (var e = starts[start] + local.y; e < end; e += SPLITS) {
       let pair = entries[e];
       z = fma(vec4f(bitcast<f32>(pair.y)), row_of_weights(pair.x, units), z);
       z = fma(vec4f(bitcast<f32>(pair.w)), row_of_weights(pair.z, units), z);

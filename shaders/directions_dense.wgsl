@@ -35,12 +35,12 @@ fn directions_dense(@builtin(global_invocation_id) id: vec3u) {
   let key = keys[step * QUERIES + query];
   let row = (query * BATCH + n) * UNITS;
   let reach = vec2f(stencil[0].x, stencil[1].x);
-  let blocks = (INPUTS + BLOCK) / BLOCK;
   var dz = vec2f(0.0);
-  for (var block_id = 0u; block_id < blocks; block_id++) { // [a, 1] D, where a is not 0
-    let start = (n * blocks + block_id) * (BLOCK / 2u);
-    let end = start + pairs[n * blocks + block_id];
-    for (var e = start; e < end; e++) {
+  for (var run = 0u; run * RUN <= INPUTS; run++) { // [a, 1] D, where a is not 0
+    let start = start_of(n, INPUTS, run * RUN_BLOCKS);
+    let blocks = min(RUN_BLOCKS, (INPUTS - run * RUN) / BLOCK + 1u);
+    let end = starts[start + blocks];
+    for (var e = starts[start]; e < end; e++) {
       let pair = entries[e];
       let signs = vec2f(
         direction_sign(key, OFFSET + pair.x * OUTPUTS + j),

@@ -211,7 +211,6 @@ fn hidden_gradient(
   let spread = high - low;
   let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
   let tiny = REACH * max(1.0, CHANGE_FACTOR * widest) <= TINY;
-  let blocks = (INPUTS + BLOCK) / BLOCK;
   let first = slice * BATCH / SLICES;
   let last = (slice + 1u) * BATCH / SLICES;
   // Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
@@ -219,9 +218,9 @@ fn hidden_gradient(
   for (var n = first; n < tiny_last; n++) {
     let on = units_on(n, units);
     let all = all_parts(n, units, on);
-    let start = (n * blocks + block_id) * (BLOCK / 2u);
-    let end = start + pairs[n * blocks + block_id];
-    for (var e = start; e < end; e++) {
+    let start = start_of(n, INPUTS, block_id);
+    let end = starts[start + 1u];
+    for (var e = starts[start]; e < end; e++) {
       let pair = entries[e];
       sums[pair.x % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.y));
       sums[pair.z % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.w));
@@ -229,9 +228,9 @@ fn hidden_gradient(
   }
   for (var n = tiny_last; n < last; n++) {
     let on = units_on(n, units);
-    let start = (n * blocks + block_id) * (BLOCK / 2u);
-    let end = start + pairs[n * blocks + block_id];
-    for (var e = 2u * start; e < 2u * end; e++) {
+    let start = start_of(n, INPUTS, block_id);
+    let end = starts[start + 1u];
+    for (var e = 2u * starts[start]; e < 2u * end; e++) {
       let pair = entries[e / 2u];
       let entry = select(pair.xy, pair.zw, e % 2u == 1u);
       sums[entry.x % BLOCK] += slope(n, units, on, bitcast<f32>(entry.y));

@@ -1,51 +1,73 @@
 // Lists the values of a layer's input that are not zero, so that what walks the list pays nothing
-// for zeros, also on devices that cannot skip a branch. Inputs come in blocks with a list each. A
-// thread takes 32 inputs of a sample; it is given value_at(n, i) by the kernel.
+// for zeros, also on devices that cannot skip a branch. A workgroup lists a run of a sample's inputs,
+// a thread 32 of them, four at a time. Entries come in pairs: each block of a run begins a new one.
+// The kernel says what four values are: values_at(n, i), those beyond the last being 0.
 
 #import block
+#import entries_layout
 
 override WIDTH: u32; // inputs + 1
+override THREADS: u32 = 32; // that have something to do
 
-@group(0) @binding(8) var<storage, read_write> entries: array<vec2u>; // [batch, blocks, BLOCK]: input, value
-@group(0) @binding(9) var<storage, read_write> pairs: array<u32>; // [batch, blocks], of entries
+@group(0) @binding(8) var<storage, read_write> entries: array<vec2u>; // [batch, runs, 2 RUN_PAIRS]: input, value
+@group(0) @binding(9) var<storage, read_write> starts: array<u32>; // [batch, runs, RUN_BLOCKS + 1], of pairs
 
 const WORD = 32u; // inputs of a thread
-const THREADS = 32u;
-var<workgroup> counts: array<u32, THREADS>;
+var<workgroup> counts: array<u32, 32>; // then places in the list
 
-fn is_listed(n: u32, i: u32) -> bool {
-  return i < WIDTH && value_at(n, min(i, WIDTH - 1u)) != 0.0;
+fn count_of(values: vec4f) -> u32 {
+  let ones = select(vec4u(), vec4u(1u), values != vec4f());
+  return (ones.x + ones.y) + (ones.z + ones.w);
 }
 
-fn list_word(n: u32, word: u32, lane: u32) {
-  var count = 0u;
-  for (var b = 0u; b < WORD; b++) {
-    count += select(0u, 1u, is_listed(n, WORD * word + b));
+// Puts an entry in its place, or nothing where the value is 0; returns the next place.
+fn put(place: u32, i: u32, value: f32) -> u32 {
+  if (value != 0.0) {
+    entries[place] = vec2u(i, bitcast<u32>(value));
+    return place + 1u;
   }
+  return place;
+}
+
+fn list_run(n: u32, run: u32, lane: u32, count: u32) {
   counts[lane] = count;
   workgroupBarrier();
-  let words = BLOCK / WORD; // of a block
-  let blocks = (WIDTH + BLOCK - 1u) / BLOCK;
-  let block_id = word / words;
-  if (blocks <= block_id) {
-    return;
-  }
-  var next = (n * blocks + block_id) * BLOCK;
-  for (var before = lane - word % words; before < lane; before++) {
-    next += counts[before];
-  }
-  for (var b = 0u; b < WORD; b++) {
-    let i = WORD * word + b;
-    if (is_listed(n, i)) {
-      entries[next] = vec2u(i, bitcast<u32>(value_at(n, i)));
-      next++;
+  let runs = (WIDTH + RUN - 1u) / RUN;
+  let first = (n * runs + run) * 2u * RUN_PAIRS;
+  if (lane == 0u) {
+    let row = (n * runs + run) * (RUN_BLOCKS + 1u);
+    var place = first;
+    starts[row] = first / 2u;
+    for (var word = 0u; word < THREADS; word++) {
+      let here = counts[word];
+      counts[word] = place;
+      place += here;
+      let block_end = (word + 1u) * WORD % BLOCK == 0u || word + 1u == THREADS;
+      if (block_end) {
+        if (place % 2u == 1u) {
+          entries[place] = vec2u(RUN * run + WORD * word / BLOCK * BLOCK, 0u); // a zero fills the pair
+          place += 1u;
+        }
+        starts[row + WORD * word / BLOCK + 1u] = place / 2u;
+      }
     }
   }
-  if (word % words == words - 1u) { // the last thread of the block
-    let length = next - (n * blocks + block_id) * BLOCK;
-    if (length % 2u == 1u) {
-      entries[next] = vec2u(BLOCK * block_id, 0u); // a zero fills the last pair
-    }
-    pairs[n * blocks + block_id] = (length + 1u) / 2u;
+  workgroupBarrier();
+  var place = counts[lane];
+  let start = RUN * run + WORD * lane;
+  for (var i = start; i < start + WORD; i += 4u) {
+    let values = values_at(n, i);
+    place = put(place, i, values.x);
+    place = put(place, i + 1u, values.y);
+    place = put(place, i + 2u, values.z);
+    place = put(place, i + 3u, values.w);
   }
+}
+
+fn four_of_row(n: u32, i: u32) -> vec4u {
+  return n * WIDTH + min(i + vec4u(0u, 1u, 2u, 3u), vec4u(WIDTH - 1u));
+}
+
+fn inside(i: u32, values: vec4f) -> vec4f {
+  return select(vec4f(), values, i + vec4u(0u, 1u, 2u, 3u) < vec4u(WIDTH));
 }

@@ -28,7 +28,7 @@ export function backprop(stage: Stage): Command[] {
       gpu,
       "backprop_gradient",
       [count, Math.ceil(outputs / 4 / lanes), slices],
-      { entries: forward.entries[l], pairs: forward.pairs[l], errors: errors[l], gradient },
+      { entries: forward.entries[l], starts: forward.starts[l], errors: errors[l], gradient },
       { ...constants, SLICES: slices, PARAMETERS: network.parameters, WORKGROUP: lanes },
       { block },
     ));

@@ -121,7 +121,7 @@ function lastHiddenLayer(
     {
       ...buffers,
       entries: forward.entries[l],
-      pairs: forward.pairs[l],
+      starts: forward.starts[l],
       values: forward.values[l + 1],
       companions: forward.companions[l],
     },

@@ -31,7 +31,7 @@ export function directions(stage: Stage): Command[] {
         step: forward.step,
         parameters,
         entries: forward.entries[l],
-        pairs: forward.pairs[l],
+        starts: forward.starts[l],
         values: forward.values[l + 1],
         companions: forward.companions[l],
         changes,

@@ -21,7 +21,7 @@ export function laneCount(width: number): number {
 }
 
 /** Inputs of a sample that a workgroup of gather or compact lists. */
-const LISTED = 1024;
+const RUN = 1024;
 
 /** A batch's way through the network, recorded once. */
 export class Forward {
@@ -31,9 +31,9 @@ export class Forward {
   readonly labels: GPUBuffer; // [batch]
   /** Each layer's inputs, rows followed by a constant 1; the last are the logits. */
   readonly values: GPUBuffer[]; // layers + 1 of [batch, width + 1]
-  /** The same, those that are not zero listed, in pairs. */
-  readonly entries: GPUBuffer[]; // layers of [batch, blocks, size of a block] of two numbers
-  readonly pairs: GPUBuffer[]; // layers of [batch, blocks]
+  /** The same, those that are not zero listed: see shaders/shared/listing.wgsl. */
+  readonly entries: GPUBuffer[]; // layers of [batch, runs, pairs of a run] of four numbers
+  readonly starts: GPUBuffer[]; // layers of [batch, runs, blocks of a run + 1]
   readonly companions: GPUBuffer[]; // layers of [batch, outputs]
   readonly residuals: GPUBuffer; // [batch, classes + 1]
   readonly losses: GPUBuffer; // [batch]
@@ -60,11 +60,14 @@ export class Forward {
     this.values = widths.map((width, l) =>
       gpu.buffer(`values of layer ${l}`, 4 * batch * (width + 1))
     );
-    const blocks = layers.map((layer) => tilesOf(gpu, layer));
-    this.entries = blocks.map(({ size, count }, l) =>
-      gpu.buffer(`entries of layer ${l}`, 8 * batch * count * size)
+    const tiles = layers.map((layer) => tilesOf(gpu, layer));
+    const runs = layers.map((layer) => Math.ceil((layer.inputs + 1) / RUN));
+    this.entries = tiles.map(({ size }, l) =>
+      gpu.buffer(`entries of layer ${l}`, 8 * batch * runs[l] * (RUN + RUN / size))
     );
-    this.pairs = blocks.map(({ count }, l) => gpu.buffer(`pairs of layer ${l}`, 4 * batch * count));
+    this.starts = tiles.map(({ size }, l) =>
+      gpu.buffer(`starts of layer ${l}`, 4 * batch * runs[l] * (RUN / size + 1))
+    );
     this.companions = layers.map((layer, l) =>
       gpu.buffer(`companions of layer ${l + 1}`, 4 * batch * layer.outputs)
     );
@@ -76,10 +79,14 @@ export class Forward {
       command(
         gpu,
         l === 0 ? "gather" : "compact",
-        [Math.ceil((layers[l].inputs + 1) / LISTED), batch],
-        { ...buffers, entries: this.entries[l], pairs: this.pairs[l] },
-        { ...constants, WIDTH: layers[l].inputs + 1 },
-        { block: blocks[l].block },
+        [runs[l], batch],
+        { ...buffers, entries: this.entries[l], starts: this.starts[l] },
+        {
+          ...constants,
+          WIDTH: layers[l].inputs + 1,
+          THREADS: Math.min(RUN / 32, Math.ceil((layers[l].inputs + 1) / 32)),
+        },
+        { block: tiles[l].block },
       );
     const { x } = samples;
     const gather = lists(0, {
@@ -93,7 +100,7 @@ export class Forward {
     const passes = layers.flatMap((layer, l) => {
       const { inputs, outputs, offset, activation } = layer;
       const lanes = gpu.software ? 8 : Math.min(64, Math.ceil((outputs + 1) / 4));
-      const splits = gpu.software ? 1 : Math.min(blocks[l].count, Math.floor(256 / lanes));
+      const splits = gpu.software ? 1 : Math.min(32, Math.floor(256 / lanes));
       const dense = command(
         gpu,
         "dense",
@@ -101,12 +108,12 @@ export class Forward {
         {
           parameters,
           entries: this.entries[l],
-          pairs: this.pairs[l],
+          starts: this.starts[l],
           values: this.values[l + 1],
           companions: this.companions[l],
         },
         { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, WORKGROUP: lanes, SPLITS: splits },
-        { activation, block: blocks[l].block },
+        { activation, block: tiles[l].block },
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });

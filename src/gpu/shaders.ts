@@ -48,6 +48,7 @@ import update from "../../shaders/update.wgsl" with { type: "text" };
 import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
 import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
+import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type: "text" };
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
@@ -98,6 +99,7 @@ const SHARED: Record<string, string> = {
   copies,
   directions,
   entries: entryPairs,
+  entries_layout: entriesLayout,
   listing,
   parts,
   special,
