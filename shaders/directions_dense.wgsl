@@ -59,6 +59,6 @@ fn directions_dense(@builtin(global_invocation_id) id: vec3u) {
   if (id.x < OUTPUTS) {
     let value = vec4f(values[n * (OUTPUTS + 1u) + j]);
     let c = vec4f(companions[n * OUTPUTS + j]);
-    changes[row + AFTER + j] = activation_change(value, c, dz.xyxy, false).xy;
+    changes[row + AFTER + j] = activation_change(value, c, dz.xyxy).xy;
   }
 }

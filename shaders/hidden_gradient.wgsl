@@ -73,8 +73,8 @@ fn slope(n: u32, units: vec4u, on: Units, input: f32) -> vec4f {
   let row = n * (CLASSES + 1u);
   var slope = vec4f();
   for (var s = 0u; s < POINTS; s += 2u) {
-    let da = activation_change(on.values, on.companions, vec4f(stencil[s].x * input), false);
-    let db = activation_change(on.values, on.companions, vec4f(stencil[s + 1u].x * input), false);
+    let da = activation_change(on.values, on.companions, vec4f(stencil[s].x * input));
+    let db = activation_change(on.values, on.companions, vec4f(stencil[s + 1u].x * input));
     var sum_a = vec4f();
     var sum_b = vec4f();
     for (var k = 0u; k < CLASSES; k++) {
@@ -132,48 +132,58 @@ fn four_terms(parts: FourParts, first: u32, da: vec4f) -> vec4f {
   return sum;
 }
 
-struct AllParts {
+struct TinyUnits {
+  values: vec4f,
+  companions: vec4f,
+  curvature: vec4f,
+  of_target: LossTarget,
   parts0: FourParts,
   parts1: FourParts,
   parts2: FourParts,
   parts3: FourParts,
 }
 
-fn tiny_change_of_loss(n: u32, units: vec4u, on: Units, all: AllParts, dz: f32) -> vec4f {
-  let da = activation_change(on.values, on.companions, vec4f(dz), true);
-  var sum = four_terms(all.parts0, 0u, da);
+fn tiny_change_of_loss(n: u32, units: vec4u, on: TinyUnits, dz: f32) -> vec4f {
+  let da = tiny_change(on.values, on.companions, on.curvature, dz);
+  var sum = four_terms(on.parts0, 0u, da);
   if (CLASSES > 4u) {
-    sum += four_terms(all.parts1, 4u, da);
+    sum += four_terms(on.parts1, 4u, da);
   }
   if (CLASSES > 8u) {
-    sum += four_terms(all.parts2, 8u, da);
+    sum += four_terms(on.parts2, 8u, da);
   }
   if (CLASSES > 12u) {
-    sum += four_terms(all.parts3, 12u, da);
+    sum += four_terms(on.parts3, 12u, da);
   }
   for (var k = KEPT; k < CLASSES; k++) {
     let residual = residuals[n * (CLASSES + 1u) + k];
-    let parts = tiny_parts(residual, weights_of(units, k) - on.reference);
+    let reference = loss_reference(weights_of(units, labels[n]));
+    let parts = tiny_parts(residual, weights_of(units, k) - reference);
     sum += fma(da, parts.y, parts.x);
   }
   return loss_change(da * sum, on.of_target, true);
 }
 
-fn tiny_slope(n: u32, units: vec4u, on: Units, all: AllParts, input: f32) -> vec4f {
-  var sum = stencil[0].y * tiny_change_of_loss(n, units, on, all, stencil[0].x * input);
+// By the stencil, whose first two points come as (offset h, coefficient / (h BATCH)) each.
+fn tiny_slope(n: u32, units: vec4u, on: TinyUnits, points: vec4f, input: f32) -> vec4f {
+  var sum = points.y * tiny_change_of_loss(n, units, on, points.x * input);
   if (POINTS > 1u) {
-    let change = tiny_change_of_loss(n, units, on, all, stencil[1].x * input);
-    sum = fma(vec4f(stencil[1].y), change, sum);
+    sum = fma(vec4f(points.w), tiny_change_of_loss(n, units, on, points.z * input), sum);
   }
   for (var s = 2u; s < POINTS; s++) {
-    let change = tiny_change_of_loss(n, units, on, all, stencil[s].x * input);
+    let change = tiny_change_of_loss(n, units, on, stencil[s].x * input);
     sum = fma(vec4f(stencil[s].y), change, sum);
   }
   return sum;
 }
 
-fn all_parts(n: u32, units: vec4u, on: Units) -> AllParts {
-  return AllParts(
+fn tiny_units_on(n: u32, units: vec4u) -> TinyUnits {
+  let on = units_on(n, units);
+  return TinyUnits(
+    on.values,
+    on.companions,
+    curvature(on.values),
+    on.of_target,
     four_parts(n, units, on, 0u),
     four_parts(n, units, on, 4u),
     four_parts(n, units, on, 8u),
@@ -214,16 +224,16 @@ fn hidden_gradient(
   let first = slice * BATCH / SLICES;
   let last = (slice + 1u) * BATCH / SLICES;
   // Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
+  let points = vec4f(stencil[0].xy, stencil[1].xy);
   let tiny_last = select(first, last, tiny);
   for (var n = first; n < tiny_last; n++) {
-    let on = units_on(n, units);
-    let all = all_parts(n, units, on);
+    let on = tiny_units_on(n, units);
     let start = start_of(n, INPUTS, block_id);
     let end = starts[start + 1u];
     for (var e = starts[start]; e < end; e++) {
       let pair = entries[e];
-      sums[pair.x % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.y));
-      sums[pair.z % BLOCK] += tiny_slope(n, units, on, all, bitcast<f32>(pair.w));
+      sums[pair.x % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.y));
+      sums[pair.z % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.w));
     }
   }
   for (var n = tiny_last; n < last; n++) {

@@ -45,7 +45,7 @@ fn hop(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups
       let w = vec4f(parameters[of_w.x], parameters[of_w.y], parameters[of_w.z], parameters[of_w.w]);
       for (var s = 0u; s < POINTS; s++) {
         let row = (e * chunk.units + j) * POINTS + s;
-        let change = activation_change(value, c, nudges[row] * w, false);
+        let change = activation_change(value, c, nudges[row] * w);
         store(row, unit, change.x);
         store(row, unit + 1u, change.y);
         store(row, unit + 2u, change.z);

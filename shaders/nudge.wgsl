@@ -30,6 +30,6 @@ fn nudge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     let dz = stencil[s].x * a[entry.y * (INPUTS + 1u) + entry.x];
     let value = vec4f(values[entry.y * (OUTPUTS + 1u) + j]);
     let c = vec4f(companions[entry.y * OUTPUTS + j]);
-    nudges[row] = activation_change(value, c, vec4f(dz), false).x;
+    nudges[row] = activation_change(value, c, vec4f(dz)).x;
   }
 }

@@ -35,7 +35,7 @@ fn change_row(row: u32, n: u32, unit: u32, units: vec4u, sums: vec4f) {
   let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
   let of_c = n * OUTPUTS + units;
   let c = vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]);
-  let change = activation_change(value, c, sums, false);
+  let change = activation_change(value, c, sums);
   store(row, unit, change.x);
   store(row, unit + 1u, change.y);
   store(row, unit + 2u, change.z);

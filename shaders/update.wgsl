@@ -1,6 +1,6 @@
-// One step of the optimiser: one thread a parameter. Sums the gradient's slices first, and notes the
-// first step that makes a parameter no finite number, with the first such parameter. Twin of
-// updateParameters() in src/core/optimizers.ts.
+// One step of the optimiser: a thread takes four parameters. Sums the gradient's slices first, and
+// notes the first step that makes a parameter no finite number, with the first such parameter. Twin
+// of updateParameters() in src/core/optimizers.ts.
 
 #import optimizer
 
@@ -18,25 +18,45 @@ override BAD: u32; // where the note is: a step, then a parameter
 
 override WORKGROUP: u32 = 64;
 
-@compute @workgroup_size(WORKGROUP)
-fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let index = id.y * groups.x * WORKGROUP + id.x;
+fn update_one(index: u32, rate: vec4f) {
   if (index >= PARAMETERS) {
     return;
   }
-  var sum = 0.0;
-  for (var slice = 0u; slice < SLICES; slice++) {
+  var sum = gradient[index];
+  if (SLICES > 1u) {
+    sum += gradient[PARAMETERS + index];
+  }
+  for (var slice = 2u; slice < SLICES; slice++) {
     sum += gradient[slice * PARAMETERS + index];
   }
-  let rate = rates[step];
   let parameter = parameters[index];
-  let stepped = optimizer_step(sum, state[index], rate);
+  var before = vec2f();
+  if (HAS_STATE) {
+    before = state[index];
+  }
+  let stepped = optimizer_step(sum, before, rate);
   let next = parameter + (stepped.change - rate.x * WEIGHT_DECAY * parameter);
   parameters[index] = next;
-  state[index] = stepped.state;
+  if (HAS_STATE) {
+    state[index] = stepped.state;
+  }
   // By its bits: compilers take comparisons for granted that only NaN and infinity fail.
   let is_bad = (bitcast<u32>(next) & 0x7f800000u) == 0x7f800000u;
   if (is_bad && atomicMin(&notes[BAD], step) >= step) {
     atomicMin(&notes[BAD + 1u], index);
   }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn update(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let first = 4u * WORKGROUP * (group.y * groups.x + group.x) + lane;
+  let rate = rates[step];
+  update_one(first, rate);
+  update_one(first + WORKGROUP, rate);
+  update_one(first + 2u * WORKGROUP, rate);
+  update_one(first + 3u * WORKGROUP, rate);
 }

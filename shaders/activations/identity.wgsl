@@ -10,8 +10,17 @@ fn companion(z: vec4f) -> vec4f {
   return vec4f();
 }
 
-fn activation_change(a: vec4f, c: vec4f, dz: vec4f, tiny: bool) -> vec4f {
+fn activation_change(a: vec4f, c: vec4f, dz: vec4f) -> vec4f {
   return dz;
+}
+
+// It needs no series where dz is tiny.
+fn curvature(a: vec4f) -> vec4f {
+  return vec4f();
+}
+
+fn tiny_change(a: vec4f, c: vec4f, curvature: vec4f, dz: f32) -> vec4f {
+  return activation_change(a, c, vec4f(dz));
 }
 
 fn derivative(a: vec4f, c: vec4f) -> vec4f {

@@ -20,14 +20,19 @@ fn companion(z: vec4f) -> vec4f {
   return 4.0 * sigmoid(2.0 * z) * sigmoid(-2.0 * z);
 }
 
-// The addition theorem: (1 - t^2) u / (1 + t u) with u = tanh(dz). Where dz is tiny (|dz| <= TINY) its
-// series is (1 - t^2) dz (1 - t dz), the rest below dz^2.
-fn activation_change(t: vec4f, c: vec4f, dz: vec4f, tiny: bool) -> vec4f {
-  if (tiny) {
-    return c * dz * fma(dz, -t, vec4f(1.0));
-  }
+// The addition theorem: (1 - t^2) u / (1 + t u) with u = tanh(dz).
+fn activation_change(t: vec4f, c: vec4f, dz: vec4f) -> vec4f {
   let u = tanh_exact(dz);
   return c * u / fma(t, u, vec4f(1.0));
+}
+
+// Where |dz| <= TINY its series is (1 - t^2) dz (1 - t dz), the rest below dz^2.
+fn curvature(t: vec4f) -> vec4f {
+  return -t;
+}
+
+fn tiny_change(t: vec4f, c: vec4f, curvature: vec4f, dz: f32) -> vec4f {
+  return c * dz * fma(vec4f(dz), curvature, vec4f(1.0));
 }
 
 fn derivative(t: vec4f, c: vec4f) -> vec4f {

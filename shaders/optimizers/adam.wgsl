@@ -3,6 +3,8 @@
 
 #import step
 
+const HAS_STATE = true;
+
 fn optimizer_step(g: f32, state: vec2f, rate: vec4f) -> Step {
   let first = fma(BETA1, state.x, REST_OF_BETA1 * g);
   let second = fma(BETA2, state.y, REST_OF_BETA2 * g * g);

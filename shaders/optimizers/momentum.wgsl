@@ -2,6 +2,8 @@
 
 #import step
 
+const HAS_STATE = true;
+
 fn optimizer_step(g: f32, state: vec2f, rate: vec4f) -> Step {
   let velocity = fma(MOMENTUM, state.x, -rate.x * g);
   return Step(velocity, vec2f(velocity, 0.0));

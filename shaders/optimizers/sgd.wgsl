@@ -2,6 +2,8 @@
 
 #import step
 
+const HAS_STATE = false;
+
 fn optimizer_step(g: f32, state: vec2f, rate: vec4f) -> Step {
   return Step(-rate.x * g, state);
 }

@@ -136,11 +136,11 @@ export class GpuEngine implements Engine {
       mean_losses: this.#losses,
       step: this.#forward.step,
     }, { BATCH: batch });
-    const width = Math.min(Math.ceil(parameters / 64), 32768);
+    const width = Math.min(Math.ceil(parameters / 256), 32768);
     const update = command(
       gpu,
       "update",
-      [width, Math.ceil(parameters / 64 / width)],
+      [width, Math.ceil(parameters / 256 / width)],
       {
         parameters: this.#parameters,
         gradient: this.#gradient,
