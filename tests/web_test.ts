@@ -506,7 +506,7 @@ webTest("Chromium compiles every shader, with everything it may be composed of",
       }
       return variants.map((fillings) => [
         `${name} ${JSON.stringify(fillings)}`,
-        compose(code, fillings as Parameters<typeof compose>[1]),
+        compose(code, { ...fillings, block: 128 } as Parameters<typeof compose>[1]),
       ]);
     });
     assert.ok(sources.length > 60, `${sources.length}`);

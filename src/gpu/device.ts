@@ -59,6 +59,11 @@ export class Gpu implements Disposable {
    * software Vulkan ends them silently after 65,535 (LP_MAX_TGSI_LOOP_ITERATIONS).
    */
   readonly loopTurns: number;
+  /**
+   * Inputs that a thread takes, in kernels that keep a sum for each: few where threads are many, and
+   * many where loads are dear, but not so many that a compiler takes seconds over them.
+   */
+  readonly block: number;
   /** Multiply-adds of one submission, so that it ends within about 200 ms on slow adapters. */
   readonly workOfSubmission: number;
   readonly #owned = new Set<GPUBuffer>();
@@ -74,7 +79,9 @@ export class Gpu implements Disposable {
     this.adapter = description || [vendor, architecture, model].filter(Boolean).join(" ") ||
       "unnamed adapter";
     this.software = SOFTWARE.test(`${description} ${architecture} ${model}`);
-    this.loopTurns = this.software ? 65535 : Infinity;
+    const isMesa = this.software && !/swiftshader/i.test(this.adapter);
+    this.block = isMesa ? 64 : this.software ? 128 : 32;
+    this.loopTurns = isMesa ? 65535 : Infinity;
     this.workOfSubmission = this.software ? 1e9 : 5e10;
     this.device = device;
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;

@@ -59,9 +59,8 @@ function walkers(gpu: Gpu, turns: number, threads = 1): number {
  */
 export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions): number {
   if (!gpu.software) return Math.min(batch, 25);
-  const { size } = tilesOf(gpu, network.layers[0]);
   const turnsOfEntry = 1 + Math.ceil(stencilOf(estimator).length / 2) * (1 + network.classes);
-  const turns = batch * (2 + size * turnsOfEntry) + size + 2 * network.classes;
+  const turns = batch * (2 + gpu.block * turnsOfEntry) + gpu.block + 2 * network.classes;
   return Math.min(batch, Math.max(2, Math.ceil(turns / gpu.loopTurns)));
 }
 

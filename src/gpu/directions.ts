@@ -4,7 +4,7 @@
  */
 
 import type { Command } from "./device.ts";
-import { laneCount, tilesOf } from "./forward.ts";
+import { laneCount } from "./forward.ts";
 import { command } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -46,7 +46,7 @@ export function directions(stage: Stage): Command[] {
         AFTER: after,
         WORKGROUP: lanes,
       },
-      { activation, block: tilesOf(gpu, layers[l]).block },
+      { activation, block: gpu.block },
       HASH_WORK * queries * batch * (inputs + 1) * outputs,
     );
     before = after;

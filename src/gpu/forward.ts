@@ -5,15 +5,12 @@ import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 
-/**
- * How kernels that take four units and a block of inputs a thread cut a layer up: into wide blocks
- * and narrow workgroups where threads are few, and loads dear.
- */
-export function tilesOf(gpu: Gpu, { inputs, outputs }: Pick<Layer, "inputs" | "outputs">) {
-  const [block, size] = gpu.software ? ["wide" as const, 64] : ["narrow" as const, 32];
-  const lanes = gpu.software ? 8 : laneCount(Math.ceil(outputs / 4));
-  return { block, size, count: Math.ceil((inputs + 1) / size), lanes };
+/** How kernels cut a layer up that take four units and a block of inputs a thread. */
+export function tilesOf({ block, software }: Gpu, { inputs, outputs }: Shape) {
+  const lanes = software ? 8 : laneCount(Math.ceil(outputs / 4));
+  return { block, count: Math.ceil((inputs + 1) / block), lanes };
 }
+type Shape = Pick<Layer, "inputs" | "outputs">;
 
 /** Workgroups as wide as a layer, in whole SIMD groups of 8, so that few lanes idle. */
 export function laneCount(width: number): number {
@@ -51,6 +48,7 @@ export class Forward {
     steps: number,
   ) {
     const { layers, inputs, classes, epsilon } = network;
+    const { block } = gpu;
     this.#gpu = gpu;
     this.batch = batch;
     this.step = gpu.buffer("step", 4);
@@ -60,13 +58,12 @@ export class Forward {
     this.values = widths.map((width, l) =>
       gpu.buffer(`values of layer ${l}`, 4 * batch * (width + 1))
     );
-    const tiles = layers.map((layer) => tilesOf(gpu, layer));
     const runs = layers.map((layer) => Math.ceil((layer.inputs + 1) / RUN));
-    this.entries = tiles.map(({ size }, l) =>
-      gpu.buffer(`entries of layer ${l}`, 8 * batch * runs[l] * (RUN + RUN / size))
+    this.entries = runs.map((count, l) =>
+      gpu.buffer(`entries of layer ${l}`, 8 * batch * count * (RUN + RUN / block))
     );
-    this.starts = tiles.map(({ size }, l) =>
-      gpu.buffer(`starts of layer ${l}`, 4 * batch * runs[l] * (RUN / size + 1))
+    this.starts = runs.map((count, l) =>
+      gpu.buffer(`starts of layer ${l}`, 4 * batch * count * (RUN / block + 1))
     );
     this.companions = layers.map((layer, l) =>
       gpu.buffer(`companions of layer ${l + 1}`, 4 * batch * layer.outputs)
@@ -86,7 +83,7 @@ export class Forward {
           WIDTH: layers[l].inputs + 1,
           THREADS: Math.min(RUN / 32, Math.ceil((layers[l].inputs + 1) / 32)),
         },
-        { block: tiles[l].block },
+        { block },
       );
     const { x } = samples;
     const gather = lists(0, {
@@ -113,7 +110,7 @@ export class Forward {
           companions: this.companions[l],
         },
         { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, WORKGROUP: lanes, SPLITS: splits },
-        { activation, block: tiles[l].block },
+        { activation, block },
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });

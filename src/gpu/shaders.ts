@@ -20,8 +20,6 @@ import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" 
 import adam from "../../shaders/optimizers/adam.wgsl" with { type: "text" };
 import weight from "../../shaders/perturbations/weight.wgsl" with { type: "text" };
 import signs from "../../shaders/perturbations/signs.wgsl" with { type: "text" };
-import narrow from "../../shaders/blocks/narrow.wgsl" with { type: "text" };
-import wide from "../../shaders/blocks/wide.wgsl" with { type: "text" };
 import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
 import backpropHidden from "../../shaders/backprop_hidden.wgsl" with { type: "text" };
 import backpropOutput from "../../shaders/backprop_output.wgsl" with { type: "text" };
@@ -89,10 +87,12 @@ export const ROLES = {
   loss: { "cross-entropy": crossEntropy, "squared-error": squaredError },
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, signs },
-  block: { narrow, wide },
 } as const;
 /** Which piece fills each role. */
-export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] };
+export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] } & {
+  /** Inputs that a thread takes: the length of an array of its own, which no override can give. */
+  readonly block?: number;
+};
 
 const SHARED: Record<string, string> = {
   chunk,
@@ -107,7 +107,7 @@ const SHARED: Record<string, string> = {
 };
 
 /**
- * Resolves every `#import`, each piece once.
+ * Resolves every `#import`, each piece once; `#import block` becomes a constant.
  * @throws {SyntaxError} when a name is neither a shared piece nor a filled role.
  */
 export function compose(code: string, fillings: Fillings = {}): string {
@@ -117,8 +117,10 @@ export function compose(code: string, fillings: Fillings = {}): string {
       if (seen.has(name)) return "";
       seen.add(name);
       const role = name as keyof typeof ROLES;
-      const piece = SHARED[name] ??
-        (ROLES[role] as Record<string, string> | undefined)?.[fillings[role] ?? ""];
+      const piece = name === "block" && fillings.block
+        ? `const BLOCK = ${fillings.block}u;`
+        : SHARED[name] ??
+          (ROLES[role] as Record<string, string> | undefined)?.[fillings[role] ?? ""];
       if (piece === undefined) {
         throw new SyntaxError(`Cannot compose a shader: nothing is given for #import ${name}`);
       }

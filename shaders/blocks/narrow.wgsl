@@ -1,3 +1,0 @@
-// Inputs that a thread takes: few, where threads are many.
-
-const BLOCK = 32u;
