@@ -55,6 +55,8 @@ function readHeader(bytes: Uint8Array, name: string): { shape: number[]; size: n
   return { shape, size };
 }
 
+/** Deflate makes data no shorter than by this factor (zlib's technical details). */
+const MAX_RATIO = 1032;
 /** Bytes that are unpacked at a time: a thousand times as many can come of them. */
 const SLICE = 4096;
 
@@ -68,19 +70,32 @@ async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
     },
   }, { highWaterMark: 0 });
   const reader = source.pipeThrough(new DecompressionStream("gzip")).getReader();
-  const parts: Uint8Array[] = [];
-  let length = 0, limit = Infinity;
+  // As long as the header is not whole, there is room for a header alone; then for what it says and
+  // one byte more, which shows that a file goes on behind its end.
+  let whole = new Uint8Array(4 + 4 * MAX_DIMENSIONS), length = 0, isSized = false;
   try {
-    while (length <= limit) {
+    while (length < whole.length) {
       const { value, done } = await reader.read();
       if (done) break;
-      parts.push(value);
-      length += value.length;
-      if (limit === Infinity && length >= 4 + 4 * MAX_DIMENSIONS) {
-        const start = new Uint8Array(
-          await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer(),
-        );
-        limit = headerLength(start) + readHeader(start, name).size;
+      let rest = value;
+      while (rest.length > 0 && length < whole.length) {
+        const part = rest.subarray(0, whole.length - length);
+        whole.set(part, length);
+        length += part.length;
+        rest = rest.subarray(part.length);
+        if (isSized || length < whole.length) continue;
+        isSized = true;
+        const start = whole, { shape, size } = readHeader(start, name);
+        if (size > MAX_RATIO * bytes.length) {
+          throw new SyntaxError(
+            `Cannot read ${name}: its header claims ${
+              shape.join(" x ")
+            } bytes, more than so short ` +
+              `a file can hold; fetch the file again`,
+          );
+        }
+        whole = new Uint8Array(Math.max(length, headerLength(start) + size + 1));
+        whole.set(start);
       }
     }
   } catch (error) {
@@ -91,7 +106,7 @@ async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   } finally {
     reader.cancel().catch(() => {});
   }
-  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+  return whole.subarray(0, length);
 }
 
 /**
