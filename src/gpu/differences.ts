@@ -134,6 +134,7 @@ function lastHiddenLayer(
       WORKGROUP: lanes,
     },
     { activation, loss, block },
+    options.batch * (inputs + 1) * outputs * Number(constants.POINTS) * options.network.classes,
   )];
 }
 
