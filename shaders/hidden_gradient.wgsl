@@ -8,34 +8,26 @@
 #import loss
 #import special
 #import entries
+#import sums
 
-override INPUTS: u32;
-override OUTPUTS: u32;
-override OFFSET: u32; // of the layer's matrix in the parameters
 override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
 override BATCH: u32;
 override POINTS: u32; // of the stencil
 override REACH: f32; // the largest |dz| of any nudge, or infinity
 override SLICES: u32; // the batch is cut into so many slices, summed by the update
-override PARAMETERS: u32;
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
 @group(0) @binding(1) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
 @group(0) @binding(2) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
 @group(0) @binding(3) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
 @group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(5) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
-@group(0) @binding(6) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
-
-override WORKGROUP: u32 = 64;
+@group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
 
 // Classes kept in registers; the others, where there are more, are read where they are used.
 const KEPT = 16u;
 
-// Weights of the thread's four units into each class, and gradients of the block's inputs.
-var<private> weights: array<vec4f, KEPT>;
-var<private> sums: array<vec4f, BLOCK>;
+var<private> weights: array<vec4f, KEPT>; // of the thread's four units into each class
 
 fn weights_of(units: vec4u, k: u32) -> vec4f {
   let at = NEXT + units * CLASSES + min(k, CLASSES - 1u);
@@ -191,20 +183,13 @@ fn tiny_units_on(n: u32, units: vec4u) -> TinyUnits {
   );
 }
 
-fn store(row: u32, unit: u32, sum: f32) {
-  if (unit < OUTPUTS) {
-    gradient[row + unit] = sum;
-  }
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn hidden_gradient(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
-  // Threads side by side take units side by side; what is beyond the last unit is done for nothing.
-  let first_unit = 4u * WORKGROUP * group.y + local.x;
-  let units = min(first_unit + WORKGROUP * vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let first_unit = first_unit_of(group.y, local.x);
+  let units = units_from(first_unit);
   let block_id = group.x;
   let slice = group.z;
   var low = vec4f();
@@ -247,12 +232,5 @@ fn hidden_gradient(
     }
   }
 
-  for (var i = 0u; i < min(BLOCK, INPUTS + 1u - BLOCK * block_id); i++) {
-    let row = slice * PARAMETERS + OFFSET + (BLOCK * block_id + i) * OUTPUTS;
-    let sum = sums[i];
-    store(row, first_unit, sum.x);
-    store(row, first_unit + WORKGROUP, sum.y);
-    store(row, first_unit + 2u * WORKGROUP, sum.z);
-    store(row, first_unit + 3u * WORKGROUP, sum.w);
-  }
+  store_sums(slice, block_id, first_unit);
 }

@@ -50,6 +50,7 @@ import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
+import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 
@@ -103,6 +104,7 @@ const SHARED: Record<string, string> = {
   listing,
   parts,
   special,
+  sums,
   step: optimizerStep,
 };
 
