@@ -49,7 +49,7 @@ interface Shared {
  * @param threads that take the same turns side by side.
  */
 function walkers(gpu: Gpu, turns: number, threads = 1): number {
-  const least = Math.ceil(turns / gpu.loopTurns);
+  const least = Math.ceil(turns / (0.9 * gpu.loopTurns));
   return Math.ceil(threads * Math.max(least, gpu.software ? 512 : 65536) / 64);
 }
 
@@ -59,9 +59,12 @@ function walkers(gpu: Gpu, turns: number, threads = 1): number {
  */
 export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions): number {
   if (!gpu.software) return Math.min(batch, 25);
-  const turnsOfEntry = 1 + Math.ceil(stencilOf(estimator).length / 2) * (1 + network.classes);
-  const turns = batch * (2 + gpu.block * turnsOfEntry) + gpu.block + 2 * network.classes;
-  return Math.min(batch, Math.max(2, Math.ceil(turns / gpu.loopTurns)));
+  // The loops of hidden_gradient.wgsl where changes are not tiny. Each counts one turn more than it
+  // takes: the one that ends it.
+  const pointPairs = Math.ceil(stencilOf(estimator).length / 2);
+  const turnsOfEntry = 2 + pointPairs * (2 + network.classes);
+  const turns = batch * (3 + gpu.block * turnsOfEntry);
+  return Math.min(batch, Math.max(2, Math.ceil(turns / (0.9 * gpu.loopTurns))));
 }
 
 /** The dispatches that fill the gradient behind a forward pass. */
@@ -241,7 +244,7 @@ function earlierLayer(
       for (let m = l + 1; m < layers.length; m++) {
         const next = layers[m];
         const stage = m - l - 1;
-        const turns = stage === 0 ? held + 2 * held / points : held / 8 * (10 + next.inputs);
+        const turns = stage === 0 ? held + 4 * held / points : held / 8 * (12 + next.inputs);
         commands.push(command(
           gpu,
           stage === 0 ? "hop" : "propagate",
