@@ -22,6 +22,8 @@ import weight from "../../shaders/perturbations/weight.wgsl" with { type: "text"
 import signs from "../../shaders/perturbations/signs.wgsl" with { type: "text" };
 import narrow from "../../shaders/blocks/narrow.wgsl" with { type: "text" };
 import wide from "../../shaders/blocks/wide.wgsl" with { type: "text" };
+import tiles from "../../shaders/products/tiles.wgsl" with { type: "text" };
+import blocks from "../../shaders/products/blocks.wgsl" with { type: "text" };
 import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
 import backpropHidden from "../../shaders/backprop_hidden.wgsl" with { type: "text" };
 import backpropOutput from "../../shaders/backprop_output.wgsl" with { type: "text" };
@@ -44,12 +46,14 @@ import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "te
 import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
+import transpose from "../../shaders/transpose.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
 import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
 import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
+import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
@@ -78,6 +82,7 @@ export const KERNELS = {
   "propagate": propagate,
   "score": score,
   "squared-error_loss": squaredErrorLoss,
+  "transpose": transpose,
   "update": update,
 } as const;
 export type KernelName = keyof typeof KERNELS;
@@ -89,6 +94,7 @@ export const ROLES = {
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, signs },
   block: { narrow, wide },
+  product: { tiles, blocks },
 } as const;
 /** Which piece fills each role. */
 export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] };
@@ -99,6 +105,7 @@ const SHARED: Record<string, string> = {
   directions,
   entries: entryPairs,
   listing,
+  logits,
   parts,
   special,
   step: optimizerStep,
