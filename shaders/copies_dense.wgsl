@@ -1,144 +1,109 @@
 // The copies method, literally: one layer forward for many whole copies of the network, each with
-// its own nudged weights, as a tiled matrix product. A workgroup computes a tile of 64 rows
-// (samples) by 64 columns (units of copies), 16 inputs at a time through workgroup memory; a thread
-// holds 8 x 8 of its sums in four matrices, so that each number it loads is used 8 times. Behind an
-// input that all copies share, a tile's columns run on through the copies; behind inputs of their
-// own, each copy has tiles of its own. Twin of dense() in src/cpu/forward.ts, as copies() in
-// src/cpu/copies.ts calls it.
+// its own nudged weights, as a matrix product of samples by columns. A column is a unit of a copy:
+// where many copies have the same input, columns side by side are copies of one unit, which share
+// its weights until each nudges its own; elsewhere they are units of one copy. How samples and
+// columns are shared out among threads is the product's part, which holds the entry point. Twin of
+// dense() in src/cpu/forward.ts, as copies() in src/cpu/copies.ts calls it.
 
 #import activation
 #import copies
 #import perturbation
+#import product
 
 override INPUTS: u32;
 override OUTPUTS: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
-override BATCH: u32;
-override ROWS: u32; // copies times BATCH, the most that there is room for
+override FROM: u32; // the first input of this part of the sums
+override TO: u32; // behind the last
+override QUADS: u32; // vectors of 4 samples, the last filled up
+override COPIES: u32; // that there is room for
 override SHARED: bool; // whether all copies have the same input
+override ACROSS: bool; // whether columns side by side are copies of a unit, not units of a copy
 
 @group(0) @binding(0) var<uniform> copies: Copies;
 @group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(2) var<storage, read> parameters: array<f32>; // [parameters]
-@group(0) @binding(3) var<storage, read> a: array<f32>; // [BATCH or ROWS, INPUTS + 1]
-@group(0) @binding(4) var<storage, read_write> values: array<f32>; // [ROWS, OUTPUTS + 1]
+@group(0) @binding(3) var<storage, read> a: array<vec4f>; // [1 or COPIES, INPUTS, QUADS]
+@group(0) @binding(4) var<storage, read_write> values: array<vec4f>; // [COPIES, OUTPUTS, QUADS], sums until all inputs are in
 
-const TILE = 64u;
-const DEPTH = 16u; // inputs that a tile takes at a time
-const QUADS = 16u; // vectors of 4 in a row of a tile
-const THREADS = 64u;
-
-var<workgroup> a_tile: array<vec4f, DEPTH * QUADS>; // [DEPTH, 64 rows]
-var<workgroup> w_tile: array<vec4f, DEPTH * QUADS>; // [DEPTH, 64 columns]
-
-// Which copy and unit a column of the product is.
-struct Column {
-  copy: u32,
-  unit: u32,
-}
-fn column_at(column: u32, group: u32) -> Column {
-  return Column(select(group, column / OUTPUTS, SHARED), select(column, column % OUTPUTS, SHARED));
+// Four columns side by side.
+struct Columns {
+  copies: vec4u, // counted in this run
+  units: vec4u,
+  nudges: vec4u, // what perturbation() knows the copies' directions by
+  reaches: vec4f,
 }
 
-fn nudged_weight(i: u32, column: Column) -> f32 {
-  let index = OFFSET + i * OUTPUTS + min(column.unit, OUTPUTS - 1u);
-  let copy = copies.first + column.copy;
-  return parameters[index] + perturbation(copy / POINTS, index, stencil[copy % POINTS].x);
-}
-
-fn input_at(n: u32, i: u32, group: u32) -> f32 {
-  return a[(select(group * BATCH, 0u, SHARED) + min(n, BATCH - 1u)) * (INPUTS + 1u) + i];
-}
-
-fn outer_sum(sums: mat4x4f, rows: vec4f, columns: vec4f) -> mat4x4f {
-  return mat4x4f(
-    fma(columns, vec4f(rows.x), sums[0]),
-    fma(columns, vec4f(rows.y), sums[1]),
-    fma(columns, vec4f(rows.z), sums[2]),
-    fma(columns, vec4f(rows.w), sums[3])
+// The columns from `first` on behind that of a copy's unit.
+fn columns_at(copy: u32, unit: u32, first: u32) -> Columns {
+  let side = first + vec4u(0u, 1u, 2u, 3u);
+  let run = copy + select(vec4u(), side, ACROSS);
+  let whole = copies.first + run;
+  let points = whole % vec4u(POINTS);
+  return Columns(
+    run,
+    unit + select(side, vec4u(), ACROSS),
+    nudges_of(whole / vec4u(POINTS)),
+    vec4f(stencil[points.x].x, stencil[points.y].x, stencil[points.z].x, stencil[points.w].x)
   );
 }
 
-fn store(n: u32, column: u32, group: u32, value: f32) {
-  let at = column_at(column, group);
-  let row = at.copy * BATCH + n;
-  if (n < BATCH && at.unit < OUTPUTS && row < ROWS) {
-    values[row * (OUTPUTS + 1u) + at.unit] = value;
-    if (at.unit == 0u) {
-      values[row * (OUTPUTS + 1u) + OUTPUTS] = 1.0;
-    }
+// The weights of input i in four columns; those of input INPUTS are the biases.
+fn nudged(i: u32, columns: Columns) -> vec4f {
+  let at = OFFSET + i * OUTPUTS + min(columns.units, vec4u(OUTPUTS - 1u));
+  var weights = vec4f(parameters[at.x]);
+  if (!ACROSS) {
+    weights = vec4f(weights.x, parameters[at.y], parameters[at.z], parameters[at.w]);
+  }
+  return weights + perturbation(columns.nudges, at, columns.reaches);
+}
+
+// Where the inputs of a copy start.
+fn inputs_of(copy: u32) -> u32 {
+  return select(min(copy, COPIES - 1u) * INPUTS * QUADS, 0u, SHARED);
+}
+
+fn value_at(quad: u32, copy: u32, unit: u32) -> u32 {
+  return (copy * OUTPUTS + unit) * QUADS + quad;
+}
+
+// Columns and samples that are too many have a place, but none in the values.
+fn exists(quad: u32, copy: u32, unit: u32) -> bool {
+  return quad < QUADS && unit < OUTPUTS && copy < COPIES;
+}
+
+// What the sums of 4 samples (rows) by 4 columns begin with: the biases, or the part before.
+fn begin(quad: u32, columns: Columns) -> mat4x4f {
+  if (FROM > 0u) {
+    return mat4x4f(
+      values[value_at(quad, columns.copies.x, columns.units.x)],
+      values[value_at(quad, columns.copies.y, columns.units.y)],
+      values[value_at(quad, columns.copies.z, columns.units.z)],
+      values[value_at(quad, columns.copies.w, columns.units.w)]
+    );
+  }
+  let biases = nudged(INPUTS, columns);
+  return mat4x4f(vec4f(biases.x), vec4f(biases.y), vec4f(biases.z), vec4f(biases.w));
+}
+
+fn outer_sum(sums: mat4x4f, samples: vec4f, weights: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(samples, vec4f(weights.x), sums[0]),
+    fma(samples, vec4f(weights.y), sums[1]),
+    fma(samples, vec4f(weights.z), sums[2]),
+    fma(samples, vec4f(weights.w), sums[3])
+  );
+}
+
+fn store_column(quad: u32, copy: u32, unit: u32, column: vec4f) {
+  if (exists(quad, copy, unit)) {
+    values[value_at(quad, copy, unit)] = column;
   }
 }
 
-fn store_row(n: u32, column: u32, group: u32, sums: vec4f) {
-  let row = activate(sums);
-  store(n, column, group, row.x);
-  store(n, column + 1u, group, row.y);
-  store(n, column + 2u, group, row.z);
-  store(n, column + 3u, group, row.w);
-}
-
-fn store_block(n: u32, column: u32, group: u32, sums: mat4x4f) {
-  store_row(n, column, group, sums[0]);
-  store_row(n + 1u, column, group, sums[1]);
-  store_row(n + 2u, column, group, sums[2]);
-  store_row(n + 3u, column, group, sums[3]);
-}
-
-@compute @workgroup_size(8, 8)
-fn copies_dense(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  // A thread loads the same four rows and four columns throughout, every fourth input of them.
-  let quad = lane % QUADS;
-  let first_row = group.y * TILE + 4u * quad;
-  let first_column = group.x * TILE + 4u * quad;
-  let column0 = column_at(first_column, group.z);
-  let column1 = column_at(first_column + 1u, group.z);
-  let column2 = column_at(first_column + 2u, group.z);
-  let column3 = column_at(first_column + 3u, group.z);
-
-  var sums00 = mat4x4f();
-  var sums01 = mat4x4f();
-  var sums10 = mat4x4f();
-  var sums11 = mat4x4f();
-  for (var start = 0u; start <= INPUTS; start += DEPTH) {
-    for (var at = lane; at < DEPTH * QUADS; at += THREADS) {
-      let i = min(start + at / QUADS, INPUTS);
-      let inside = start + at / QUADS <= INPUTS;
-      a_tile[at] = select(0.0, 1.0, inside) * vec4f(
-        input_at(first_row, i, group.z),
-        input_at(first_row + 1u, i, group.z),
-        input_at(first_row + 2u, i, group.z),
-        input_at(first_row + 3u, i, group.z)
-      );
-      w_tile[at] = vec4f(
-        nudged_weight(i, column0),
-        nudged_weight(i, column1),
-        nudged_weight(i, column2),
-        nudged_weight(i, column3)
-      );
-    }
-    workgroupBarrier();
-    for (var d = 0u; d < DEPTH; d++) {
-      let rows0 = a_tile[d * QUADS + local.y];
-      let rows1 = a_tile[d * QUADS + 8u + local.y];
-      let columns0 = w_tile[d * QUADS + local.x];
-      let columns1 = w_tile[d * QUADS + 8u + local.x];
-      sums00 = outer_sum(sums00, rows0, columns0);
-      sums01 = outer_sum(sums01, rows0, columns1);
-      sums10 = outer_sum(sums10, rows1, columns0);
-      sums11 = outer_sum(sums11, rows1, columns1);
-    }
-    workgroupBarrier();
-  }
-
-  let n = group.y * TILE + 4u * local.y;
-  let column = group.x * TILE + 4u * local.x;
-  store_block(n, column, group.z, sums00);
-  store_block(n, column + 32u, group.z, sums01);
-  store_block(n + 32u, column, group.z, sums10);
-  store_block(n + 32u, column + 32u, group.z, sums11);
+fn store(quad: u32, columns: Columns, sums: mat4x4f) {
+  store_column(quad, columns.copies.x, columns.units.x, sums[0]);
+  store_column(quad, columns.copies.y, columns.units.y, sums[1]);
+  store_column(quad, columns.copies.z, columns.units.z, sums[2]);
+  store_column(quad, columns.copies.w, columns.units.w, sums[3]);
 }

@@ -1,13 +1,12 @@
 // Softmax and cross-entropy of the batch: one thread a row. Leaves what the exact changes need.
 
+#import logits
 #import special
 
 override CLASSES: u32;
 override ROWS: u32; // the batch, once or for several copies of the network
-override BATCH: u32;
 override EPSILON: f32;
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>; // [ROWS, CLASSES + 1]
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, CLASSES + 1]
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [ROWS]
@@ -21,14 +20,15 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
     return;
   }
   let row = n * (CLASSES + 1u);
+  let first = logits_of(n);
   let label = labels[n % BATCH];
-  var largest = logits[row];
+  var largest = logits[first];
   for (var k = 1u; k < CLASSES; k++) {
-    largest = max(largest, logits[row + k]);
+    largest = max(largest, logits[first + k * CLASS_STRIDE]);
   }
   var others = 0.0;
   for (var k = 0u; k < CLASSES; k++) {
-    let e = exp_exact(vec4f(logits[row + k] - largest)).x;
+    let e = exp_exact(vec4f(logits[first + k * CLASS_STRIDE] - largest)).x;
     residuals[row + k] = e;
     others += select(e, 0.0, k == label);
   }
@@ -39,7 +39,8 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
   }
   residuals[row + CLASSES] = others / sum;
   if (EPSILON == 0.0) {
-    losses[n] = log1p(vec4f(others + (of_target - 1.0))).x + (largest - logits[row + label]);
+    let logit = logits[first + label * CLASS_STRIDE];
+    losses[n] = log1p(vec4f(others + (of_target - 1.0))).x + (largest - logit);
   } else {
     // -log(p + eps); where p is near 1, by what is missing from 1.
     let p = of_target / sum;

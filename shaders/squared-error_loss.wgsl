@@ -1,10 +1,10 @@
 // Half the squared distance of the logits from the one-hot target: one thread a row.
 
+#import logits
+
 override CLASSES: u32;
 override ROWS: u32; // the batch, once or for several copies of the network
-override BATCH: u32;
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>; // [ROWS, CLASSES + 1]
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, CLASSES + 1]
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [ROWS]
@@ -18,9 +18,10 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
     return;
   }
   let row = n * (CLASSES + 1u);
+  let first = logits_of(n);
   var sum = 0.0;
   for (var k = 0u; k < CLASSES; k++) {
-    let residual = logits[row + k] - select(0.0, 1.0, k == labels[n % BATCH]);
+    let residual = logits[first + k * CLASS_STRIDE] - select(0.0, 1.0, k == labels[n % BATCH]);
     residuals[row + k] = residual;
     sum = fma(residual, residual, sum);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ACTIVATIONS, createNetwork, LOSSES } from "../src/core/network.ts";
-import { ESTIMATORS, stencilOf } from "../src/core/estimator.ts";
+import { createEstimator, ESTIMATORS, stencilOf } from "../src/core/estimator.ts";
 import { OPTIMIZERS } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
@@ -295,6 +295,57 @@ for (const activation of ACTIVATIONS) {
     });
   }
 }
+
+gpuTest("copies by the product for software adapters, and by that for hardware", async (open) => {
+  const network = createNetwork({ inputs: 20, hidden: [17], classes: 3 });
+  const samples = randomSamples(65, network);
+  const parameters = freshParameters(network);
+  const settings = { method: "copies", h: 0.5 } as const;
+  const central = engineOptions(network, samples, 65, settings);
+  // Few copies are laid out unlike many.
+  const estimators = [central.estimator, ...[3, 70].map((n) => createEstimator("spsa", 0.5, n))];
+  const bound = copiesErrorBound(central, parameters);
+  for (const estimator of estimators) {
+    const options = { ...central, estimator };
+    const expected = (await cpuGradient(options, parameters)).gradient;
+    for (const software of [true, false]) {
+      using gpu = new GpuEngine(Object.assign(await open(), { software }), options);
+      gpu.setParameters(parameters);
+      assertClose((await gpu.gradient(all(65))).gradient, expected, 0, bound);
+      const largest = expected.reduce((max, g) => Math.max(max, Math.abs(g)), 0);
+      assert.ok(bound < 0.1 * largest, `the bound ${bound} says nothing of ${largest}`);
+    }
+  }
+});
+
+// llvmpipe ends a thread's loops after 65,535 turns, without a word.
+gpuTest("copies of a layer with more inputs than a loop has turns", async (open) => {
+  const inputs = 70_000, seen = 10; // only the first and the last inputs are not zero
+  const network = createNetwork({ inputs, hidden: [2], classes: 2 });
+  const small = createNetwork({ inputs: seen, hidden: [2], classes: 2 });
+  const smallSamples = randomSamples(3, small);
+  const x = new Float32Array(3 * inputs);
+  smallSamples.x.forEach((value, at) => {
+    const n = Math.floor(at / seen), i = at % seen;
+    x[n * inputs + (i < seen / 2 ? i : inputs - seen + i)] = value;
+  });
+  const parameters = freshParameters(network).map((w, i) => i < inputs * 2 ? 30 * w : w);
+  const settings = { method: "copies", estimator: "spsa", h: 0.5 } as const;
+  const options = engineOptions(network, { ...smallSamples, inputs, x }, 3, settings);
+  const expected = (await cpuGradient(options, parameters)).gradient;
+  using gpu = new GpuEngine(await open(), options);
+  gpu.setParameters(parameters);
+  const { gradient } = await gpu.gradient(all(3));
+  // What is zero adds no error: the sums are those of the weights of what is not.
+  const kept = Float64Array.of(
+    ...parameters.subarray(0, seen),
+    ...parameters.subarray(seen - small.parameters),
+  );
+  const bound = copiesErrorBound(engineOptions(small, smallSamples, 3, settings), kept);
+  assertClose(gradient, expected, 0, bound);
+  const largest = expected.reduce((max, g) => Math.max(max, Math.abs(g)), 0);
+  assert.ok(bound < 0.1 * largest, `the bound ${bound} says nothing of ${largest}`);
+});
 
 gpuTest("copies in several runs give the same gradient, to the last bit", async (open) => {
   const network = createNetwork({ inputs: 20, hidden: [6, 5], classes: 3 });

@@ -4,7 +4,7 @@
 
 override TERMS: u32;
 override ROWS: u32;
-override ROW_QUADS: u32; // vectors of 4 rows, a multiple of 16
+override ROW_QUADS: u32; // vectors of 4 rows, room for whole tiles
 override COLUMN_QUADS: u32; // vectors of 4 columns, a multiple of 16
 
 @group(0) @binding(0) var<storage, read> a: array<vec4f>; // transposed: [TERMS, ROW_QUADS]

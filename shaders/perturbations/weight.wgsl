@@ -1,5 +1,9 @@
 // The direction of a copy is one weight: direction d nudges parameter d alone.
 
-fn perturbation(direction: u32, index: u32, reach: f32) -> f32 {
-  return select(0.0, reach, index == direction);
+fn nudges_of(directions: vec4u) -> vec4u {
+  return directions;
+}
+
+fn perturbation(nudges: vec4u, indices: vec4u, reaches: vec4f) -> vec4f {
+  return select(vec4f(), reaches, indices == nudges);
 }

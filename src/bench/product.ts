@@ -14,11 +14,11 @@ import { WrongResult } from "./measurement.ts";
 /** The kernels, with the rows and columns of a workgroup. */
 const KERNELS = [
   { kernel: { name: "product_tiles", code: tiles }, rows: 64, columns: 64 },
-  { kernel: { name: "product_blocks", code: blocks }, rows: 28, columns: 128 },
+  { kernel: { name: "product_blocks", code: blocks }, rows: 20, columns: 224 },
 ];
 
 /** Columns of the product, if not tried out only: a multiple of both kernels'. */
-const COLUMNS = 8192;
+const COLUMNS = 8064;
 
 /** Columns whose sums are checked. */
 const CHECKED_COLUMNS = 20;
@@ -42,9 +42,9 @@ export class Product {
     this.#gpu = gpu;
     this.#rows = rows;
     this.#terms = terms;
-    const columns = this.#columns = smoke ? 128 : COLUMNS;
+    const columns = this.#columns = smoke ? COLUMNS / 18 : COLUMNS;
     const wholes = KERNELS.map((kernel) => Math.ceil(rows / kernel.rows) * kernel.rows);
-    const padded = this.#padded = Math.max(...wholes); // a multiple of 4
+    const padded = this.#padded = Math.max(...wholes); // a multiple of 4, room for both
     const random = new Xoshiro(3);
     this.#a = new Float32Array(terms * padded);
     for (let i = 0; i < this.#a.length; i++) {

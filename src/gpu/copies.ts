@@ -5,35 +5,49 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import type { Command } from "./device.ts";
+import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 import { gradientAlong } from "./directions.ts";
 
-const TILE = 64; // rows and columns of a workgroup of copies_dense
+/** Inputs that a sum takes at a time: llvmpipe ends a thread's loops after 65,535 turns. */
+const PART = 32768;
+
+/** How samples and columns are shared out: which product, and what a workgroup of it takes. */
+function productOf(gpu: Gpu) {
+  return gpu.software
+    ? { product: "blocks" as const, quads: 5, columns: 16, lanes: 8 }
+    : { product: "tiles" as const, quads: 16, columns: 64, lanes: 1 };
+}
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function copies(stage: Stage): Command[] {
   const { gpu, options, forward, parameters, gradient, keys } = stage;
   const { network, estimator, batch } = options;
-  const { layers, classes, epsilon } = network;
+  const { layers, inputs, classes, epsilon } = network;
   const random = estimator.name === "spsa";
   const points = stencilOf(estimator);
   const directions = random ? estimator.queries : network.parameters;
   const total = directions * points.length;
-  const { run, work } = runLength(stage, points.length);
+  const { product, quads, columns, lanes } = productOf(gpu);
+  const { run, work } = runLength(stage, points.length, columns * lanes);
   const held = Math.min(run, total);
 
-  const scratch = (label: string, width: number) => gpu.buffer(label, 4 * held * batch * width);
-  const widest = Math.max(...layers.map((layer) => layer.outputs)) + 1;
-  const values = layers.slice(0, 2).map((_, i) => scratch(`values of copies ${i}`, widest));
-  const residuals = scratch("residuals of copies", classes + 1);
-  const losses = scratch("losses of copies", 1);
+  const padded = 4 * Math.ceil(batch / 4); // samples, in vectors of 4
+  const widest = Math.max(...layers.map((layer) => layer.outputs));
+  const values = layers.slice(0, 2).map((_, i) =>
+    gpu.buffer(`values of copies ${i}`, 4 * held * padded * widest)
+  );
+  const turned = gpu.buffer("inputs of copies", 4 * padded * inputs);
+  const residuals = gpu.buffer("residuals of copies", 4 * held * batch * (classes + 1));
+  const losses = gpu.buffer("losses of copies", 4 * held * batch);
   const slopes = random ? gpu.buffer("slopes", 4 * directions) : gradient;
   const stencil = uploadStencil(gpu, options);
   const centre = points.reduce((sum, point) => sum - point.coefficient, 0);
   const constants: Constants = {
     BATCH: batch,
+    QUADS: padded / 4,
+    COPIES: held,
     ROWS: held * batch,
     POINTS: points.length,
     CLASSES: classes,
@@ -41,9 +55,17 @@ export function copies(stage: Stage): Command[] {
     QUERIES: estimator.queries,
     DIRECTIONS: directions,
     CENTRE: centre / (estimator.h * batch),
+    COPY_STRIDE: classes * padded,
+    SAMPLE_STRIDE: 1,
+    CLASS_STRIDE: padded,
   };
 
-  const commands: Command[] = [];
+  const commands = [
+    command(gpu, "transpose", [Math.ceil(inputs / 64), padded / 4], {
+      x: forward.values[0],
+      turned,
+    }, { ...constants, INPUTS: inputs }),
+  ];
   for (let first = 0; first < total; first += run) {
     const count = Math.min(run, total - first);
     const buffers = {
@@ -55,19 +77,32 @@ export function copies(stage: Stage): Command[] {
     };
     layers.forEach(({ inputs, outputs, offset, activation }, l) => {
       const shared = l === 0;
-      commands.push(command(
-        gpu,
-        "copies_dense",
-        [
-          Math.ceil((shared ? count * outputs : outputs) / TILE),
-          Math.ceil(batch / TILE),
-          shared ? 1 : count,
-        ],
-        { ...buffers, a: shared ? forward.values[0] : values[(l - 1) % 2], values: values[l % 2] },
-        { ...constants, INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, SHARED: shared },
-        { activation, perturbation: random ? "signs" : "weight" },
-        count * work * (inputs + 1) * outputs / network.parameters,
-      ));
+      const across = shared && held >= columns * lanes;
+      for (let from = 0; from < inputs; from += PART) {
+        const to = Math.min(from + PART, inputs);
+        commands.push(command(
+          gpu,
+          "copies_dense",
+          [
+            Math.ceil(across ? outputs : outputs / columns),
+            Math.ceil(padded / 4 / quads),
+            Math.ceil(count / (across ? columns * lanes : lanes)),
+          ],
+          { ...buffers, a: shared ? turned : values[(l - 1) % 2], values: values[l % 2] },
+          {
+            ...constants,
+            INPUTS: inputs,
+            OUTPUTS: outputs,
+            OFFSET: offset,
+            FROM: from,
+            TO: to,
+            SHARED: shared,
+            ACROSS: across,
+          },
+          { activation, perturbation: random ? "signs" : "weight", product },
+          count * work * (to - from) * outputs / network.parameters,
+        ));
+      }
     });
     commands.push(
       command(gpu, `${network.loss}_loss`, [Math.ceil(count * batch / 64)], {
@@ -94,28 +129,32 @@ function split(groups: number): [number, number] {
 }
 
 /**
- * How many copies go through at a time, a multiple of the stencil's points.
+ * How many copies go through at a time, a multiple of the stencil's points, and of `whole` if they
+ * are so many.
  * @returns it, and the multiply-adds of one copy.
  * @throws {RangeError} when not even one direction's copies fit the device's buffers.
  */
-function runLength({ gpu, options }: Stage, points: number): { run: number; work: number } {
-  const { network: { layers, parameters }, batch } = options;
-  const widest = Math.max(...layers.map((layer) => layer.outputs)) + 1;
+function runLength(
+  { gpu, options }: Stage,
+  points: number,
+  whole: number,
+): { run: number; work: number } {
+  const { network: { layers, classes, parameters }, batch } = options;
+  const widest = Math.max(classes + 1, ...layers.map((layer) => layer.outputs));
   const work = batch * parameters;
   const groups = gpu.limits.maxComputeWorkgroupsPerDimension;
   const most = Math.min(
-    gpu.scratchBytes / (4 * batch * widest),
+    gpu.scratchBytes / (16 * Math.ceil(batch / 4) * widest),
     Math.max(points, gpu.workOfSubmission / work),
     groups * 64 / batch, // of the losses
-    groups * TILE / layers[0].outputs,
     groups,
   );
-  const run = Math.floor(most / points) * points;
-  if (run < points) {
+  if (most < points) {
     throw new RangeError(
       `Cannot hold ${points} copies of the network's values: the device has room for ` +
         `${Math.floor(most)}; use a smaller batch or narrower layers`,
     );
   }
-  return { run, work };
+  const unit = most < whole ? points : whole; // a stencil has 1, 2 or 4 points
+  return { run: Math.floor(most / unit) * unit, work };
 }

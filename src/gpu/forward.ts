@@ -119,7 +119,15 @@ export class Forward {
       labels: this.labels,
       residuals: this.residuals,
       losses: this.losses,
-    }, { CLASSES: classes, ROWS: batch, BATCH: batch, EPSILON: epsilon });
+    }, {
+      CLASSES: classes,
+      ROWS: batch,
+      BATCH: batch,
+      EPSILON: epsilon,
+      COPY_STRIDE: 0,
+      SAMPLE_STRIDE: classes + 1,
+      CLASS_STRIDE: 1,
+    });
     this.commands = [gather, ...passes, loss];
   }
 

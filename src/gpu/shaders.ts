@@ -20,6 +20,8 @@ import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" 
 import adam from "../../shaders/optimizers/adam.wgsl" with { type: "text" };
 import weight from "../../shaders/perturbations/weight.wgsl" with { type: "text" };
 import signs from "../../shaders/perturbations/signs.wgsl" with { type: "text" };
+import tiles from "../../shaders/products/tiles.wgsl" with { type: "text" };
+import blocks from "../../shaders/products/blocks.wgsl" with { type: "text" };
 import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
 import backpropHidden from "../../shaders/backprop_hidden.wgsl" with { type: "text" };
 import backpropOutput from "../../shaders/backprop_output.wgsl" with { type: "text" };
@@ -42,6 +44,7 @@ import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "te
 import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
+import transpose from "../../shaders/transpose.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
 import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
@@ -49,6 +52,7 @@ import directions from "../../shaders/shared/directions.wgsl" with { type: "text
 import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type: "text" };
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
+import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
@@ -78,6 +82,7 @@ export const KERNELS = {
   "propagate": propagate,
   "score": score,
   "squared-error_loss": squaredErrorLoss,
+  "transpose": transpose,
   "update": update,
 } as const;
 export type KernelName = keyof typeof KERNELS;
@@ -88,6 +93,7 @@ export const ROLES = {
   loss: { "cross-entropy": crossEntropy, "squared-error": squaredError },
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, signs },
+  product: { tiles, blocks },
 } as const;
 /** Which piece fills each role. */
 export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] } & {
@@ -102,6 +108,7 @@ const SHARED: Record<string, string> = {
   entries: entryPairs,
   entries_layout: entriesLayout,
   listing,
+  logits,
   parts,
   special,
   sums,

@@ -1,0 +1,110 @@
+// The copies' product as software adapters like it. There a load costs far more than a multiply-add,
+// and a barrier more than both: a thread holds a block of 20 samples by 16 columns of sums, in named
+// variables as arrays of them are slow, and nothing goes through workgroup memory. A workgroup is
+// one SIMD register wide; its threads take copies side by side.
+
+const THREADS = 8u;
+const BLOCK_QUADS = 5u; // vectors of 4 samples
+const BLOCK_COLUMNS = 16u;
+
+// Something for each vector of 4 columns.
+struct Weights {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+}
+struct Band {
+  m0: mat4x4f,
+  m1: mat4x4f,
+  m2: mat4x4f,
+  m3: mat4x4f,
+}
+struct BlockColumns {
+  c0: Columns,
+  c1: Columns,
+  c2: Columns,
+  c3: Columns,
+}
+
+fn begin_band(quad: u32, columns: BlockColumns) -> Band {
+  return Band(
+    begin(quad, columns.c0),
+    begin(quad, columns.c1),
+    begin(quad, columns.c2),
+    begin(quad, columns.c3)
+  );
+}
+
+fn add(band: Band, samples: vec4f, weights: Weights) -> Band {
+  return Band(
+    outer_sum(band.m0, samples, weights.v0),
+    outer_sum(band.m1, samples, weights.v1),
+    outer_sum(band.m2, samples, weights.v2),
+    outer_sum(band.m3, samples, weights.v3)
+  );
+}
+
+fn store_band(quad: u32, columns: BlockColumns, band: Band) {
+  store(quad, columns.c0, band.m0);
+  store(quad, columns.c1, band.m1);
+  store(quad, columns.c2, band.m2);
+  store(quad, columns.c3, band.m3);
+}
+
+@compute @workgroup_size(THREADS)
+fn copies_dense(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let copy = (group.z * THREADS + lane) * select(1u, BLOCK_COLUMNS, ACROSS);
+  let unit = group.x * select(BLOCK_COLUMNS, 1u, ACROSS);
+  let columns = BlockColumns(
+    columns_at(copy, unit, 0u),
+    columns_at(copy, unit, 4u),
+    columns_at(copy, unit, 8u),
+    columns_at(copy, unit, 12u)
+  );
+  // What a block loads beyond the last samples is others', and its sums are not stored.
+  let quad = group.y * BLOCK_QUADS;
+  let inputs = inputs_of(copy) + quad;
+
+  var band0 = begin_band(quad, columns);
+  var band1 = begin_band(quad + 1u, columns);
+  var band2 = begin_band(quad + 2u, columns);
+  var band3 = begin_band(quad + 3u, columns);
+  var band4 = begin_band(quad + 4u, columns);
+  for (var i = FROM; i < TO; i++) {
+    let weights = Weights(
+      nudged(i, columns.c0),
+      nudged(i, columns.c1),
+      nudged(i, columns.c2),
+      nudged(i, columns.c3)
+    );
+    let at = inputs + i * QUADS;
+    band0 = add(band0, a[at], weights);
+    band1 = add(band1, a[at + 1u], weights);
+    band2 = add(band2, a[at + 2u], weights);
+    band3 = add(band3, a[at + 3u], weights);
+    band4 = add(band4, a[at + 4u], weights);
+  }
+  store_band(quad, columns, band0);
+  store_band(quad + 1u, columns, band1);
+  store_band(quad + 2u, columns, band2);
+  store_band(quad + 3u, columns, band3);
+  store_band(quad + 4u, columns, band4);
+  if (TO < INPUTS) {
+    return;
+  }
+  // An activation is much code to compile: it is there once, for what was stored.
+  for (var c = 0u; c < BLOCK_COLUMNS; c++) {
+    for (var q = quad; q < quad + BLOCK_QUADS; q++) {
+      let of_copy = copy + select(0u, c, ACROSS);
+      let of_unit = unit + select(c, 0u, ACROSS);
+      if (exists(q, of_copy, of_unit)) {
+        let at = value_at(q, of_copy, of_unit);
+        values[at] = activate(values[at]);
+      }
+    }
+  }
+}
