@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createCommands } from "../src/cli/commands.ts";
 import { launchArguments } from "../src/cli/launch.ts";
-import { PathOption } from "../src/cli/options.ts";
+import { PlaceOption } from "../src/cli/options.ts";
 import { recoveryOf } from "../src/cli/places.ts";
 import { drawDigits } from "../src/data/digits.ts";
 import { writeIdx } from "../src/data/idx.ts";
@@ -273,7 +273,7 @@ Deno.test("every option that is a path is known as one", () => {
   for (const command of Object.values(commands)) {
     for (const option of command.options) {
       const isPath = /<(file|set|folder)/.test(option.flags);
-      assert.equal(option instanceof PathOption, isPath, option.flags);
+      assert.equal(option instanceof PlaceOption, isPath, option.flags);
       if (isPath) paths++;
     }
   }

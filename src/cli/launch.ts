@@ -5,9 +5,9 @@
  */
 
 import { type Command, CommanderError } from "commander";
-import { createCommands } from "./commands.ts";
+import { createCommands, TOUCHED } from "./commands.ts";
 import { CODES } from "./interrupt.ts";
-import { PathOption } from "./options.ts";
+import { PlaceOption } from "./options.ts";
 import { type Places, RUN, toData, toRead } from "./places.ts";
 
 /** Variables that commands read. Their drivers and libraries find others missing, which is fine. */
@@ -34,6 +34,8 @@ function flagsFor(places: readonly Places[]): string[] {
     ...allow("read"),
     ...allow("write"),
     ...allow("net"),
+    ...allow("run"),
+    ...allow("sys"),
   ];
 }
 
@@ -69,11 +71,13 @@ async function keptData(file: string): Promise<string> {
  */
 export async function launchArguments(args: readonly string[]): Promise<string[]> {
   const command = await parse(args);
-  const places: Places[] = command?.processedArgs.flat().map(toRead) ?? [];
+  const places: Places[] = command
+    ? TOUCHED[command.name()]?.(command.processedArgs.flat()) ?? []
+    : [];
   const values: Record<string, string | undefined> = command?.opts() ?? {};
   for (const option of command?.options ?? []) {
     const value = values[option.attributeName()];
-    if (option instanceof PathOption && value !== undefined) places.push(option.places(value));
+    if (option instanceof PlaceOption && value !== undefined) places.push(option.places(value));
   }
   if (values.resume !== undefined && command!.getOptionValueSource("data") !== "cli") {
     places.push(toData(await keptData(values.resume)));
