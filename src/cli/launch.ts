@@ -85,9 +85,12 @@ export async function launchArguments(args: readonly string[]): Promise<string[]
   return [...flagsFor(places), script("main"), ...args];
 }
 
+/** Milliseconds within which the same signal is the same request. */
+const ECHO = 500;
+
 /** Runs the command to its end, handing on the signals that ask it to end. */
 async function launch(args: readonly string[]): Promise<number> {
-  let asked = 0;
+  let asked = 0, latest = "", at = 0;
   // A group of its own: Ctrl-C reaches it through us alone, and so only once.
   const child = new Deno.Command(Deno.execPath(), {
     args: await launchArguments(args),
@@ -96,6 +99,10 @@ async function launch(args: readonly string[]): Promise<number> {
   for (const [name, code] of Object.entries(CODES)) {
     try {
       Deno.addSignalListener(name as Deno.Signal, () => {
+        // One Ctrl-C comes from the terminal, and again from each `deno task` that runs this.
+        const isEcho = name === latest && performance.now() - at < ECHO;
+        [latest, at] = [name, performance.now()];
+        if (isEcho) return;
         child.kill(asked++ === 0 ? name as Deno.Signal : "SIGKILL");
         if (asked > 1) Deno.exit(code);
       });
