@@ -5,8 +5,20 @@ import { withDefaults } from "../src/cli/options.ts";
 import { runTrain } from "../src/cli/train.ts";
 import { releaseClaims } from "../src/cli/files.ts";
 import { readTensors } from "../src/data/tensors.ts";
+import { createNetwork } from "../src/core/network.ts";
+import { Xoshiro } from "../src/core/random.ts";
+import { CpuEngine } from "../src/cpu/engine.ts";
 import { Gpu } from "../src/gpu/device.ts";
-import { begin, cli, gpuTest, inFolder } from "./support.ts";
+import { train } from "../src/method/training.ts";
+import {
+  begin,
+  cli,
+  engineOptions,
+  freshParameters,
+  gpuTest,
+  inFolder,
+  randomSamples,
+} from "./support.ts";
 
 const STEPS = 600;
 const RUN = [
@@ -53,6 +65,9 @@ Deno.test("Ctrl-C and SIGTERM: the run is saved, and goes on as if nothing had b
       await Deno.remove(log).catch(() => {});
       const child = await begin("train", ...RUN, "--save", part, "--log", log);
       await lines(log, 20);
+      // As a terminal and `deno task` send it: more than once.
+      child.kill(signal);
+      await new Promise((resolve) => setTimeout(resolve, 20));
       child.kill(signal);
       const { code: ended, stdout } = await child.output();
       assert.equal(ended, code);
@@ -63,6 +78,25 @@ Deno.test("Ctrl-C and SIGTERM: the run is saved, and goes on as if nothing had b
       assert.deepEqual(await runIn(part), await runIn(whole));
     }
   });
+});
+
+Deno.test("an engine in this thread leaves timers and signals their turn", async () => {
+  const network = createNetwork({ inputs: 3, hidden: [2], classes: 2 });
+  const samples = randomSamples(10, network);
+  using engine = new CpuEngine(engineOptions(network, samples, 5));
+  engine.setParameters(freshParameters(network));
+  const data = { name: "test", inputs: 3, classes: 2, train: samples, test: samples };
+  const stop = new AbortController();
+  setTimeout(() => stop.abort());
+  const run = { steps: 100_000, batch: 5, learningRate: 0.1, evalEvery: 100_000 };
+  let steps = 0;
+  const events = train(engine, data, new Xoshiro(1), {
+    ...run,
+    schedule: "constant",
+    signal: stop.signal,
+  });
+  for await (const event of events) if (event.kind === "steps") steps += event.losses.length;
+  assert.ok(steps < run.steps);
 });
 
 /** Times that a run is killed; more are for a campaign by hand. */

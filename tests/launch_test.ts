@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { createCommands } from "../src/cli/commands.ts";
 import { launchArguments } from "../src/cli/launch.ts";
-import { PathOption } from "../src/cli/options.ts";
-import { recoveryOf } from "../src/cli/places.ts";
+import { PlaceOption } from "../src/cli/options.ts";
+import { browserProfile, recoveryOf } from "../src/cli/places.ts";
 import { drawDigits } from "../src/data/digits.ts";
 import { writeIdx } from "../src/data/idx.ts";
 import { begin, cli, inFolder, ROOT, taskArguments } from "./support.ts";
@@ -180,6 +180,21 @@ Deno.test("each command is given what its own arguments name", async () => {
         ["write", "c.svg"],
       ], [["write", "a.jsonl"], ["read", "w.h5"]]],
       [["example"], [], [["read", "w.h5"], ["write", "w.h5"]]],
+      [["bench", "a.jsonl", "--data=digits", "--plot", "c.svg"], [["write", "c.svg"]], [
+        ["read", "a.jsonl"],
+        ["run", "true"],
+        ["temporary"],
+        ["sys"],
+        ["read", "/proc/self/stat"],
+        ["fetch", "http://127.0.0.1/"],
+        ["read", browserProfile()],
+      ]],
+      [["bench", "--browser", "--data=digits"], [["write", browserProfile()]], [
+        ["run", "true"],
+        ["temporary"],
+        ["fetch", "http://localhost/"],
+        ["fetch", "https://example.com/"],
+      ]],
       // What is no command line opens nothing, whatever it names.
       [["train", "--no-such-option", "--log", "a.jsonl"], [], [["read", "a.jsonl"]]],
       [["train", "--log", "a.jsonl", "--help"], [], [["write", "a.jsonl"]]],
@@ -267,13 +282,13 @@ Deno.test("what is missing or closed is said in one line, as ever", async () => 
   });
 });
 
-Deno.test("every option that is a path is known as one", () => {
+Deno.test("every option that is a path, or opens one, is known as such", () => {
   const { program: _, ...commands } = createCommands();
   let paths = 0;
   for (const command of Object.values(commands)) {
     for (const option of command.options) {
-      const isPath = /<(file|set|folder)/.test(option.flags);
-      assert.equal(option instanceof PathOption, isPath, option.flags);
+      const isPath = /<(file|set|folder)|--browser/.test(option.flags);
+      assert.equal(option instanceof PlaceOption, isPath, option.flags);
       if (isPath) paths++;
     }
   }
@@ -286,7 +301,7 @@ Deno.test("no task has permission to read or write at large, and the lock file i
   for (const [name, task] of Object.entries<string | object>(tasks)) {
     if (typeof task !== "string") continue;
     assert.doesNotMatch(task, / -A\b|--allow-all|--allow-(read|write|net|sys)(?!=)/, name);
-    assert.match(task, /--no-prompt/, name);
+    assert.match(task, /--no-prompt|^deno task --quiet launch \w+$/, name);
   }
 });
 

@@ -59,8 +59,8 @@ const CHECKS = [
     "web/main.ts",
     "web/worker.ts",
   ],
-  // TensorFlow.js brings types of WebGPU of its own.
-  ["check", "--config", "web/bench/deno.json", "--import-map", "deno.json", "web/bench/main.ts"],
+  // The libraries that the benchmark compares with, and types of WebGPU that they bring.
+  ["check", "--config", "web/bench/deno.json", "web/bench"],
 ];
 for (const args of CHECKS) {
   console.log(`deno ${args.join(" ")}`);

@@ -134,11 +134,13 @@ export function assertClose(
 }
 
 /**
- * What a task runs, as `deno task` would: arguments for Deno, and the last of several commands.
- * (Not `deno task` itself, which prints what it runs.)
+ * What a task runs, as `deno task` would: arguments for Deno, those of the task that it calls, and
+ * the last of several commands. (Not `deno task` itself, which prints what it runs.)
  */
 export async function taskArguments(name: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const [, called, more] = /^deno task --quiet (\w+) (.*)/.exec(tasks[name]) ?? [];
+  if (called) return [...await taskArguments(called), ...more.split(" ")];
   const command = (tasks[name] as string).split("&& ").at(-1)!
     .replace(/"\$\(deno eval '.*?'\)"/, Deno.execPath())
     .replace("$HOME", "/nonexistent");

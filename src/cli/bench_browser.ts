@@ -1,11 +1,10 @@
 /** Measures inside Chromium: the benchmark's page, bundled, served to it and to nobody else. */
 
-import { chromium } from "@playwright/test";
-import * as esbuild from "esbuild";
 import type { Outcome, Setting } from "../bench/measurement.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Place } from "./bench.ts";
 import { findChromium, PLAIN, SOFTWARE_GPU } from "./chromium.ts";
+import { browserProfile, LOCALHOST } from "./places.ts";
 
 const ROOT = `${import.meta.dirname}/../..`;
 
@@ -15,29 +14,66 @@ const EXACT_TIME = "--enable-webgpu-developer-features";
 const PAGE = `<!doctype html><link rel="icon" href="data:,">` +
   `<script type="module" src="main.js"></script>`;
 
-/** What the page offers; see web/bench/main.ts. */
-interface Page {
-  bench: {
-    open(smoke: boolean): Promise<{ adapter: string; names: string[] }>;
-    measure(name: string, runs: number): Promise<Outcome>;
-  };
+/** What the page answers; see web/bench/main.ts. */
+interface Calls {
+  open(smoke: boolean): Promise<{ adapter: string; browser: string; names: string[] }>;
+  measure(name: string, runs: number): Promise<Outcome>;
 }
 
-/** The page's script. */
-async function bundle(): Promise<string> {
-  const { outputFiles } = await esbuild.build({
-    absWorkingDir: ROOT,
-    entryPoints: ["web/bench/main.ts"],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2022",
-    loader: { ".wgsl": "text" },
-    external: ["module", "fs", "path"], // what h5wasm asks for under Node alone
-    logLevel: "warning",
+/**
+ * The page's script. A task of its own bundles it, which fetches the libraries to compare with, and
+ * those are fetched for nothing else.
+ * @throws {TypeError} when they cannot be fetched.
+ */
+async function bundle(): Promise<Uint8Array> {
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "--config", `${ROOT}/web/bench/deno.json`, "bundle"],
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new TypeError("Cannot bundle the page: see above; is there a network?");
+  return stdout;
+}
+
+/** Chromium on a page, until it is closed. Nothing of it is left behind. */
+class Browser {
+  readonly #child: Deno.ChildProcess;
+  readonly #profile = browserProfile();
+  /** Rejects when Chromium ends before it is asked to. */
+  readonly ended: Promise<never>;
+
+  constructor(executable: string, url: string) {
+    this.#child = new Deno.Command(executable, {
+      args: [
+        ...["--headless", `--user-data-dir=${this.#profile}`, ...PLAIN, ...SOFTWARE_GPU],
+        EXACT_TIME,
+        url,
+      ],
+      ...{ stdin: "null", stdout: "null", stderr: "null" },
+    }).spawn();
+    this.ended = this.#child.status.then(({ code }) => {
+      throw new Error(`Chromium ended with code ${code}`);
+    });
+    this.ended.catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.#child.kill("SIGTERM");
+    } catch { /* it has ended */ }
+    await this.#child.status;
+    await Deno.remove(this.#profile, { recursive: true });
+  }
+}
+
+/** Asks the page one thing at a time. */
+async function ask(socket: WebSocket, ended: Promise<never>, ...call: unknown[]): Promise<unknown> {
+  const answer = new Promise<string>((resolve) => {
+    socket.onmessage = ({ data }) => resolve(data);
   });
-  await esbuild.stop();
-  return outputFiles[0].text;
+  socket.send(JSON.stringify(call));
+  const { result, error } = JSON.parse(await Promise.race([answer, ended]));
+  if (error !== undefined) throw new Error(error);
+  return result;
 }
 
 /**
@@ -67,40 +103,36 @@ export async function openBrowser({ data, smoke }: Setting): Promise<Place> {
     "/test-x": ["application/octet-stream", bytesOf(test.x)],
     "/test-labels": ["application/octet-stream", test.labels],
   };
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, ({ url }) => {
-    const file = files[new URL(url).pathname];
+  const connected = Promise.withResolvers<WebSocket>();
+  const server = Deno.serve({ port: 0, hostname: LOCALHOST, onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/calls") {
+      const { socket, response } = Deno.upgradeWebSocket(request);
+      socket.onopen = () => connected.resolve(socket);
+      return response;
+    }
+    const file = files[pathname];
     if (!file) return new Response("", { status: 404 });
     return new Response(file[1] as BodyInit, { headers: { "content-type": file[0] } });
   });
-  const browser = await chromium.launch({
-    executablePath,
-    args: [...PLAIN, ...SOFTWARE_GPU, EXACT_TIME],
-  });
-  const page = await browser.newPage();
-  page.on("console", (message) => {
-    if (message.type() === "error") console.error(message.text());
-  });
-  page.on("pageerror", (error) => console.error(error.message));
-  await page.goto(`http://127.0.0.1:${server.addr.port}/`);
-  await page.waitForFunction(() => "bench" in globalThis);
-  const { adapter, names } = await page.evaluate(
-    (smoke) => (globalThis as unknown as Page).bench.open(smoke),
-    smoke,
-  );
-  return {
-    adapter,
-    names,
-    runtime: `Chromium ${browser.version()}`,
-    measure: (name, runs) =>
-      page.evaluate(
-        ([name, runs]) => (globalThis as unknown as Page).bench.measure(name, runs),
-        [name, runs] as const,
-      ),
-    async close() {
-      await browser.close();
-      await server.shutdown();
-    },
+  const browser = new Browser(executablePath, `http://${LOCALHOST}:${server.addr.port}/`);
+  const close = async () => {
+    await browser.close();
+    await server.shutdown();
   };
+  try {
+    const socket = await Promise.race([connected.promise, browser.ended]);
+    const page: Calls = {
+      open: (...args) => ask(socket, browser.ended, "open", ...args) as ReturnType<Calls["open"]>,
+      measure: (...args) =>
+        ask(socket, browser.ended, "measure", ...args) as ReturnType<Calls["measure"]>,
+    };
+    const { browser: version, ...about } = await page.open(smoke);
+    return { ...about, runtime: `Chromium ${version}`, measure: page.measure, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** The bytes of numbers, as they lie. */

@@ -43,7 +43,7 @@ function forR(
   { network, parameters, data, batch }: Problem,
   indices: Uint32Array, // [batch]
   weights: Uint32Array, // into W1, column by column, from 0
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const { x, labels } = selectSamples(data.train, indices);
   const scale = x instanceof Uint8Array ? 255 : 1;
   const targets = new Float64Array(batch * network.classes);
@@ -61,23 +61,25 @@ function forR(
 
 /** The tutorial's program over some of the weights of W1. */
 async function runR(
-  folder: string,
+  input: Uint8Array<ArrayBuffer>,
   { network, batch }: Problem,
   weights: number,
 ): Promise<{ seconds: number; gradient: Float64Array }> {
   const sizes = [network.inputs, network.layers[0].outputs, network.classes, batch, weights];
-  const { success, stderr } = await new Deno.Command("Rscript", {
-    args: [
-      "--vanilla",
-      `${ROOT}/src/cli/bench_tutorial.R`,
-      `${folder}/in`,
-      `${folder}/out`,
-      ...sizes.map(String),
-    ],
-  }).output();
-  if (!success) throw new WrongResult(`R failed: ${new TextDecoder().decode(stderr).trim()}`);
-  const numbers = new Float64Array((await Deno.readFile(`${folder}/out`)).buffer);
-  return { seconds: numbers[0], gradient: numbers.subarray(1) };
+  const child = new Deno.Command("Rscript", {
+    args: ["--vanilla", `${ROOT}/src/cli/bench_tutorial.R`, ...sizes.map(String)],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const ended = child.output();
+  // A program that ends without reading all of it says why.
+  await new Blob([input]).stream().pipeTo(child.stdin).catch(() => {});
+  const { success, stdout, stderr } = await ended;
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (!success) throw new WrongResult(`R failed: ${decode(stderr)}`);
+  const [seconds, ...gradient] = decode(stdout).split("\n").map(Number);
+  return { seconds, gradient: Float64Array.from(gradient) };
 }
 
 export const tutorial: Measurement = {
@@ -96,15 +98,14 @@ export const tutorial: Measurement = {
     const W1 = parameterTensors(network)[0];
     const chosen = new Xoshiro(4).sample(W1.size, weights);
     const engine = await open(problem, "differences");
-    const folder = await Deno.makeTempDir();
-    await Deno.writeFile(`${folder}/in`, forR(problem, batchesOf(problem).next().value, chosen));
+    const input = forR(problem, batchesOf(problem).next().value, chosen);
     return {
       contenders: [
         {
           name: "a step of the tutorial's program, extrapolated",
           unit: "ms",
           async sample() {
-            const { seconds } = await runR(folder, problem, weights);
+            const { seconds } = await runR(input, problem, weights);
             return 1000 * seconds / weights * network.parameters;
           },
           detail: () =>
@@ -116,7 +117,7 @@ export const tutorial: Measurement = {
       ratios: [{ name: "R over ours", of: 0, to: 1, target: { least: 20_000 } }],
       async check() {
         const right = await checkEngine(engine, problem, { who: "differences" });
-        const { gradient } = await runR(folder, problem, weights);
+        const { gradient } = await runR(input, problem, weights);
         const all = await referenceGradient(problem, "differences");
         const [rows, width] = W1.shape;
         const reference = columns(all.subarray(W1.offset, W1.offset + W1.size), rows, width);
@@ -130,10 +131,7 @@ export const tutorial: Measurement = {
         return `${right}; R's gradient of ${weights} weights within ` +
           `${relativeError.toExponential(1)}`;
       },
-      async close() {
-        engine[Symbol.dispose]();
-        await Deno.remove(folder, { recursive: true });
-      },
+      close: () => engine[Symbol.dispose](),
     };
   },
 };
@@ -142,26 +140,20 @@ export const tutorial: Measurement = {
 async function trainByCommand(
   data: string,
   steps: number,
-  watch?: (pid: number) => void,
-): Promise<number> {
+): Promise<{ milliseconds: number; peakMemory: number }> {
   const started = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "train", "--data", data, "--steps", `${steps}`, "--json"],
     cwd: ROOT,
     stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const timer = watch && setInterval(() => watch(child.pid), 20);
-  const { code, stdout, stderr } = await child.output();
-  clearInterval(timer);
+  }).output();
   const milliseconds = performance.now() - started;
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   const result = code === 0 ? JSON.parse(decode(stdout)) : {};
   if (result.steps !== steps || !(result.loss > 0 && result.loss < 3)) {
     throw new WrongResult(`train ended with code ${code}: ${decode(stderr).trim()}`);
   }
-  return milliseconds;
+  return { milliseconds, peakMemory: result.peakMemory };
 }
 
 export const start: Measurement = {
@@ -173,42 +165,16 @@ export const start: Measurement = {
         name: "the command, from start to end",
         unit: "s",
         target: { most: 2.5 },
-        sample: async () => await trainByCommand("digits", 1) / 1000,
+        sample: async () => (await trainByCommand("digits", 1)).milliseconds / 1000,
       }],
       check: () => Promise.resolve("each run ends well, with a loss"),
     }),
 };
 
-/** Processes that a process has begun, and theirs, itself included. */
-function family(pid: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const { name } of Deno.readDirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try { // it may be gone by now
-      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      children.set(parent, [...children.get(parent) ?? [], Number(name)]);
-    } catch { /* gone */ }
-  }
-  const of = (parent: number): number[] => [parent, ...(children.get(parent) ?? []).flatMap(of)];
-  return of(pid);
-}
-
-/** The most memory that a process has had in use, in bytes; 0 when it is gone. */
-function peakOf(pid: number): number {
-  try {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
-}
-
 export const memory: Measurement = {
   name: "memory",
   what: "memory that deno task train takes at most, the process that trains",
   prepare({ data, smoke }) {
-    if (Deno.build.os !== "linux") throw new Skip("it is read from Linux's /proc");
     // MNIST in a folder of its own, the cache, or synthetic digits: what this run was given.
     const choice = data.name === "synthetic digits"
       ? "digits"
@@ -220,13 +186,7 @@ export const memory: Measurement = {
         name: "peak of resident memory",
         unit: "MB",
         target: { most: 400 },
-        async sample() {
-          let peak = 0;
-          await trainByCommand(choice, smoke ? 1 : 100, (pid) => {
-            peak = Math.max(peak, ...family(pid).map(peakOf));
-          });
-          return peak / 1e6;
-        },
+        sample: async () => (await trainByCommand(choice, smoke ? 1 : 100)).peakMemory / 1e6,
         detail: () => `training on ${data.name}, test set included`,
       }],
       check: () => Promise.resolve("each run ends well, with a loss"),

@@ -1,15 +1,15 @@
 # The tutorial's numerical gradient, in its own words, over some of the weights of W1: its loss is
 # evaluated twice a weight, by R's own matrix products.
 #
-# Rscript tutorial.R IN OUT INPUTS HIDDEN CLASSES BATCH COUNT
-# IN holds doubles, matrices column by column: W1, b1, W2, b2, x, t (one-hot), and COUNT indices into
-# W1, from 1. OUT gets doubles: the seconds that their gradient took, then the gradient.
+# Rscript tutorial.R INPUTS HIDDEN CLASSES BATCH COUNT
+# Standard input holds doubles, matrices column by column: W1, b1, W2, b2, x, t (one-hot), and COUNT
+# indices into W1, from 1. Standard output gets a number a line: the seconds that their gradient took,
+# then the gradient.
 
-arguments <- commandArgs(trailingOnly = TRUE)
-sizes <- as.integer(arguments[3:7])
+sizes <- as.integer(commandArgs(trailingOnly = TRUE))
 inputs <- sizes[1]; hidden <- sizes[2]; classes <- sizes[3]; batch <- sizes[4]
 
-file <- file(arguments[1], "rb")
+file <- file("stdin", "rb")
 read_matrix <- function(rows, columns) {
   matrix(readBin(file, "double", rows * columns), nrow = rows, ncol = columns)
 }
@@ -58,6 +58,4 @@ numerical_gradient_W1 <- function(f, x, t, weights) {
 started <- proc.time()[["elapsed"]]
 gradient <- numerical_gradient_W1(loss, x, t, weights)
 seconds <- proc.time()[["elapsed"]] - started
-out <- file(arguments[2], "wb")
-writeBin(c(seconds, gradient[weights]), out)
-close(out)
+cat(sprintf("%.17g", c(seconds, gradient[weights])), sep = "\n")

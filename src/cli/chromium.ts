@@ -1,7 +1,11 @@
 /** Chromium, as the benchmark and the tests open it. */
 
 /** Where it is looked for. */
-const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+export const CHROMIUM = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+] as const;
 
 /** Nothing of its own over the network, nothing to click away; root may run it. */
 export const PLAIN = [
@@ -17,7 +21,7 @@ export const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swi
 
 /** The path of the installed Chromium, if there is one. */
 export function findChromium(): string | undefined {
-  return PLACES.find((path) => {
+  return CHROMIUM.find((path) => {
     try {
       return Deno.statSync(path).isFile;
     } catch {

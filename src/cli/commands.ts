@@ -1,8 +1,8 @@
 /** Which commands there are and what each takes; `main.ts` says what each does. */
 
 import { Command } from "commander";
-import { number, PathOption, withOptions } from "./options.ts";
-import { toRead, toWrite } from "./places.ts";
+import { number, PlaceOption, withOptions } from "./options.ts";
+import { type Places, toBrowse, toMeasure, toRead, toWrite } from "./places.ts";
 
 const NETWORK = ["activation", "loss", "epsilon"] as const;
 const DIFFERENCE = ["estimator", "queries", "h", "engine", "backend", "seed"] as const;
@@ -13,7 +13,13 @@ const DEFAULT_TOLERANCE = 1e-6;
 
 const gather = (value: string, before: string[]) => [...before, value];
 
-/** Every command, and the program that they belong to. Arguments without a name are files to read. */
+/** What commands touch besides what their options name, by their arguments without a name. */
+export const TOUCHED: Record<string, (args: readonly string[]) => Places[]> = {
+  plot: (logs) => logs.map(toRead),
+  bench: () => [toMeasure()],
+};
+
+/** Every command, and the program that they belong to. */
 export function createCommands() {
   const program = new Command("deno task")
     .description("Trains neural networks by numerical gradients, on WebGPU.")
@@ -38,11 +44,11 @@ export function createCommands() {
   const gradient = withOptions(
     program.command("gradient").description("gradients of weights and a batch from a file")
       .addOption(
-        new PathOption("--input <file>", "W1, b1, W2, b2, ... and a batch x, t", toRead)
+        new PlaceOption("--input <file>", "W1, b1, W2, b2, ... and a batch x, t", toRead)
           .makeOptionMandatory(),
       )
       .addOption(
-        new PathOption("--out <file>", "where the gradients go: .h5 or .safetensors", toWrite),
+        new PlaceOption("--out <file>", "where the gradients go: .h5 or .safetensors", toWrite),
       )
       .option("--check <prefix>", "compare with gradients named so: prefix W1, ... (default GB)")
       .option("--rtol <number>", "largest relative error that passes", number, 1e-3),
@@ -65,17 +71,19 @@ export function createCommands() {
   const plot = program.command("plot").description("draw the loss curves of runs from their logs")
     .argument("<log...>", "files that train --log wrote")
     .addOption(
-      new PathOption("--out <file.svg>", "where the figure goes", toWrite).makeOptionMandatory(),
+      new PlaceOption("--out <file.svg>", "where the figure goes", toWrite).makeOptionMandatory(),
     );
 
   const bench = withOptions(
     program.command("bench").description("measure this machine; every result is checked first")
       .argument("[name...]", "what to measure; all that the machine allows where nothing is named")
       .option("--only <name>", "the same as a name; more than once for more", gather, [])
-      .option("--browser", "in Chromium, against other libraries too")
+      .addOption(
+        new PlaceOption("--browser", "in Chromium, against other libraries too", toBrowse),
+      )
       .option("--smoke", "everything once, at small sizes: checks results, and times nothing")
       .option("--runs <number>", "runs of each, of which the median is taken", number, 5)
-      .addOption(new PathOption("--plot <file.svg>", "the growth, as a figure", toWrite)),
+      .addOption(new PlaceOption("--plot <file.svg>", "the growth, as a figure", toWrite)),
     ...["data", "seed", "json"] as const,
   );
 

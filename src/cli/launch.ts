@@ -5,9 +5,9 @@
  */
 
 import { type Command, CommanderError } from "commander";
-import { createCommands } from "./commands.ts";
+import { createCommands, TOUCHED } from "./commands.ts";
 import { CODES } from "./interrupt.ts";
-import { PathOption } from "./options.ts";
+import { PlaceOption } from "./options.ts";
 import { type Places, RUN, toData, toRead } from "./places.ts";
 
 /** Variables that commands read. Their drivers and libraries find others missing, which is fine. */
@@ -39,6 +39,8 @@ function flagsFor(places: readonly Places[]): string[] {
     ...allow("read"),
     ...allow("write"),
     ...allow("net"),
+    ...allow("run"),
+    ...allow("sys"),
   ];
 }
 
@@ -74,11 +76,13 @@ async function keptData(file: string): Promise<string> {
  */
 export async function launchArguments(args: readonly string[]): Promise<string[]> {
   const command = await parse(args);
-  const places: Places[] = command?.processedArgs.flat().map(toRead) ?? [];
+  const places: Places[] = command
+    ? TOUCHED[command.name()]?.(command.processedArgs.flat()) ?? []
+    : [];
   const values: Record<string, string | undefined> = command?.opts() ?? {};
   for (const option of command?.options ?? []) {
     const value = values[option.attributeName()];
-    if (option instanceof PathOption && value !== undefined) places.push(option.places(value));
+    if (option instanceof PlaceOption && value !== undefined) places.push(option.places(value));
   }
   if (values.resume !== undefined && command!.getOptionValueSource("data") !== "cli") {
     places.push(toData(await keptData(values.resume)));
@@ -86,9 +90,12 @@ export async function launchArguments(args: readonly string[]): Promise<string[]
   return [...flagsFor([THREADS, ...places]), script("main"), ...args];
 }
 
+/** Milliseconds within which the same signal is the same request. */
+const ECHO = 500;
+
 /** Runs the command to its end, handing on the signals that ask it to end. */
 async function launch(args: readonly string[]): Promise<number> {
-  let asked = 0;
+  let asked = 0, latest = "", at = 0;
   // A group of its own: Ctrl-C reaches it through us alone, and so only once.
   const child = new Deno.Command(Deno.execPath(), {
     args: await launchArguments(args),
@@ -97,6 +104,10 @@ async function launch(args: readonly string[]): Promise<number> {
   for (const [name, code] of Object.entries(CODES)) {
     try {
       Deno.addSignalListener(name as Deno.Signal, () => {
+        // One Ctrl-C comes from the terminal, and again from each `deno task` that runs this.
+        const isEcho = name === latest && performance.now() - at < ECHO;
+        [latest, at] = [name, performance.now()];
+        if (isEcho) return;
         child.kill(asked++ === 0 ? name as Deno.Signal : "SIGKILL");
         if (asked > 1) Deno.exit(code);
       });

@@ -58,8 +58,8 @@ export interface Options {
 /** Whether an option stood on the command line, rather than having its default. */
 export type Given = (name: keyof Options) => boolean;
 
-/** An option that is a path, and the places that the command touches because of it. */
-export class PathOption extends Option {
+/** An option, a path most often, with the places that the command touches because of it. */
+export class PlaceOption extends Option {
   constructor(flags: string, description: string, readonly places: (path: string) => Places) {
     super(flags, description);
   }
@@ -99,7 +99,7 @@ function parseInit(text: string): Initialization {
 }
 
 const shared = {
-  data: new PathOption(
+  data: new PlaceOption(
     "--data <set>",
     "auto, mnist, digits, or a folder with the four IDX files",
     toData,
@@ -144,26 +144,26 @@ const shared = {
     .argParser(oneOf(GENERATORS)).default("xoshiro"),
   layout: new Option("--layout <name>", "order of a file's dimensions: numpy, or r for R's")
     .argParser(oneOf(LAYOUTS)),
-  weights: new PathOption(
+  weights: new PlaceOption(
     "--weights <file>",
     "weights W1, b1, W2, ... from .h5 or .safetensors",
     toRead,
   ),
-  save: new PathOption("--save <file>", "weights and losses, as .h5 or .safetensors", toSave),
+  save: new PlaceOption("--save <file>", "weights and losses, as .h5 or .safetensors", toSave),
   saveEvery: new Option("--save-every <number>", "save each so many steps, and at the end")
     .argParser(number),
-  resume: new PathOption(
+  resume: new PlaceOption(
     "--resume <file>",
     "go on with a saved run, or start from weights",
     toRead,
   ),
   override: new Option("--override", "resume although options or data differ"),
-  plot: new PathOption(
+  plot: new PlaceOption(
     "--plot <file.svg>",
     "the loss curve and the accuracy, as a figure",
     toWrite,
   ),
-  log: new PathOption("--log <file>", "one JSON object a line: losses and accuracies", toWrite),
+  log: new PlaceOption("--log <file>", "one JSON object a line: losses and accuracies", toWrite),
   json: new Option("--json", "standard output is exactly one JSON object"),
 };
 

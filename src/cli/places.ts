@@ -1,14 +1,20 @@
 /**
- * Which places on disk and on the network a path on the command line stands for. The launcher
- * grants these and no others, and the commands look nowhere else.
+ * Which places on disk and on the network an argument on the command line stands for, and which
+ * programs. The launcher grants these and no others, and the commands look nowhere else.
  */
 
-/** Places that a command may touch. */
+import { CHROMIUM } from "./chromium.ts";
+
+/** Places that a command may touch, and programs that it may start. */
 export interface Places {
   readonly read?: readonly string[];
   readonly write?: readonly string[];
   /** Hosts. */
   readonly net?: readonly string[];
+  /** Programs. */
+  readonly run?: readonly string[];
+  /** What it may ask about the machine, as Deno calls it. */
+  readonly sys?: readonly string[];
 }
 
 const env = (name: string) => Deno.env.get(name);
@@ -28,13 +34,32 @@ export function toWrite(path: string): Places {
 /** Tells this run from others: the launcher names it, and the command that it starts is told. */
 export const RUN = "NUMERICAL_GRADIENTS_RUN";
 
-/** Where a run is saved when it cannot be saved where it was to be. */
-export function recoveryOf(path: string): string {
+/** This run's own name in the temporary folder, with some ending. */
+function temporaryPath(ending: string): string {
   if (!env(RUN)) Deno.env.set(RUN, crypto.randomUUID()); // nobody's link lies in wait under it
   const temporary = env("TMPDIR") ?? env("TEMP") ?? env("TMP") ?? "/tmp";
-  const ending = /\.\w+$/.exec(path)?.[0] ?? "";
   return `${temporary.replace(/[/\\]$/, "")}/numerical-gradients-${env(RUN)}${ending}`;
 }
+
+/** Where a run is saved when it cannot be saved where it was to be. */
+export const recoveryOf = (path: string) => temporaryPath(/\.\w+$/.exec(path)?.[0] ?? "");
+
+/** The folder that a browser keeps its own files in, as long as it runs. */
+export const browserProfile = () => temporaryPath("-browser");
+
+/** The host that pages are served from, to this machine alone. */
+export const LOCALHOST = "127.0.0.1";
+
+/** A browser on this machine, and the page that it is shown. */
+export const toBrowse = (): Places => ({
+  read: [...CHROMIUM, browserProfile()],
+  write: [browserProfile()],
+  net: [LOCALHOST],
+  run: CHROMIUM,
+});
+
+/** What a benchmark starts and asks: the commands that it times, R, and which processor this is. */
+export const toMeasure = (): Places => ({ run: [Deno.execPath(), "Rscript"], sys: ["cpus"] });
 
 /** A file that a run is saved in. */
 export function toSave(path: string): Places {

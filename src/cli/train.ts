@@ -1,5 +1,6 @@
 /** `train`: trains a network by numerical gradients, and says what was achieved. */
 
+import { resourceUsage } from "node:process";
 import { openEngine } from "../backend.ts";
 import { lossEvaluations } from "../core/estimator.ts";
 import { createRandom } from "../core/generators.ts";
@@ -200,6 +201,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       loss,
       accuracy,
       seconds,
+      peakMemory: 1024 * resourceUsage().maxRSS, // bytes, of the whole program
       msPerStep: milliseconds / steps,
       lossEvaluations: steps * evaluationsPerStep,
       parameters,

@@ -116,6 +116,9 @@ export async function* train(
       const isRest = submitted === steps || submitted % evalEvery === 0 ||
         submitted % saveEvery === 0 || signal?.aborted;
       next = isRest ? undefined : submit();
+      // An engine that computes in this thread never waits for anything: signals, messages and
+      // timers have their turn here, while a device computes.
+      await new Promise((resolve) => setTimeout(resolve));
       const losses = await current;
       const now = performance.now(), milliseconds = now - started;
       started = now;

@@ -1,6 +1,6 @@
 /** The benchmark's page: the measurements that know WebGPU alone, and other libraries beside ours. */
 
-import { measure, type Setting } from "../../src/bench/measurement.ts";
+import { measure, type Outcome, type Setting } from "../../src/bench/measurement.ts";
 import { MEASUREMENTS } from "../../src/bench/measurements.ts";
 import { openGpu } from "../../src/bench/problem.ts";
 import type { DataSet, Samples } from "../../src/mod.ts";
@@ -28,19 +28,35 @@ async function samples(
   return { ...about, x: new Numbers(x), labels: new Uint8Array(labels) };
 }
 
+/** What can be asked of the page. */
+export interface Calls {
+  /** Fetches the data; tells what there is. */
+  open(smoke: boolean): Promise<{ adapter: string; browser: string; names: string[] }>;
+  measure(name: string, runs: number): Promise<Outcome>;
+}
+
 let setting: Setting;
 
-Object.assign(globalThis, {
-  bench: {
-    /** Fetches the data; tells what there is. */
-    async open(smoke: boolean) {
-      const data = await (await fetch("data.json")).json();
-      for (const part of ["train", "test"] as const) data[part] = await samples(part, data[part]);
-      setting = { data: data as DataSet, smoke };
-      using gpu = await openGpu();
-      return { adapter: gpu.adapter, names: measurements.map(({ name }) => name) };
-    },
-    measure: (name: string, runs: number) =>
-      measure(measurements.find((one) => one.name === name)!, setting, runs),
+/** What the command line asks for; see src/cli/bench_browser.ts. */
+const answers: Calls = {
+  async open(smoke) {
+    const data = await (await fetch("data.json")).json();
+    for (const part of ["train", "test"] as const) data[part] = await samples(part, data[part]);
+    setting = { data: data as DataSet, smoke };
+    using gpu = await openGpu();
+    return {
+      adapter: gpu.adapter,
+      browser: navigator.userAgent.match(/Chrome\/([\d.]+)/)?.[1] ?? "",
+      names: measurements.map(({ name }) => name),
+    };
   },
-});
+  measure: (name, runs) => measure(measurements.find((one) => one.name === name)!, setting, runs),
+};
+
+const socket = new WebSocket("calls");
+socket.onmessage = async ({ data }) => {
+  const [name, ...args] = JSON.parse(data) as [keyof Calls, ...never[]];
+  const answer = await (answers[name] as (...args: never[]) => Promise<unknown>)(...args)
+    .then((result) => ({ result }), (error) => ({ error: `${error}` }));
+  socket.send(JSON.stringify(answer));
+};
