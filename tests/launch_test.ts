@@ -189,7 +189,10 @@ Deno.test("each command is given what its own arguments name", async () => {
         ["fetch", "http://127.0.0.1/"],
         ["read", browserProfile()],
       ]],
-      [["bench", "--browser", "--data=digits"], [["write", browserProfile()]], [
+      [["bench", "--browser", "--data=digits"], [
+        ["write", browserProfile()],
+        ["remove", browserProfile()],
+      ], [
         ["run", "true"],
         ["temporary"],
         ["fetch", "http://localhost/"],
