@@ -416,6 +416,32 @@ gpuTest("a relu that a nudge turns on or off changes by what it really changes",
   assert.ok(Math.abs(gradient[1]) > 0.01);
 });
 
+// Work is cut up in other ways where threads are many: short blocks, slices of the batch, sums that
+// several threads share. A software device takes those ways as well, if slowly.
+gpuTest("gradients as on hardware, against float64", async (open) => {
+  for (const method of ["differences", "copies", "backprop"] as const) {
+    const shapes = method === "copies" ? SMALL_SHAPES : [SHAPES[3], SHAPES[4], SHAPES[7]];
+    for (const [inputs, hidden, classes, batch, bytes] of shapes) {
+      const network = createNetwork({ inputs, hidden, classes });
+      const samples = randomSamples(batch, network, bytes);
+      const parameters = freshParameters(network);
+      const options = engineOptions(network, samples, batch, { method, h: 0.25 });
+      using gpu = new GpuEngine(
+        Object.assign(await open(), { software: false, block: 32 }),
+        options,
+      );
+      gpu.setParameters(parameters);
+      const actual = await gpu.gradient(all(batch));
+      const expected = await cpuGradient(options, parameters);
+      assertClose([actual.loss], [expected.loss], 2e-6);
+      if (method === "copies") {
+        const bound = copiesErrorBound(options, parameters);
+        assertClose(actual.gradient, expected.gradient, 1e-5, bound);
+      } else assertGradient(network, actual.gradient, expected.gradient, 5e-6, 1e-7);
+    }
+  }
+});
+
 // Mesa's software Vulkan ends an invocation's loops after 65,535 turns, and says nothing: the batch
 // must be cut into slices that need fewer. With the two slices of a small batch, nothing is right.
 gpuTest("long loops are cut", async (open) => {
