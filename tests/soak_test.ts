@@ -12,13 +12,13 @@ import { Gpu } from "../src/gpu/device.ts";
 import { train } from "../src/method/training.ts";
 import { engineOptions, freshParameters, gpuTest, randomSamples } from "./support.ts";
 
-const STEPS = Number(Deno.env.get("SOAK_STEPS") ?? 5000);
+const STEPS = Number(Deno.env.get("SOAK_STEPS") ?? 10_000);
 const CHECKS = 10;
 
 /**
  * What the process may grow by, once it has warmed up. V8 lets garbage stand until its young
  * generation is full, three semi-spaces of 16 MiB; as much again is left to the heap's own pace and
- * the allocator's fragments. Something of 20 KB that is left behind at each of 5,000 steps is more,
+ * the allocator's fragments. Something of 20 KB that is left behind at each of 10,000 steps is more,
  * and so is 1 KB at each of 100,000.
  */
 const ALLOWANCE = 2 * 3 * 16 * 2 ** 20;
