@@ -59,10 +59,13 @@ function walkers(gpu: Gpu, turns: number, threads = 1): number {
  */
 export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions): number {
   if (!gpu.software) return Math.min(batch, 25);
-  // The loops of hidden_gradient.wgsl where changes are not tiny. Each counts one turn more than it
-  // takes: the one that ends it.
-  const pointPairs = Math.ceil(stencilOf(estimator).length / 2);
-  const turnsOfEntry = 2 + pointPairs * (2 + network.classes);
+  // The loops of hidden_gradient.wgsl over one entry, where changes are not tiny, and where they are
+  // and there are more classes than it keeps. Each counts one turn more: the one that ends it.
+  const points = stencilOf(estimator).length, { classes } = network;
+  const turnsOfEntry = 2 + Math.max(
+    Math.ceil(points / 2) * (2 + classes),
+    points * (1 + Math.max(0, classes - 16)),
+  );
   const turns = batch * (3 + gpu.block * turnsOfEntry);
   return Math.min(batch, Math.max(2, Math.ceil(turns / (0.9 * gpu.loopTurns))));
 }
