@@ -202,23 +202,25 @@ fn hidden_gradient(
       weights[k] = weight;
     }
   }
-  // How far a nudge moves a unit's input, or a logit against another, at most.
-  let spread = high - low;
-  let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
-  let tiny = REACH * max(1.0, CHANGE_FACTOR * widest) <= TINY;
   let first = slice * BATCH / SLICES;
   let last = (slice + 1u) * BATCH / SLICES;
-  // Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
-  let points = vec4f(stencil[0].xy, stencil[1].xy);
-  let tiny_last = select(first, last, tiny);
-  for (var n = first; n < tiny_last; n++) {
-    let on = tiny_units_on(n, units);
-    let start = start_of(n, INPUTS, block_id);
-    let end = starts[start + 1u];
-    for (var e = starts[start]; e < end; e++) {
-      let pair = entries[e];
-      sums[pair.x % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.y));
-      sums[pair.z % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.w));
+  var tiny_last = first;
+  if (REACH <= TINY) { // or compilers need not bother
+    // How far a nudge moves a logit against another, at most. Two loops, one of them empty: software
+    // devices run both sides of a branch, but no empty loop.
+    let spread = high - low;
+    let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
+    tiny_last = select(first, last, REACH * CHANGE_FACTOR * widest <= TINY);
+    let points = vec4f(stencil[0].xy, stencil[1].xy);
+    for (var n = first; n < tiny_last; n++) {
+      let on = tiny_units_on(n, units);
+      let start = start_of(n, INPUTS, block_id);
+      let end = starts[start + 1u];
+      for (var e = starts[start]; e < end; e++) {
+        let pair = entries[e];
+        sums[pair.x % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.y));
+        sums[pair.z % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.w));
+      }
     }
   }
   for (var n = tiny_last; n < last; n++) {

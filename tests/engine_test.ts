@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ACTIVATIONS, createNetwork, LOSSES } from "../src/core/network.ts";
+import {
+  type Activation,
+  ACTIVATIONS,
+  createNetwork,
+  type Loss,
+  LOSSES,
+} from "../src/core/network.ts";
 import { createEstimator, ESTIMATORS, stencilOf } from "../src/core/estimator.ts";
 import { OPTIMIZERS } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
@@ -104,10 +110,16 @@ const SHAPES: [number, number[], number, number, boolean][] = [
   [65, [12, 70, 9], 20, 3, false],
 ];
 
+/** Every shape with two choices of activation and loss, and some of them with the others. */
+function shapesFor(activation: Activation, loss: Loss): typeof SHAPES {
+  const all = ["sigmoid cross-entropy", "relu squared-error"].includes(`${activation} ${loss}`);
+  return all ? SHAPES : [SHAPES[0], SHAPES[3], SHAPES[5], SHAPES[7]];
+}
+
 for (const activation of ACTIVATIONS) {
   for (const loss of LOSSES) {
     gpuTest(`gradient against float64, ${activation}, ${loss}`, async (open) => {
-      for (const [inputs, hidden, classes, batch, bytes] of SHAPES) {
+      for (const [inputs, hidden, classes, batch, bytes] of shapesFor(activation, loss)) {
         const network = createNetwork({ inputs, hidden, classes, activation, loss });
         const samples = randomSamples(batch, network, bytes);
         const parameters = freshParameters(network);
