@@ -13,7 +13,7 @@ override POINTS: u32; // of the stencil
 @group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
 @group(0) @binding(2) var<storage, read> starts: array<u32>; // [inputs of the nudged layer + 2]
 @group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
-@group(0) @binding(4) var<storage, read> changes: array<f32>; // [rows, CLASSES up to a multiple of 4], of the logits
+@group(0) @binding(4) var<storage, read> changes: array<f32>; // [rows, CLASSES], of the logits
 @group(0) @binding(5) var<storage, read> residuals: array<f32>; // [batch, CLASSES + 1]
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [batch]
 @group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [slices, parameters]
@@ -23,7 +23,7 @@ override WORKGROUP: u32 = 64;
 // Changes of logit k for the points of the stencil, from `row` on.
 fn changes_of(row: u32, k: u32) -> vec4f {
   let rows = row + min(vec4u(0u, 1u, 2u, 3u), vec4u(POINTS - 1u));
-  let at = rows * (4u * ((CLASSES + 3u) / 4u)) + k;
+  let at = rows * CLASSES + k;
   return vec4f(changes[at.x], changes[at.y], changes[at.z], changes[at.w]);
 }
 

@@ -15,16 +15,21 @@ override POINTS: u32; // of the stencil
 @group(0) @binding(4) var<storage, read> nudges: array<f32>; // [rows]
 @group(0) @binding(5) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
 @group(0) @binding(6) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]
-@group(0) @binding(7) var<storage, read_write> changes: array<vec4f>; // [rows, ceil(OUTPUTS / 4)]
+@group(0) @binding(7) var<storage, read_write> changes: array<f32>; // [rows, OUTPUTS]
 
 override WORKGROUP: u32 = 64;
+
+fn store(row: u32, unit: u32, change: f32) {
+  if (unit < OUTPUTS) {
+    changes[row * OUTPUTS + unit] = change;
+  }
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn hop(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let quads = (OUTPUTS + 3u) / 4u;
-  let quad = id.x % quads;
-  let each = 4u * quad + vec4u(0u, 1u, 2u, 3u);
-  let units = min(each, vec4u(OUTPUTS - 1u));
+  let unit = 4u * (id.x % quads);
+  let units = min(unit + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
   let walker = id.x / quads;
   let walkers = groups.x * WORKGROUP / quads; // a thread beyond the last of them does nothing
   let first = starts[chunk.first_input];
@@ -41,7 +46,10 @@ fn hop(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups
       for (var s = 0u; s < POINTS; s++) {
         let row = (e * chunk.units + j) * POINTS + s;
         let change = activation_change(value, c, nudges[row] * w);
-        changes[row * quads + quad] = select(vec4f(), change, each < vec4u(OUTPUTS));
+        store(row, unit, change.x);
+        store(row, unit + 1u, change.y);
+        store(row, unit + 2u, change.z);
+        store(row, unit + 3u, change.w);
       }
     }
   }

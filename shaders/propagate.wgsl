@@ -1,7 +1,8 @@
-// Every further stage: the changes of a layer's units, times the next matrix, change the inputs of
-// the next layer's units. A matrix product over the rows of the chunk; a thread holds 16 rows of 12
-// units in matrices of 4 by 4, so that each number it loads is used many times.
+// Every further stage: the changes of a layer's units, times the next matrix, change the next
+// layer's units. A matrix product over the rows of the chunk; a thread holds eight rows of four
+// units, so that each number it loads is used several times.
 
+#import activation
 #import chunk
 
 override OFFSET: u32; // of the matrix in the parameters
@@ -12,107 +13,75 @@ override POINTS: u32; // of the stencil
 @group(0) @binding(0) var<uniform> chunk: Chunk;
 @group(0) @binding(1) var<storage, read> parameters: array<f32>; // [parameters]
 @group(0) @binding(2) var<storage, read> starts: array<u32>; // [inputs of the nudged layer + 2]
-@group(0) @binding(3) var<storage, read> before: array<vec4f>; // [rows, ceil(INPUTS / 4)]
-@group(0) @binding(4) var<storage, read_write> changes: array<vec4f>; // [rows, ceil(OUTPUTS / 4)]
+@group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
+@group(0) @binding(4) var<storage, read> before: array<f32>; // [rows, INPUTS]
+@group(0) @binding(5) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
+@group(0) @binding(6) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(7) var<storage, read_write> changes: array<f32>; // [rows, OUTPUTS]
 
 override WORKGROUP: u32 = 64;
 
-const ROWS = 16u; // of a thread
-const QUADS = 3u; // of units, of a thread
+const ROWS = 8u;
 
-// Changes of four rows, four units of the layer before each: a column a row.
-fn four_rows(row: u32, last: u32, quad: u32) -> mat4x4f {
-  let at = (INPUTS + 3u) / 4u * min(row + vec4u(0u, 1u, 2u, 3u), vec4u(last)) + quad;
-  return mat4x4f(before[at.x], before[at.y], before[at.z], before[at.w]);
-}
-
-fn row_of_weights(q: u32, units: vec4u) -> vec4f {
-  let at = OFFSET + min(q, INPUTS - 1u) * OUTPUTS + units; // beyond the last, changes are 0
-  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
-}
-
-// Weights from four units of the layer before to four of this one: a column a unit before.
-fn four_weights(q: u32, unit: u32) -> mat4x4f {
-  let units = min(unit + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
-  return mat4x4f(
-    row_of_weights(q, units),
-    row_of_weights(q + 1u, units),
-    row_of_weights(q + 2u, units),
-    row_of_weights(q + 3u, units)
-  );
-}
-
-fn store(row: u32, rows: u32, quad: u32, sums: vec4f) {
-  let quads = (OUTPUTS + 3u) / 4u;
-  if (row < rows && quad < quads) {
-    changes[row * quads + quad] = sums;
+fn store(row: u32, unit: u32, change: f32) {
+  if (unit < OUTPUTS) {
+    changes[row * OUTPUTS + unit] = change;
   }
 }
 
-fn store_rows(row: u32, rows: u32, quad: u32, sums: mat4x4f) {
-  store(row, rows, quad, sums[0]);
-  store(row + 1u, rows, quad, sums[1]);
-  store(row + 2u, rows, quad, sums[2]);
-  store(row + 3u, rows, quad, sums[3]);
+// What the sums of one row do to its sample's units.
+fn change_row(row: u32, n: u32, unit: u32, units: vec4u, sums: vec4f) {
+  let at = n * (OUTPUTS + 1u) + units;
+  let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
+  let of_c = n * OUTPUTS + units;
+  let c = vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]);
+  let change = activation_change(value, c, sums);
+  store(row, unit, change.x);
+  store(row, unit + 1u, change.y);
+  store(row, unit + 2u, change.z);
+  store(row, unit + 3u, change.w);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn propagate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let columns = (OUTPUTS + 4u * QUADS - 1u) / (4u * QUADS);
-  let quad = QUADS * (id.x % columns);
-  let unit = 4u * quad;
-  let walker = id.x / columns;
-  let walkers = groups.x * WORKGROUP / columns; // a thread beyond the last of them does nothing
+  let quads = (OUTPUTS + 3u) / 4u;
+  let unit = 4u * (id.x % quads);
+  let units = min(unit + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let walker = id.x / quads;
+  let walkers = groups.x * WORKGROUP / quads; // a thread beyond the last of them does nothing
   let first = starts[chunk.first_input];
   let rows_of_entry = chunk.units * POINTS;
   let all_rows = (starts[chunk.first_input + chunk.inputs] - first) * rows_of_entry;
   let rows = select(0u, all_rows, walker < walkers);
   for (var row = walker * ROWS; row < rows; row += walkers * ROWS) {
     let last = rows - 1u;
-    var s00 = mat4x4f();
-    var s01 = mat4x4f();
-    var s02 = mat4x4f();
-    var s10 = mat4x4f();
-    var s11 = mat4x4f();
-    var s12 = mat4x4f();
-    var s20 = mat4x4f();
-    var s21 = mat4x4f();
-    var s22 = mat4x4f();
-    var s30 = mat4x4f();
-    var s31 = mat4x4f();
-    var s32 = mat4x4f();
-    for (var q = 0u; q < INPUTS; q += 4u) {
-      let w0 = four_weights(q, unit);
-      let w1 = four_weights(q, unit + 4u);
-      let w2 = four_weights(q, unit + 8u);
-      let a0 = four_rows(row, last, q / 4u);
-      let a1 = four_rows(row + 4u, last, q / 4u);
-      let a2 = four_rows(row + 8u, last, q / 4u);
-      let a3 = four_rows(row + 12u, last, q / 4u);
-      s00 += w0 * a0;
-      s01 += w1 * a0;
-      s02 += w2 * a0;
-      s10 += w0 * a1;
-      s11 += w1 * a1;
-      s12 += w2 * a1;
-      s20 += w0 * a2;
-      s21 += w1 * a2;
-      s22 += w2 * a2;
-      s30 += w0 * a3;
-      s31 += w1 * a3;
-      s32 += w2 * a3;
+    let a = INPUTS * min(row + vec4u(0u, 1u, 2u, 3u), vec4u(last));
+    let b = INPUTS * min(row + vec4u(4u, 5u, 6u, 7u), vec4u(last));
+    var sums_a = mat4x4f();
+    var sums_b = mat4x4f();
+    for (var q = 0u; q < INPUTS; q++) {
+      let of_w = OFFSET + q * OUTPUTS + units;
+      let w = vec4f(parameters[of_w.x], parameters[of_w.y], parameters[of_w.z], parameters[of_w.w]);
+      sums_a = mat4x4f(
+        fma(vec4f(before[a.x + q]), w, sums_a[0]),
+        fma(vec4f(before[a.y + q]), w, sums_a[1]),
+        fma(vec4f(before[a.z + q]), w, sums_a[2]),
+        fma(vec4f(before[a.w + q]), w, sums_a[3])
+      );
+      sums_b = mat4x4f(
+        fma(vec4f(before[b.x + q]), w, sums_b[0]),
+        fma(vec4f(before[b.y + q]), w, sums_b[1]),
+        fma(vec4f(before[b.z + q]), w, sums_b[2]),
+        fma(vec4f(before[b.w + q]), w, sums_b[3])
+      );
     }
-    store_rows(row, rows, quad, s00);
-    store_rows(row, rows, quad + 1u, s01);
-    store_rows(row, rows, quad + 2u, s02);
-    store_rows(row + 4u, rows, quad, s10);
-    store_rows(row + 4u, rows, quad + 1u, s11);
-    store_rows(row + 4u, rows, quad + 2u, s12);
-    store_rows(row + 8u, rows, quad, s20);
-    store_rows(row + 8u, rows, quad + 1u, s21);
-    store_rows(row + 8u, rows, quad + 2u, s22);
-    store_rows(row + 12u, rows, quad, s30);
-    store_rows(row + 12u, rows, quad + 1u, s31);
-    store_rows(row + 12u, rows, quad + 2u, s32);
+    for (var r = 0u; r < min(ROWS, rows - row); r++) {
+      let n = entries[first + (row + r) / rows_of_entry].y;
+      var sums = sums_a[r % 4u];
+      if (r >= 4u) {
+        sums = sums_b[r % 4u];
+      }
+      change_row(row + r, n, unit, units, sums);
+    }
   }
 }

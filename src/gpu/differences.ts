@@ -190,7 +190,7 @@ export function chunksOf(
 
 /**
  * Stages over chunks of copies: the nudged unit, one row of the next matrix, then a matrix product
- * a layer and what its units make of it, and the loss.
+ * a layer, and the loss.
  */
 function earlierLayer(
   { gpu, options, forward, buffers, constants }: Shared,
@@ -201,7 +201,7 @@ function earlierLayer(
   const { inputs, outputs, offset } = layers[l];
   const points = Number(constants.POINTS);
   const later = layers.slice(l + 1);
-  const width = 4 * Math.ceil(Math.max(...later.map((layer) => layer.outputs)) / 4);
+  const width = Math.max(...later.map((layer) => layer.outputs));
   const rows = Math.floor(gpu.scratchBytes / (4 * width));
   const chunks = chunksOf(layers[l], batch * points, rows);
   const held = Math.max(...chunks.map((chunk) => chunk.inputs * chunk.units * batch * points));
@@ -247,33 +247,27 @@ function earlierLayer(
       for (let m = l + 1; m < layers.length; m++) {
         const next = layers[m];
         const stage = m - l - 1;
-        const after = {
-          ...lists,
-          before: changes[(stage + 1) % 2],
-          changes: changes[stage % 2],
-          values: forward.values[m + 1],
-          companions: forward.companions[m],
-        };
-        const sizes = {
-          ...constants,
-          OFFSET: next.offset,
-          INPUTS: next.inputs,
-          OUTPUTS: next.outputs,
-        };
-        const quads = Math.ceil(next.outputs / 4);
-        const elementwise = [walkers(gpu, 2 * held, quads)] as const;
-        const squashing = held * next.outputs * ACTIVATION_WORK;
-        const roles = { activation: next.activation };
-        if (stage === 0) {
-          commands.push(command(gpu, "hop", elementwise, after, sizes, roles, squashing));
-          continue;
-        }
-        const turns = held / 16 * (2 + next.inputs / 4);
-        const product = [walkers(gpu, turns, Math.ceil(quads / 3))] as const;
-        const work = held * next.outputs * next.inputs;
-        commands.push(command(gpu, "propagate", product, after, sizes, {}, work));
-        if (next.activation === "identity") continue;
-        commands.push(command(gpu, "squash", elementwise, after, sizes, roles, squashing));
+        const turns = stage === 0 ? held + 4 * held / points : held / 8 * (12 + next.inputs);
+        commands.push(command(
+          gpu,
+          stage === 0 ? "hop" : "propagate",
+          [walkers(gpu, turns, Math.ceil(next.outputs / 4))],
+          {
+            ...lists,
+            before: changes[(stage + 1) % 2],
+            changes: changes[stage % 2],
+            values: forward.values[m + 1],
+            companions: forward.companions[m],
+          },
+          {
+            ...constants,
+            OFFSET: next.offset,
+            INPUTS: next.inputs,
+            OUTPUTS: next.outputs,
+          },
+          { activation: next.activation },
+          held * next.outputs * (stage === 0 ? ACTIVATION_WORK : next.inputs + ACTIVATION_WORK),
+        ));
       }
       commands.push(command(
         gpu,

@@ -43,7 +43,6 @@ import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
 import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
 import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
-import squash from "../../shaders/squash.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
 import transpose from "../../shaders/transpose.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
@@ -82,7 +81,6 @@ export const KERNELS = {
   "output_gradient": outputGradient,
   "propagate": propagate,
   "score": score,
-  "squash": squash,
   "squared-error_loss": squaredErrorLoss,
   "transpose": transpose,
   "update": update,
