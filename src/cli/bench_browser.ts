@@ -61,9 +61,22 @@ class Browser {
       this.#child.kill("SIGTERM");
     } catch { /* it has ended */ }
     await this.#child.status;
-    await Deno.remove(this.#profile, { recursive: true });
+    // Its helpers outlive it by a moment, and write on.
+    for (let tries = 1;; tries++) {
+      try {
+        return await Deno.remove(this.#profile, { recursive: true });
+      } catch (error) {
+        if (tries === MOST_TRIES) {
+          return console.error(`Cannot remove ${this.#profile}: ${(error as Error).message}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
   }
 }
+
+/** Times that a profile is tried to be removed, a tenth of a second apart. */
+const MOST_TRIES = 50;
 
 /** Asks the page one thing at a time. */
 async function ask(socket: WebSocket, ended: Promise<never>, ...call: unknown[]): Promise<unknown> {
