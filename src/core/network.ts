@@ -1,13 +1,15 @@
 /**
- * What a network is: its layers, its loss, and where each parameter lies in one flat vector.
+ * What a network is: operations in topological order, its loss, and where each parameter lies in
+ * one flat vector.
  *
- * The weight matrix and the bias of a layer lie behind one another, so that a layer's parameters
- * are one row-major matrix [inputs + 1, outputs] whose last row is the bias. Activations carry a
+ * Engines compute layers: a dense layer or a sum of earlier values, with the activation behind it.
+ * The weight matrix and the bias of a dense layer lie behind one another, so that its parameters
+ * are one row-major matrix [inputs + 1, outputs] whose last row is the bias. Values carry a
  * constant 1 after their last unit to match. A bias is then a weight like any other, here and in
  * every kernel.
  */
 
-/** Activations of a hidden layer. */
+/** Activations. */
 export const ACTIVATIONS = ["sigmoid", "relu", "tanh", "step"] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
 
@@ -15,18 +17,34 @@ export type Activation = (typeof ACTIVATIONS)[number];
 export const LOSSES = ["cross-entropy", "squared-error"] as const;
 export type Loss = (typeof LOSSES)[number];
 
-/** The most hidden layers a network may have. */
-export const MAX_HIDDEN_LAYERS = 6;
-
 /** The small number the tutorial adds inside the logarithm of its cross-entropy. */
 export const TUTORIAL_EPSILON = 1e-7;
 
-/** A fully connected layer: z = [a, 1] W, then the activation (none on the output layer). */
+/** Stands for the data among the numbers of nodes and layers. */
+export const DATA = -1;
+
+/** One operation of a network. */
+export type Node =
+  & {
+    /** The nodes that it takes, each an earlier one, or `DATA`. Default the node before. */
+    readonly from?: readonly number[];
+  }
+  & (
+    | { readonly operation: "dense"; readonly width: number }
+    | { readonly operation: "add" } // of two nodes or more, of one width
+    | { readonly operation: Activation }
+  );
+
+/** What a layer computes: z = [a, 1] W or z = the sum of what it takes, then the activation. */
 export interface Layer {
+  readonly kind: "dense" | "sum";
+  /** The layers whose values it takes, or `DATA`: one for a dense layer. */
+  readonly from: readonly number[];
+  /** Values a sample that each of them has. */
   readonly inputs: number;
   readonly outputs: number;
   readonly activation: Activation | "identity";
-  /** Where the layer's matrix [inputs + 1, outputs] starts in the parameter vector. */
+  /** Where a dense layer's matrix [inputs + 1, outputs] starts in the parameter vector. */
   readonly offset: number;
 }
 
@@ -39,10 +57,12 @@ export interface ParameterTensor {
   readonly size: number;
 }
 
-/** A network of fully connected layers and its loss. */
+/** A network and its loss. */
 export interface Network {
   readonly inputs: number;
   readonly classes: number;
+  readonly nodes: readonly Node[];
+  /** In topological order; the last gives the logits. */
   readonly layers: readonly Layer[];
   readonly loss: Loss;
   /** Added inside the logarithm of the cross-entropy; 0 for none. */
@@ -51,66 +71,191 @@ export interface Network {
   readonly parameters: number;
 }
 
-/** What `createNetwork` is told. */
-export interface NetworkOptions {
+/** What every network is told. */
+interface Common {
   inputs: number;
-  /** Widths of the hidden layers, first to last; empty for softmax regression. */
-  hidden: readonly number[];
   classes: number;
-  /** One for all hidden layers, or one for each. Default sigmoid. */
-  activation?: Activation | readonly Activation[];
   /** Default cross-entropy. */
   loss?: Loss;
   /** Default the tutorial's 1e-7. */
   epsilon?: number;
 }
 
+/** What `createNetwork` is told. */
+export interface NetworkOptions extends Common {
+  /** Widths of the hidden layers, first to last; empty for softmax regression. */
+  hidden: readonly number[];
+  /** One for all hidden layers, or one for each. Default sigmoid. */
+  activation?: Activation | readonly Activation[];
+}
+
 /**
- * Describes a network and lays out its parameters.
- * @throws {RangeError} when a width is no positive whole number, there are more than
- *   `MAX_HIDDEN_LAYERS` hidden layers, or the list of activations has another length than `hidden`.
+ * A chain of dense layers, each with its activation, and one more into the classes.
+ * @throws {RangeError} when a width is no positive whole number, or the list of activations has
+ *   another length than `hidden`.
  */
-export function createNetwork(options: NetworkOptions): Network {
-  const { inputs, hidden, classes, loss = "cross-entropy", epsilon = TUTORIAL_EPSILON } = options;
-  const widths = [inputs, ...hidden, classes];
-  for (const width of widths) {
-    if (!Number.isInteger(width) || width < 1) {
-      throw new RangeError(`Cannot build a layer ${width} wide: a width is a whole number from 1`);
-    }
-  }
-  if (hidden.length > MAX_HIDDEN_LAYERS) {
-    throw new RangeError(
-      `Cannot build ${hidden.length} hidden layers: at most ${MAX_HIDDEN_LAYERS} are supported`,
-    );
-  }
-  if (!(epsilon >= 0 && epsilon < 1)) {
-    throw new RangeError(`Cannot use epsilon ${epsilon}: it must be at least 0 and below 1`);
-  }
-  const given = options.activation ?? "sigmoid";
-  const activations = typeof given === "string" ? hidden.map(() => given) : given;
+export function createNetwork({ hidden, activation = "sigmoid", ...common }: NetworkOptions) {
+  const activations = typeof activation === "string" ? hidden.map(() => activation) : activation;
   if (activations.length !== hidden.length) {
     throw new RangeError(
       `Cannot match ${activations.length} activations (${activations.join(",")}) with ` +
         `${hidden.length} hidden layers: give one for all, or one for each`,
     );
   }
-  let offset = 0;
-  const layers = widths.slice(1).map((outputs, l): Layer => {
-    const layer = { inputs: widths[l], outputs, activation: activations[l] ?? "identity", offset };
-    offset += (layer.inputs + 1) * outputs;
-    return layer;
+  return connect({
+    ...common,
+    nodes: hidden.flatMap((width, l): Node[] => [
+      { operation: "dense", width },
+      { operation: activations[l] },
+    ]),
   });
-  return { inputs, classes, layers, loss, epsilon, parameters: offset };
+}
+
+/** How a node is called in messages: dense 2, relu 3. */
+const nodeName = (nodes: readonly Node[], i: number) =>
+  i === DATA ? "the data" : `${nodes[i].operation} ${i + 1}`;
+
+/**
+ * Connects operations to a network, and lays out its parameters. A dense layer from the last node
+ * into the classes is added at the end.
+ * @throws {RangeError} naming the node whose width is no positive whole number, which takes what
+ *   does not come before it, or which adds values of different widths.
+ */
+export function connect({ nodes: given, ...common }: Common & { nodes: readonly Node[] }): Network {
+  const { inputs, classes, loss = "cross-entropy", epsilon = TUTORIAL_EPSILON } = common;
+  if (!(epsilon >= 0 && epsilon < 1)) {
+    throw new RangeError(`Cannot use epsilon ${epsilon}: it must be at least 0 and below 1`);
+  }
+  checkWidth(inputs);
+  const nodes: Node[] = [...given, { operation: "dense", width: classes }];
+  const sources = nodes.map((node, i) => sourcesOf(nodes, node, i));
+  const uses = nodes.map((_, i) => sources.flat().filter((from) => from === i).length);
+  const layers: Layer[] = [], layerOf: number[] = []; // which layer computes a node
+  const widthOf = (layer: number) => layer === DATA ? inputs : layers[layer].outputs;
+  let offset = 0;
+  nodes.forEach((node, i) => {
+    const from = sources[i].map((source) => source === DATA ? DATA : layerOf[source]);
+    const widths = from.map(widthOf), [width] = widths;
+    if (node.operation === "dense") {
+      checkWidth(node.width);
+      const kind = "dense", activation = "identity";
+      layers.push({ kind, from, inputs: width, outputs: node.width, activation, offset });
+      offset += (width + 1) * node.width;
+    } else if (node.operation === "add") {
+      if (widths.some((other) => other !== width)) {
+        throw new RangeError(
+          `Cannot build ${nodeName(nodes, i)}: it adds ` +
+            sources[i].map((source, k) => `${nodeName(nodes, source)}, ${widths[k]} wide`)
+              .join(", and ") + `; give them one width`,
+        );
+      }
+      const kind = "sum", activation = "identity";
+      layers.push({ kind, from, inputs: width, outputs: width, activation, offset });
+    } else {
+      const [before] = from, { operation: activation } = node;
+      const isBehind = before !== DATA && uses[sources[i][0]] === 1 &&
+        layers[before].activation === "identity";
+      if (isBehind) {
+        layers[before] = { ...layers[before], activation };
+        layerOf.push(before);
+        return;
+      }
+      layers.push({ kind: "sum", from, inputs: width, outputs: width, activation, offset });
+    }
+    layerOf.push(layers.length - 1);
+  });
+  const unused = uses.findIndex((count, i) => count === 0 && i < nodes.length - 1);
+  if (unused >= 0) {
+    throw new RangeError(`Cannot build the network: nothing takes ${nodeName(nodes, unused)}`);
+  }
+  return { inputs, classes, nodes: given, layers, loss, epsilon, parameters: offset };
+}
+
+function checkWidth(width: number): void {
+  if (!Number.isInteger(width) || width < 1) {
+    throw new RangeError(`Cannot build a layer ${width} wide: a width is a whole number from 1`);
+  }
+}
+
+/** The nodes that a node takes. */
+function sourcesOf(nodes: readonly Node[], { operation, from }: Node, i: number): readonly number[] {
+  const sources = from ?? [i - 1];
+  const [least, most] = operation === "add" ? [2, Infinity] : [1, 1];
+  if (sources.length < least || sources.length > most) {
+    throw new RangeError(
+      `Cannot build ${nodeName(nodes, i)}: it takes ${sources.length} values, not ` +
+        (most === 1 ? "one" : "two or more"),
+    );
+  }
+  for (const source of sources) {
+    if (!Number.isInteger(source) || source < DATA || source >= i) {
+      throw new RangeError(
+        `Cannot build ${nodeName(nodes, i)}: it takes node ${source}, which is not before it`,
+      );
+    }
+  }
+  return sources;
+}
+
+/**
+ * Reads a network as people type it: "dense 100, relu, dense 50, tanh".
+ * @throws {SyntaxError} pointing at the word that is none.
+ */
+export function parseNodes(text: string): Node[] {
+  if (text.trim() === "" || text.trim() === "none") return [];
+  return text.split(",").map((part): Node => {
+    const words = part.trim().split(/\s+/), [name, ...rest] = words;
+    const fail = (why: string): never => {
+      throw new SyntaxError(`Cannot build "${words.join(" ")}": ${why}`);
+    };
+    if (name === "dense") {
+      const width = Number(rest[0]);
+      if (rest.length !== 1 || !Number.isInteger(width) || width < 1) {
+        fail("a dense layer takes its width, a whole number from 1: dense 100");
+      }
+      return { operation: "dense", width };
+    }
+    if (!(ACTIVATIONS as readonly string[]).includes(name)) {
+      fail(
+        name === ""
+          ? "there is nothing between two commas"
+          : `${name} is no operation; there are dense, ${ACTIVATIONS.join(", ")}`,
+      );
+    }
+    if (rest.length > 0) fail(`${name} takes no ${rest[0]}`);
+    return { operation: name as Activation };
+  });
+}
+
+/** A chain's operations as people type them; the inverse of `parseNodes`. */
+export function textOfNodes(nodes: readonly Node[]): string {
+  const words = nodes.map((node) =>
+    node.operation === "dense" ? `dense ${node.width}` : node.operation
+  );
+  return words.join(", ") || "none";
 }
 
 /** The network's shape for people: `784-50-10`. */
-export function shapeOf(network: Network): string {
-  return [network.inputs, ...network.layers.map((layer) => layer.outputs)].join("-");
+export function shapeOf({ inputs, layers }: Network): string {
+  return [inputs, ...denseLayers(layers).map(({ outputs }) => outputs)].join("-");
+}
+
+/** The layers with weights. */
+export function denseLayers(layers: readonly Layer[]): Layer[] {
+  return layers.filter(({ kind }) => kind === "dense");
+}
+
+/** What a layer is called: `dense 2: 100 to 50, tanh`. */
+export function layerName({ layers }: Network, l: number): string {
+  const { kind, inputs, outputs, activation } = layers[l];
+  const behind = activation === "identity" ? "" : `, ${activation}`;
+  const place = layers.slice(0, l + 1).filter((layer) => layer.kind === kind).length;
+  return `${kind} ${place}: ${kind === "dense" ? `${inputs} to ${outputs}` : outputs}${behind}`;
 }
 
 /** The parameter tensors in the order of the vector: W1, b1, W2, b2, ... */
-export function parameterTensors(network: Network): ParameterTensor[] {
-  return network.layers.flatMap(({ inputs, outputs, offset }, l) => [
+export function parameterTensors({ layers }: Network): ParameterTensor[] {
+  return denseLayers(layers).flatMap(({ inputs, outputs, offset }, l) => [
     { name: `W${l + 1}`, shape: [inputs, outputs], offset, size: inputs * outputs },
     { name: `b${l + 1}`, shape: [outputs], offset: offset + inputs * outputs, size: outputs },
   ]);
