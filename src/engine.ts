@@ -27,12 +27,17 @@ export interface EngineOptions {
   readonly batch: number;
   /** Seeds the random directions of `spsa`. */
   readonly seed: number;
+  /**
+   * Whether copies share what they have exactly in common (see core/plan.ts); default true. Without
+   * it each goes through all later layers by itself, which is slow, and there to compare with.
+   */
+  readonly sharing?: boolean;
 }
 
 /** A gradient of the mean loss over a batch. */
 export interface Gradient {
   readonly loss: number;
-  readonly gradient: Float64Array; // [parameters]
+  readonly gradient: Float64Array; // [parameters], or [elements] where some are asked for
 }
 
 /** How a network does on a set of samples. */
@@ -75,8 +80,15 @@ export interface Engine extends Disposable {
   parameters(): Promise<Float64Array>; // [parameters]
   /** Reads the optimiser's state back. */
   optimizerState(): Promise<OptimizerState>;
-  /** The gradient at the present parameters, over one batch of sample indices. Updates nothing. */
-  gradient(indices: Uint32Array): Promise<Gradient>; // indices: [batch]
+  /**
+   * The gradient at the present parameters, over one batch of sample indices. Updates nothing.
+   * @param indices of samples, [batch].
+   * @param elements of the gradient that are asked for, by their index in the parameter vector, in
+   *   any order; default all. What they cost is in proportion to how many they are, and the bits of
+   *   one do not depend on which others are asked for.
+   * @throws {RangeError} naming the first element that the gradient does not have.
+   */
+  gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient>;
   /**
    * Takes one step for each row of `indices`: gradient, then update.
    * @returns the mean loss over each step's batch, before its update.

@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { createEstimator, type EstimatorName } from "../src/core/estimator.ts";
 import { initialParameters } from "../src/core/initialization.ts";
-import type { Network } from "../src/core/network.ts";
+import {
+  type Activation,
+  ACTIVATIONS,
+  connect,
+  DATA,
+  type Loss,
+  type Network,
+  type Node,
+} from "../src/core/network.ts";
 import type { OptimizerName } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
 import type { Samples } from "../src/data/samples.ts";
@@ -61,21 +69,76 @@ export function randomSamples(
   return { count, inputs, x, labels };
 }
 
+/**
+ * A random network of up to `size` operations, with branches that join, of widths up to 5: data or
+ * a value may be taken more than once, and a sum may add a value to itself.
+ */
+export function randomNetwork(
+  seed: number,
+  { inputs = 4, classes = 3, size = 6, activations = ACTIVATIONS, ...options }: {
+    inputs?: number;
+    classes?: number;
+    size?: number;
+    activations?: readonly Activation[];
+    loss?: Loss;
+    epsilon?: number;
+  } = {},
+): Network {
+  const random = new Xoshiro(seed);
+  const below = (count: number) => Math.floor(random.uniform() * count);
+  const nodes: Node[] = [], widths = [inputs]; // of the data, then of each node
+  const unused = new Set<number>();
+  const push = (node: Node, width: number) => {
+    node.from!.forEach((source) => unused.delete(source));
+    widths.push(width);
+    unused.add(nodes.push(node) - 1);
+  };
+  const operations = below(size + 1);
+  for (let i = 0; i < operations; i++) {
+    const from = below(widths.length) + DATA, width = widths[from + 1], kind = random.uniform();
+    if (kind < 0.4) {
+      const width = 1 + below(5);
+      push({ operation: "dense", width, from: [from] }, width);
+    } else if (kind < 0.7) {
+      push({ operation: activations[below(activations.length)], from: [from] }, width);
+    } else {
+      const fitting = widths.flatMap((other, at) => other === width ? [at + DATA] : []);
+      const other = fitting[below(fitting.length)];
+      push({ operation: "add", from: [from, other] }, width);
+    }
+  }
+  while (unused.size > 1) { // what nothing takes joins the last
+    const [first] = unused, last = nodes.length - 1, width = widths.at(-1)!;
+    push({ operation: "dense", width, from: [first] }, width);
+    push({ operation: "add", from: [nodes.length - 1, last] }, width);
+  }
+  return connect({ inputs, classes, nodes, ...options });
+}
+
 /** Engine options for a test. */
 export function engineOptions(
   network: Network,
   samples: Samples,
   batch: number,
-  { method = "differences", estimator = "central", h = 1e-2, optimizer = "sgd", weightDecay = 0 }: {
+  {
+    method = "differences",
+    estimator = "central",
+    h = 1e-2,
+    optimizer = "sgd",
+    weightDecay = 0,
+    sharing,
+  }: {
     method?: Method;
     estimator?: EstimatorName;
     h?: number;
     optimizer?: OptimizerName;
     weightDecay?: number;
+    sharing?: boolean;
   } = {},
 ): EngineOptions {
   return {
     network,
+    sharing,
     method,
     estimator: createEstimator(estimator, h, 3),
     optimizer: { name: optimizer, weightDecay },

@@ -1,6 +1,6 @@
 // Functions that keep small arguments exact; WGSL has neither expm1 nor log1p. Every one of them is
 // made of additions, multiplications and one division, so that its accuracy is ours and not the
-// driver's, and takes four numbers at a time. Twin of src/cpu/special.ts. Relative errors are within 4 units of float32's rounding.
+// driver's, and takes four numbers at a time. Twin of src/operations/special.ts. Relative errors are within 4 units of float32's rounding.
 
 const LN2_HIGH = 0.693359375; // ln 2 in two parts: the first has 10 bits, so k * LN2_HIGH is exact
 const LN2_LOW = -0.00021219444;

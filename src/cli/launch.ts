@@ -18,7 +18,8 @@ const VARIABLES = [
 
 /** What the CPU's threads are programmed in: a worker's modules must be readable. */
 const THREADS: Places = {
-  read: ["cpu", "core"].map((folder) => `${import.meta.dirname}/../${folder}`),
+  read: ["src/cpu", "src/core", "src/operations", "shaders/operations"]
+    .map((folder) => `${import.meta.dirname}/../../${folder}`),
 };
 
 const script = (name: string) => `${import.meta.dirname}/${name}.ts`;

@@ -1,6 +1,6 @@
 /** Whether a network fits a device, and which narrower one would. */
 
-import { createNetwork, type Network, shapeOf } from "./network.ts";
+import { connect, type Network, shapeOf } from "./network.ts";
 
 /** Bytes for people. */
 export function sizeOf(bytes: number): string {
@@ -10,9 +10,14 @@ export function sizeOf(bytes: number): string {
 }
 
 /** The network with its hidden layers as wide as `share` of what they are, at least 1. */
-function narrowed({ inputs, classes, layers }: Network, share: number): Network {
-  const hidden = layers.slice(0, -1).map(({ outputs }) => Math.max(1, Math.floor(share * outputs)));
-  return createNetwork({ inputs, classes, hidden });
+function narrowed({ nodes, ...network }: Network, share: number): Network {
+  const narrow = (width: number) => Math.max(1, Math.floor(share * width));
+  return connect({
+    ...network,
+    nodes: nodes.map((node) =>
+      node.operation === "dense" ? { ...node, width: narrow(node.width) } : node
+    ),
+  });
 }
 
 /**
@@ -33,17 +38,27 @@ export function checkFit(
     Object.entries(arrays(of)).reduce((a, b) => a[1] >= b[1] ? a : b);
   const [name, bytes] = largest(network);
   if (bytes <= limit) return;
+  /** The network so much narrower, where it fits; where data are added to values, none is narrower. */
+  const fitting = (share: number): Network | undefined => {
+    try {
+      const mend = narrowed(network, share);
+      return largest(mend)[1] <= limit ? mend : undefined;
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+  };
   let fits = 0, fails = 1; // shares of the width
   for (let i = 0; i < 40; i++) {
     const middle = (fits + fails) / 2;
-    if (largest(narrowed(network, middle))[1] <= limit) fits = middle;
+    if (fitting(middle)) fits = middle;
     else fails = middle;
   }
-  const mend = narrowed(network, fits);
+  const mend = fitting(fits);
   throw new RangeError(
     `Cannot hold ${shapeOf(network)}: its ${name} needs ${sizeOf(bytes)}, and ${device} gives ` +
       `${sizeOf(limit)} an array; ` +
-      (largest(mend)[1] <= limit && mend.layers.length > 1
+      (mend && mend.layers.length > 1
         ? `${shapeOf(mend)} would fit`
         : "use a smaller batch or fewer inputs"),
   );

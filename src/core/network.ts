@@ -9,13 +9,23 @@
  * every kernel.
  */
 
-/** Activations. */
-export const ACTIVATIONS = ["sigmoid", "relu", "tanh", "step"] as const;
-export type Activation = (typeof ACTIVATIONS)[number];
+import {
+  type ActivationName,
+  activations,
+  losses,
+  type LossName,
+  structures,
+} from "../operations/registry.ts";
 
-/** Losses of the output layer: softmax with cross-entropy, or half the squared error, summed. */
-export const LOSSES = ["cross-entropy", "squared-error"] as const;
-export type Loss = (typeof LOSSES)[number];
+/** The names of activations. */
+export type Activation = Exclude<ActivationName, "identity">;
+export const ACTIVATIONS = Object.keys(activations).filter((name): name is Activation =>
+  name !== "identity"
+);
+
+/** The names of losses of the output layer. */
+export type Loss = LossName;
+export const LOSSES = Object.keys(losses) as Loss[];
 
 /** The small number the tutorial adds inside the logarithm of its cross-entropy. */
 export const TUTORIAL_EPSILON = 1e-7;
@@ -43,7 +53,7 @@ export interface Layer {
   /** Values a sample that each of them has. */
   readonly inputs: number;
   readonly outputs: number;
-  readonly activation: Activation | "identity";
+  readonly activation: ActivationName;
   /** Where a dense layer's matrix [inputs + 1, outputs] starts in the parameter vector. */
   readonly offset: number;
 }
@@ -126,7 +136,14 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
   if (!(epsilon >= 0 && epsilon < 1)) {
     throw new RangeError(`Cannot use epsilon ${epsilon}: it must be at least 0 and below 1`);
   }
-  checkWidth(inputs);
+  for (const width of [inputs, classes]) {
+    if (!Number.isInteger(width) || width < 1) {
+      throw new RangeError(
+        `Cannot build a network from ${inputs} inputs to ${classes} classes: ` +
+          `give whole numbers from 1`,
+      );
+    }
+  }
   const nodes: Node[] = [...given, { operation: "dense", width: classes }];
   const sources = nodes.map((node, i) => sourcesOf(nodes, node, i));
   const uses = nodes.map((_, i) => sources.flat().filter((from) => from === i).length);
@@ -136,21 +153,19 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
   nodes.forEach((node, i) => {
     const from = sources[i].map((source) => source === DATA ? DATA : layerOf[source]);
     const widths = from.map(widthOf), [width] = widths;
-    if (node.operation === "dense") {
-      checkWidth(node.width);
-      const kind = "dense", activation = "identity";
-      layers.push({ kind, from, inputs: width, outputs: node.width, activation, offset });
-      offset += (width + 1) * node.width;
-    } else if (node.operation === "add") {
-      if (widths.some((other) => other !== width)) {
-        throw new RangeError(
-          `Cannot build ${nodeName(nodes, i)}: it adds ` +
-            sources[i].map((source, k) => `${nodeName(nodes, source)}, ${widths[k]} wide`)
-              .join(", and ") + `; give them one width`,
-        );
+    if (node.operation === "dense" || node.operation === "add") {
+      const structure = structures[node.operation];
+      let outputs;
+      try {
+        outputs = structure.outputs(widths, "width" in node ? node.width : undefined);
+      } catch (error) {
+        throw new RangeError(`Cannot build ${nodeName(nodes, i)}: ${(error as Error).message}`);
       }
-      const kind = "sum", activation = "identity";
-      layers.push({ kind, from, inputs: width, outputs: width, activation, offset });
+      const kind = node.operation === "dense" ? "dense" : "sum";
+      layers.push({ kind, from, inputs: width, outputs, activation: "identity", offset });
+      for (const shape of Object.values(structure.weights(width, outputs))) {
+        offset += shape.reduce((size, length) => size * length, 1);
+      }
     } else {
       const [before] = from, { operation: activation } = node;
       const isBehind = before !== DATA && uses[sources[i][0]] === 1 &&
@@ -171,16 +186,16 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
   return { inputs, classes, nodes: given, layers, loss, epsilon, parameters: offset };
 }
 
-function checkWidth(width: number): void {
-  if (!Number.isInteger(width) || width < 1) {
-    throw new RangeError(`Cannot build a layer ${width} wide: a width is a whole number from 1`);
-  }
-}
-
 /** The nodes that a node takes. */
-function sourcesOf(nodes: readonly Node[], { operation, from }: Node, i: number): readonly number[] {
+function sourcesOf(
+  nodes: readonly Node[],
+  { operation, from }: Node,
+  i: number,
+): readonly number[] {
   const sources = from ?? [i - 1];
-  const [least, most] = operation === "add" ? [2, Infinity] : [1, 1];
+  const [least, most] = operation in structures
+    ? structures[operation as keyof typeof structures].takes
+    : [1, 1];
   if (sources.length < least || sources.length > most) {
     throw new RangeError(
       `Cannot build ${nodeName(nodes, i)}: it takes ${sources.length} values, not ` +
@@ -235,6 +250,11 @@ export function textOfNodes(nodes: readonly Node[]): string {
   return words.join(", ") || "none";
 }
 
+/** Numbers that the forward pass keeps of a sample's loss, for its exact changes. */
+export function residualsOf({ loss, classes }: Network): number {
+  return losses[loss].residuals(classes);
+}
+
 /** The network's shape for people: `784-50-10`. */
 export function shapeOf({ inputs, layers }: Network): string {
   return [inputs, ...denseLayers(layers).map(({ outputs }) => outputs)].join("-");
@@ -245,6 +265,15 @@ export function denseLayers(layers: readonly Layer[]): Layer[] {
   return layers.filter(({ kind }) => kind === "dense");
 }
 
+/** The layers that take what layer l gives, directly or through others, in topological order. */
+export function layersBehind(layers: readonly Layer[], l: number): number[] {
+  const reached = new Set([l]);
+  layers.forEach(({ from }, m) => {
+    if (m > l && from.some((taken) => reached.has(taken))) reached.add(m);
+  });
+  return [...reached].slice(1);
+}
+
 /** What a layer is called: `dense 2: 100 to 50, tanh`. */
 export function layerName({ layers }: Network, l: number): string {
   const { kind, inputs, outputs, activation } = layers[l];
@@ -253,10 +282,27 @@ export function layerName({ layers }: Network, l: number): string {
   return `${kind} ${place}: ${kind === "dense" ? `${inputs} to ${outputs}` : outputs}${behind}`;
 }
 
+/**
+ * Refuses elements of a gradient that a network does not have.
+ * @param elements indices in the parameter vector; all of it where none are given.
+ * @throws {RangeError} naming the first.
+ */
+export function checkElements({ parameters }: Network, elements?: Uint32Array): void {
+  const bad = elements?.find((element) => element >= parameters);
+  if (bad === undefined) return;
+  throw new RangeError(
+    `Cannot take element ${bad} of a gradient: it has ${parameters}, counted from 0`,
+  );
+}
+
 /** The parameter tensors in the order of the vector: W1, b1, W2, b2, ... */
 export function parameterTensors({ layers }: Network): ParameterTensor[] {
-  return denseLayers(layers).flatMap(({ inputs, outputs, offset }, l) => [
-    { name: `W${l + 1}`, shape: [inputs, outputs], offset, size: inputs * outputs },
-    { name: `b${l + 1}`, shape: [outputs], offset: offset + inputs * outputs, size: outputs },
-  ]);
+  return denseLayers(layers).flatMap(({ inputs, outputs, offset: start }, l) => {
+    let offset = start;
+    return Object.entries(structures.dense.weights(inputs, outputs)).map(([letter, shape]) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      offset += size;
+      return { name: `${letter}${l + 1}`, shape, offset: offset - size, size };
+    });
+  });
 }

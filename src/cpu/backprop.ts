@@ -1,9 +1,8 @@
 /** The chain rule in float64, for comparison only: nothing that trains numerically uses it. */
 
-import type { Network } from "../core/network.ts";
-import { activationFunctions } from "./activations.ts";
+import { DATA, type Network, residualsOf } from "../core/network.ts";
+import { losses } from "../operations/registry.ts";
 import type { Trace } from "./forward.ts";
-import { lossFunctions } from "./losses.ts";
 
 /** The derivative of the mean loss by backpropagation. */
 export function backprop(
@@ -11,38 +10,40 @@ export function backprop(
   parameters: Float64Array, // [parameters]
   trace: Trace,
 ): Float64Array { // [parameters]
-  const { layers, classes, epsilon } = network;
+  const { layers, classes } = network;
   const { batch, residuals } = trace;
   const gradient = new Float64Array(network.parameters);
-  const { derivative } = lossFunctions[network.loss];
-  let errors = new Float64Array(batch.size * classes); // dL/dz of the layer, [batch, outputs]
+  const { derivative } = losses[network.loss], width = residualsOf(network);
+  // dL/d of what each layer gives: the sum over all that take it. [batch, outputs]
+  const errors = layers.map(({ outputs }) => new Float64Array(batch.size * outputs));
+  const logits = errors.at(-1)!;
   for (let n = 0; n < batch.size; n++) {
     for (let k = 0; k < classes; k++) {
-      errors[n * classes + k] =
-        derivative(residuals, n * (classes + 1), batch.labels[n], epsilon, k) / batch.size;
+      logits[n * classes + k] = derivative(residuals, n * width, batch.labels[n], classes, k) /
+        batch.size;
     }
   }
   for (let l = layers.length - 1; l >= 0; l--) {
-    const { inputs, outputs, offset } = layers[l];
-    const a = trace.activations[l];
-    const previous = new Float64Array(batch.size * inputs); // [batch, inputs]
+    const { kind, from, inputs, outputs, offset } = layers[l];
+    const error = errors[l].map((value, at) => value * trace.derivatives[l][at]); // dL/dz
+    if (kind === "sum") {
+      for (const source of from) {
+        if (source !== DATA) error.forEach((value, at) => errors[source][at] += value);
+      }
+      continue;
+    }
+    const [source] = from, a = trace.values[source + 1];
     for (let n = 0; n < batch.size; n++) {
       for (let i = 0; i <= inputs; i++) {
         const input = a[n * (inputs + 1) + i], row = offset + i * outputs;
         let sum = 0;
         for (let j = 0; j < outputs; j++) {
-          const error = errors[n * outputs + j];
-          gradient[row + j] += input * error;
-          sum += parameters[row + j] * error;
+          gradient[row + j] += input * error[n * outputs + j];
+          sum += parameters[row + j] * error[n * outputs + j];
         }
-        if (l > 0 && i < inputs) {
-          const c = trace.companions[l - 1][n * inputs + i];
-          const slope = activationFunctions[layers[l - 1].activation].derivative(input, c);
-          previous[n * inputs + i] = slope * sum;
-        }
+        if (source !== DATA && i < inputs) errors[source][n * inputs + i] += sum;
       }
     }
-    errors = previous;
   }
   return gradient;
 }

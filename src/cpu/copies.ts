@@ -11,6 +11,7 @@ import type { Share } from "./share.ts";
 /**
  * The gradient of the mean loss by a stencil of whole forward passes, for this share's parameters; 0
  * for the others.
+ * @param elements that are asked for, by their index; default all.
  */
 export function copies(
   network: Network,
@@ -19,21 +20,23 @@ export function copies(
   stencil: readonly StencilPoint[],
   h: number,
   { index: first, of }: Share,
-): Float64Array { // [parameters]
+  elements?: Uint32Array,
+): Float64Array { // [parameters] or [elements]
   const copy = parameters.slice();
   const lossAt = () => mean(forward(network, copy, batch).losses);
   // Coefficients that do not sum to 0 (the forward difference) need the unperturbed loss too.
   const centre = stencil.reduce((sum, point) => sum - point.coefficient, 0);
   const base = centre === 0 ? 0 : centre * lossAt();
-  const gradient = new Float64Array(network.parameters);
-  for (let index = first; index < gradient.length; index += of) {
+  const gradient = new Float64Array(elements?.length ?? network.parameters);
+  for (let place = first; place < gradient.length; place += of) {
+    const index = elements?.[place] ?? place;
     let sum = base;
     for (const { offset, coefficient } of stencil) {
       copy[index] = parameters[index] + offset * h;
       sum += coefficient * lossAt();
     }
     copy[index] = parameters[index];
-    gradient[index] = sum / h;
+    gradient[place] = sum / h;
   }
   return gradient;
 }

@@ -5,110 +5,85 @@
  */
 
 import type { StencilPoint } from "../core/estimator.ts";
-import type { Network } from "../core/network.ts";
-import { activationFunctions } from "./activations.ts";
-import type { Trace } from "./forward.ts";
-import { lossFunctions } from "./losses.ts";
+import type { Way } from "../core/plan.ts";
+import { blocksOf } from "./blocks.ts";
+import { responder, type Unperturbed } from "./responses.ts";
 import type { Share } from "./share.ts";
 
-/** Adds `scale` x (row of W) to z. */
-function addRow(
-  z: Float64Array, // [outputs]
-  scale: number,
-  parameters: Float64Array,
+/** A sample's inputs that are not 0, and the values that they have, each once where they are shared. */
+interface Slots {
+  readonly values: number[]; // [slots]
+  /** Which slot each of the inputs has; -1 where it is 0, for then every copy's change is 0. */
+  readonly of: Int32Array; // [inputs]
+}
+
+function slotsOf(
+  a: Float64Array, // [batch, width]
   row: number,
-): void {
-  for (let k = 0; k < z.length; k++) z[k] += scale * parameters[row + k];
+  inputs: Uint32Array,
+  sharing: boolean,
+): Slots {
+  const values: number[] = [], of = new Int32Array(inputs.length).fill(-1);
+  const known = new Map<number, number>();
+  inputs.forEach((i, m) => {
+    const value = a[row + i];
+    if (value === 0) return;
+    of[m] = sharing ? known.get(value) ?? -1 : -1;
+    if (of[m] >= 0) return;
+    known.set(value, of[m] = values.length);
+    values.push(value);
+  });
+  return { values, of };
 }
 
 /**
  * The gradient of the mean loss by a stencil of exact changes, for the weights into this share's
  * units; 0 for the others.
  *
- * A nudge d of W[i,j] in layer l changes the input of one unit by d a_i. That unit's change times
- * its row of the next matrix is the change of the next layer's inputs, and so on to the loss. All
- * copies of one sample and one unit are evaluated side by side: up to the unit's change they differ
- * in d a_i alone, and in the layer before the last, in the length of one and the same step of the
- * logits.
+ * A nudge d of W[i,j] in layer l changes the input of one unit by d a_i, and what that does to the
+ * loss is the unit's response (see responses.ts), the same for all of a sample's inputs that are
+ * equal.
+ * @param ways of the layers, by index.
+ * @param elements that are asked for, by their index; default all. Nothing of the others is
+ *   evaluated.
  */
 export function differences(
-  network: Network,
-  parameters: Float64Array, // [parameters]
-  trace: Trace,
+  at: Unperturbed,
   stencil: readonly StencilPoint[],
   h: number,
+  ways: Readonly<Record<number, Way>>,
+  sharing: boolean,
   { index, of }: Share,
-): Float64Array { // [parameters]
-  const { layers, classes, epsilon } = network;
-  const { batch, residuals } = trace;
-  const gradient = new Float64Array(network.parameters);
-  const loss = lossFunctions[network.loss];
-  const functions = layers.map((layer) => activationFunctions[layer.activation]);
-  const hops = layers.map((layer) => new Float64Array(layer.outputs)); // one copy's, each layer
-  const last = layers.length - 1;
+  elements?: Uint32Array,
+): Float64Array { // [parameters] or [elements]
+  const { network: { layers, parameters }, trace: { batch, values } } = at;
+  const gradient = new Float64Array(elements?.length ?? parameters);
   const points = stencil.length;
   const weights = Float64Array.from(stencil, (point) => point.coefficient / (h * batch.size));
-  const whole = Float64Array.of(1), one = new Float64Array(1);
-
-  /** Change of sample n's loss when layer l's unit j changes its value by da. */
-  function propagate(n: number, l: number, j: number, da: number): number {
-    hops[l + 1].fill(0);
-    addRow(hops[l + 1], da, parameters, layers[l + 1].offset + j * layers[l + 1].outputs);
-    for (let m = l + 1; m < last; m++) {
-      const { outputs } = layers[m], next = layers[m + 1];
-      hops[m + 1].fill(0);
-      for (let k = 0; k < outputs; k++) {
-        const a = trace.activations[m + 1][n * (outputs + 1) + k];
-        const change = functions[m].change(a, trace.companions[m][n * outputs + k], hops[m][k]);
-        if (change !== 0) addRow(hops[m + 1], change, parameters, next.offset + k * next.outputs);
-      }
-    }
-    const row = n * (classes + 1);
-    loss.changes(residuals, row, batch.labels[n], epsilon, hops[last], whole, one);
-    return one[0];
-  }
-
-  let units = 0; // of the layers before: units are dealt out to the shares in turn
-  for (let l = 0; l < layers.length; l++) {
-    const { inputs, outputs, offset } = layers[l];
-    const a = trace.activations[l], values = trace.activations[l + 1];
-    const { change } = functions[l];
-    const first = (index + of - units % of) % of;
-    units += outputs;
-    const indices = new Uint32Array(inputs + 1); // of the sample's inputs that are not 0
-    const scratch = [0, 1, 2].map(() => new Float64Array((inputs + 1) * points));
+  let dealt = 0; // units are dealt out to the shares in turn
+  for (const { layer: l, inputs, units, places } of blocksOf(layers, elements)) {
+    const mine = units.filter(() => dealt++ % of === index);
+    if (mine.length === 0) continue;
+    const { inputs: width, outputs, offset, from } = layers[l];
+    const respond = responder(at, l, ways[l]);
     for (let n = 0; n < batch.size; n++) {
-      const target = batch.labels[n], row = n * (classes + 1);
-      let active = 0;
-      for (let i = 0; i <= inputs; i++) {
-        const input = a[n * (inputs + 1) + i];
-        if (input === 0) continue; // every copy's change is 0
-        for (let s = 0; s < points; s++) {
-          scratch[0][active * points + s] = stencil[s].offset * h * input;
-        }
-        indices[active++] = i;
-      }
-      const [dz, da, dL] = scratch.map((array) => array.subarray(0, active * points)); // [copies]
-      for (let j = first; j < outputs; j += of) {
-        if (l === last) {
-          loss.changesOfOne(residuals, row, target, epsilon, classes, j, dz, dL);
-        } else {
-          const value = values[n * (outputs + 1) + j], c = trace.companions[l][n * outputs + j];
-          for (let m = 0; m < dz.length; m++) da[m] = change(value, c, dz[m]);
-          if (l + 1 === last) {
-            const next = layers[last].offset + j * classes;
-            const direction = parameters.subarray(next, next + classes);
-            loss.changes(residuals, row, target, epsilon, direction, da, dL);
-          } else {
-            for (let m = 0; m < da.length; m++) {
-              dL[m] = da[m] === 0 ? 0 : propagate(n, l, j, da[m]);
-            }
-          }
-        }
-        for (let m = 0; m < active; m++) {
+      const slots = slotsOf(values[from[0] + 1], n * (width + 1), inputs, sharing);
+      const dz = new Float64Array(slots.values.length * points); // [slots, points]
+      slots.values.forEach((value, slot) => {
+        for (let s = 0; s < points; s++) dz[slot * points + s] = stencil[s].offset * h * value;
+      });
+      const dL = new Float64Array(dz.length); // [slots, points]
+      const sums = new Float64Array(slots.values.length);
+      for (const j of mine) {
+        respond(n, j, dz, dL);
+        for (let slot = 0; slot < sums.length; slot++) {
           let sum = 0;
-          for (let s = 0; s < points; s++) sum += weights[s] * dL[m * points + s];
-          gradient[offset + indices[m] * outputs + j] += sum;
+          for (let s = 0; s < points; s++) sum += weights[s] * dL[slot * points + s];
+          sums[slot] = sum;
+        }
+        for (let m = 0; m < inputs.length; m++) {
+          const slot = slots.of[m];
+          if (slot >= 0) gradient[places?.[m] ?? offset + inputs[m] * outputs + j] += sums[slot];
         }
       }
     }

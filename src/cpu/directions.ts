@@ -4,10 +4,9 @@
  */
 
 import { directionSign } from "../core/directions.ts";
-import type { Network } from "../core/network.ts";
-import { activationFunctions } from "./activations.ts";
+import { type Network, residualsOf } from "../core/network.ts";
+import { activations, losses } from "../operations/registry.ts";
 import { forward, mean, type Trace } from "./forward.ts";
-import { lossFunctions } from "./losses.ts";
 import type { Share } from "./share.ts";
 
 /** The vector of signs that belongs to a key. */
@@ -16,8 +15,9 @@ export function direction(key: number, parameters: number): Float64Array { // [p
 }
 
 /**
- * Exact change of the mean loss when the parameters w become w + d. In one layer that is
- * [da, 0] (W + D) + [a, 1] D: nothing is subtracted from anything near it.
+ * Exact change of the mean loss when the parameters w become w + d. In one dense layer that is
+ * [da, 0] (W + D) + [a, 1] D, in a sum that of the changes: nothing is subtracted from anything
+ * near it.
  */
 export function changeAlong(
   network: Network,
@@ -25,33 +25,40 @@ export function changeAlong(
   trace: Trace,
   d: Float64Array, // [parameters]
 ): number {
-  const { layers, classes, epsilon } = network;
+  const { layers } = network;
   const { batch, residuals } = trace;
-  const { changes } = lossFunctions[network.loss];
+  const { changes } = losses[network.loss];
   const whole = Float64Array.of(1), dL = new Float64Array(1);
   let total = 0;
   for (let n = 0; n < batch.size; n++) {
-    let da = new Float64Array(network.inputs); // [inputs]
-    layers.forEach(({ inputs, outputs, offset, activation }, l) => {
+    // Of the data, and of what each layer gives: layer l's is at l + 1. [outputs]
+    const changed = [new Float64Array(network.inputs)];
+    layers.forEach(({ kind, from, inputs, outputs, offset, activation }, l) => {
       const dz = new Float64Array(outputs);
-      for (let i = 0; i <= inputs; i++) {
-        const a = trace.activations[l][n * (inputs + 1) + i];
-        const change = i < inputs ? da[i] : 0;
-        for (let j = 0; j < outputs; j++) {
-          const index = offset + i * outputs + j;
-          dz[j] += change * (parameters[index] + d[index]) + a * d[index];
+      if (kind === "sum") {
+        for (const source of from) changed[source + 1].forEach((da, j) => dz[j] += da);
+      } else {
+        const a = trace.values[from[0] + 1], da = changed[from[0] + 1];
+        for (let i = 0; i <= inputs; i++) {
+          const value = a[n * (inputs + 1) + i], change = i < inputs ? da[i] : 0;
+          for (let j = 0; j < outputs; j++) {
+            const index = offset + i * outputs + j;
+            dz[j] += change * (parameters[index] + d[index]) + value * d[index];
+          }
         }
       }
-      const f = activationFunctions[activation];
-      da = dz.map((dz, j) =>
-        f.change(
-          trace.activations[l + 1][n * (outputs + 1) + j],
-          trace.companions[l][n * outputs + j],
+      const { change } = activations[activation];
+      changed.push(dz.map((dz, j) =>
+        change(
+          trace.values[l + 1][n * (outputs + 1) + j],
+          trace.derivatives[l][n * outputs + j],
+          trace.inputs[l][n * outputs + j],
           dz,
         )
-      );
+      ));
     });
-    changes(residuals, n * (classes + 1), batch.labels[n], epsilon, da, whole, dL);
+    const da = changed.at(-1)!;
+    changes(residuals, n * residualsOf(network), batch.labels[n], da, whole, dL);
     total += dL[0];
   }
   return total / batch.size;
@@ -88,11 +95,14 @@ export function meanAlong(
   keys: readonly number[], // [queries]
   slopes: Float64Array, // [queries]
   parameters: number,
-): Float64Array { // [parameters]
-  const gradient = new Float64Array(parameters);
+  elements?: Uint32Array,
+): Float64Array { // [parameters] or [elements]
+  const gradient = new Float64Array(elements?.length ?? parameters);
   keys.forEach((key, query) => {
     const share = slopes[query] / keys.length;
-    for (let i = 0; i < parameters; i++) gradient[i] += share * directionSign(key, i);
+    for (let i = 0; i < gradient.length; i++) {
+      gradient[i] += share * directionSign(key, elements?.[i] ?? i);
+    }
   });
   return gradient;
 }

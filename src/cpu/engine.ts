@@ -3,17 +3,20 @@
 import { checkFit } from "../core/fit.ts";
 import { checkParameters, checkSteps, firstBad } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
+import { checkElements } from "../core/network.ts";
 import {
   copyState,
   initOptimizer,
   type OptimizerState,
   updateParameters,
 } from "../core/optimizers.ts";
+import type { Way } from "../core/plan.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import { forward, gather, mean } from "./forward.ts";
-import { combine, workOf } from "./gradient.ts";
+import { combine } from "./gradient.ts";
 import { Pool, threadsFor } from "./pool.ts";
+import { planFor, workOf } from "./work.ts";
 
 /** Samples that an evaluation runs through the network at a time. */
 const EVALUATION_BATCH = 500;
@@ -27,6 +30,7 @@ export class CpuEngine implements Engine {
   readonly software = true;
   readonly adapter: string;
   readonly #options: EngineOptions;
+  readonly #ways: Readonly<Record<number, Way>>;
   readonly #pool: Pool;
   readonly #parameters: Float64Array; // [parameters]
   #state: OptimizerState;
@@ -36,7 +40,7 @@ export class CpuEngine implements Engine {
    * @param threads that evaluate a gradient; its bits do not depend on them.
    * @throws {RangeError} when the network is too large to hold, or samples are no numbers.
    */
-  constructor(options: EngineOptions, threads = threadsFor(workOf(options))) {
+  constructor(options: EngineOptions, threads?: number) {
     checkFit(
       options.network,
       ({ parameters }) => ({ "parameter vector in float64": 8 * parameters }),
@@ -45,8 +49,11 @@ export class CpuEngine implements Engine {
     );
     checkSamples(options.samples, "float64");
     this.#options = options;
-    this.#pool = new Pool(threads);
-    this.adapter = `CPU, float64, ${threads} thread${threads === 1 ? "" : "s"}`;
+    const plan = planFor(options);
+    this.#ways = Object.fromEntries(plan.gradient.map(({ layer, way }) => [layer, way]));
+    const count = threads ?? threadsFor(workOf(plan, options.method));
+    this.#pool = new Pool(count);
+    this.adapter = `CPU, float64, ${count} thread${count === 1 ? "" : "s"}`;
     this.#parameters = new Float64Array(options.network.parameters);
     this.#state = initOptimizer(options.network.parameters);
   }
@@ -75,18 +82,22 @@ export class CpuEngine implements Engine {
     return this.#inTurn(() => copyState(this.#state));
   }
 
-  gradient(indices: Uint32Array): Promise<Gradient> {
-    return this.#inTurn(() => this.#gradient(indices));
+  async gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
+    checkElements(this.#options.network, elements);
+    return await this.#inTurn(() => this.#gradient(indices, elements));
   }
 
-  async #gradient(indices: Uint32Array): Promise<Gradient> {
-    const { network, method, estimator, samples, seed } = this.#options;
+  async #gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
+    const { network, method, estimator, samples, seed, sharing = true } = this.#options;
     const problem = {
       network,
       method,
       estimator,
       parameters: this.#parameters,
       batch: gather(samples, indices),
+      ways: this.#ways,
+      sharing,
+      elements,
       keys: Array.from(
         { length: estimator.queries },
         (_, query) => directionKey(seed, this.#state.steps, query),
@@ -144,12 +155,12 @@ export class CpuEngine implements Engine {
     for (let start = 0; start < samples.count; start += EVALUATION_BATCH) {
       const size = Math.min(EVALUATION_BATCH, samples.count - start);
       const indices = Uint32Array.from({ length: size }, (_, n) => start + n);
-      const { activations, losses } = forward(
+      const { values, losses } = forward(
         network,
         this.#parameters,
         gather(samples, indices),
       );
-      const logits = activations.at(-1)!; // [size, classes + 1]
+      const logits = values.at(-1)!; // [size, classes + 1]
       for (let n = 0; n < size; n++) {
         const row = n * (classes + 1);
         yield { n: start + n, logits: logits.subarray(row, row + classes), loss: losses[n] };

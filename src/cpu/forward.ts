@@ -1,9 +1,8 @@
 /** The unperturbed forward pass in float64, and the trace of it that every method starts from. */
 
-import type { Layer, Network } from "../core/network.ts";
+import { type Layer, type Network, residualsOf } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
-import { activationFunctions } from "./activations.ts";
-import { lossFunctions } from "./losses.ts";
+import { activations, losses } from "../operations/registry.ts";
 
 /** A batch as the network sees it. */
 export interface Batch {
@@ -16,11 +15,16 @@ export interface Batch {
 /** What one forward pass leaves behind. */
 export interface Trace {
   readonly batch: Batch;
-  /** Each layer's input activations, rows followed by a constant 1; the last are the logits. */
-  readonly activations: Float64Array[]; // layers + 1 of [batch, width + 1]
-  /** Each layer's companions (see activations.ts). */
-  readonly companions: Float64Array[]; // layers of [batch, outputs]
-  readonly residuals: Float64Array; // [batch, classes + 1]
+  /**
+   * The data, then what each layer gives: layer l is at l + 1, and `DATA` at 0. Rows are followed by
+   * a constant 1; the last are the logits.
+   */
+  readonly values: Float64Array[]; // layers + 1 of [batch, width + 1]
+  /** What each layer's activation takes. */
+  readonly inputs: Float64Array[]; // layers of [batch, outputs]
+  /** Its derivative there, which exact changes are made with. */
+  readonly derivatives: Float64Array[]; // layers of [batch, outputs]
+  readonly residuals: Float64Array; // [batch, residualsOf(network)]
   readonly losses: Float64Array; // [batch]
 }
 
@@ -59,33 +63,46 @@ export function dense(
   }
 }
 
+/** z = the sum of what is taken, for every sample. */
+function sum(taken: readonly Float64Array[], z: Float64Array, outputs: number): void {
+  const batch = z.length / outputs;
+  z.fill(0);
+  for (const values of taken) { // [batch, outputs + 1]
+    for (let n = 0; n < batch; n++) {
+      for (let j = 0; j < outputs; j++) z[n * outputs + j] += values[n * (outputs + 1) + j];
+    }
+  }
+}
+
 /** Runs a batch through the network. */
 export function forward(network: Network, parameters: Float64Array, batch: Batch): Trace {
-  const activations = [batch.x];
-  const companions: Float64Array[] = [];
+  const values = [batch.x], inputs: Float64Array[] = [], derivatives: Float64Array[] = [];
   for (const layer of network.layers) {
-    const { outputs, activation } = layer;
-    const z = new Float64Array(batch.size * outputs);
-    dense(layer, parameters, activations.at(-1)!, z);
-    const { value, companion } = activationFunctions[activation];
+    const { kind, from, outputs, activation } = layer;
+    const z = new Float64Array(batch.size * outputs), taken = from.map((l) => values[l + 1]);
+    if (kind === "dense") dense(layer, parameters, taken[0], z);
+    else sum(taken, z, outputs);
+    const { activate, derivative } = activations[activation];
     const a = new Float64Array(batch.size * (outputs + 1)).fill(1);
     for (let n = 0; n < batch.size; n++) {
-      for (let j = 0; j < outputs; j++) a[n * (outputs + 1) + j] = value(z[n * outputs + j]);
+      for (let j = 0; j < outputs; j++) a[n * (outputs + 1) + j] = activate(z[n * outputs + j]);
     }
-    activations.push(a);
-    companions.push(z.map(companion));
+    values.push(a);
+    inputs.push(z);
+    derivatives.push(z.map(derivative));
   }
   const { classes } = network;
-  const logits = activations.at(-1)!;
-  const residuals = new Float64Array(batch.size * (classes + 1));
-  const losses = new Float64Array(batch.size);
-  const { value } = lossFunctions[network.loss];
+  const logits = values.at(-1)!;
+  const width = residualsOf(network);
+  const residuals = new Float64Array(batch.size * width);
+  const lossOf = new Float64Array(batch.size);
+  const { value } = losses[network.loss];
   for (let n = 0; n < batch.size; n++) {
     const row = n * (classes + 1);
     const sample = logits.subarray(row, row + classes);
-    losses[n] = value(sample, batch.labels[n], network.epsilon, residuals, row);
+    lossOf[n] = value(sample, batch.labels[n], network.epsilon, residuals, n * width);
   }
-  return { batch, activations, companions, residuals, losses };
+  return { batch, values, inputs, derivatives, residuals, losses: lossOf };
 }
 
 /** Mean of the losses. */

@@ -6,7 +6,8 @@
 
 import { type Estimator, stencilOf } from "../core/estimator.ts";
 import type { Network } from "../core/network.ts";
-import type { EngineOptions, Gradient, Method } from "../engine.ts";
+import type { Way } from "../core/plan.ts";
+import type { Gradient, Method } from "../engine.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
 import { differences } from "./differences.ts";
@@ -23,61 +24,65 @@ export interface Problem {
   readonly batch: Batch;
   /** Of the random directions. */
   readonly keys: readonly number[]; // [queries]
+  /** Of the layers with weights, by their index, where weights are nudged one by one. */
+  readonly ways: Readonly<Record<number, Way>>;
+  /** Whether equal inputs share a response. */
+  readonly sharing: boolean;
+  /** The elements that are asked for, by their index; default all. */
+  readonly elements?: Uint32Array;
 }
 
 /** What one share comes to. */
 export interface Part {
   readonly loss: number;
   /** Slopes for random directions, else the gradient; 0 in place of all other shares' values. */
-  readonly values: Float64Array; // [queries] or [parameters]
+  readonly values: Float64Array; // [queries], [parameters] or [elements]
 }
 
 /** Whether a method nudges all weights at once; backpropagation nudges none. */
 const isRandom = (method: Method, estimator: Estimator) =>
   method !== "backprop" && estimator.name === "spsa";
 
+/** Some of the elements, or all. */
+const chosen = (gradient: Float64Array, elements?: Uint32Array) =>
+  elements ? Float64Array.from(elements, (element) => gradient[element]) : gradient;
+
 /** Evaluates one share. */
 export function evaluate(problem: Problem, share: Share): Part {
-  const { network, method, estimator, parameters, batch, keys } = problem;
+  const { network, method, estimator, parameters, batch, keys, elements } = problem;
   const trace = forward(network, parameters, batch);
   const stencil = stencilOf(estimator), { h } = estimator;
   const values = isRandom(method, estimator)
     ? slopes(network, parameters, trace, h, keys, method === "copies", share)
     : method === "differences"
-    ? differences(network, parameters, trace, stencil, h, share)
+    ? differences(
+      { network, parameters, trace },
+      stencil,
+      h,
+      problem.ways,
+      problem.sharing,
+      share,
+      elements,
+    )
     : method === "copies"
-    ? copies(network, parameters, batch, stencil, h, share)
+    ? copies(network, parameters, batch, stencil, h, share, elements)
     : share.index === 0 // backpropagation is one piece
-    ? backprop(network, parameters, trace)
-    : new Float64Array(network.parameters);
+    ? chosen(backprop(network, parameters, trace), elements)
+    : new Float64Array(elements?.length ?? network.parameters);
   return { loss: mean(trace.losses), values };
 }
 
 /** The gradient out of all its shares. */
 export function combine(problem: Problem, parts: readonly Part[]): Gradient {
-  const { network, method, estimator, keys } = problem;
+  const { network, method, estimator, keys, elements } = problem;
   const [{ loss, values }, ...others] = parts;
   for (const part of others) {
     for (let i = 0; i < values.length; i++) values[i] += part.values[i]; // one of them is 0
   }
   return {
     loss,
-    gradient: isRandom(method, estimator) ? meanAlong(keys, values, network.parameters) : values,
+    gradient: isRandom(method, estimator)
+      ? meanAlong(keys, values, network.parameters, elements)
+      : values,
   };
-}
-
-/** About how many multiplications with additions a gradient takes that can be shared out. */
-export function workOf({ network, method, estimator, batch }: EngineOptions): number {
-  const { layers, parameters } = network;
-  if (method === "backprop") return 0;
-  if (estimator.name === "spsa") return 2 * estimator.queries * parameters * batch;
-  const copies = batch * stencilOf(estimator).length;
-  if (method === "copies") return copies * parameters * parameters;
-  return copies * layers.reduce((sum, { inputs, outputs }, l) => {
-    // A changed unit reaches one row of the next matrix, and all of those behind it.
-    const reached = layers.slice(l + 1).map((next, hop) =>
-      (hop === 0 ? 1 : next.inputs) * next.outputs
-    );
-    return sum + (inputs + 1) * outputs * reached.reduce((a, b) => a + b, 1);
-  }, 0);
 }

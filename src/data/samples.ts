@@ -43,6 +43,25 @@ export function checkSamples({ x, inputs }: Samples, precision: Precision): void
   );
 }
 
+/** Samples that a density is measured on, at most. */
+const MEASURED = 1000;
+
+/**
+ * How many values of a sample are not 0, and how many different ones these are, in the mean over
+ * some samples from all over the set; both with the constant 1 that stands behind each.
+ */
+export function densityOf({ count, inputs, x }: Samples): { nonzeros: number; distinct: number } {
+  const measured = Math.min(count, MEASURED), one = x instanceof Uint8Array ? 255 : 1;
+  let nonzeros = 0, distinct = 0;
+  for (let m = 0; m < measured; m++) {
+    const row = Math.floor(m * count / measured) * inputs;
+    const values = x.subarray(row, row + inputs).filter((value) => value !== 0);
+    nonzeros += values.length + 1;
+    distinct += new Set(values).add(one).size;
+  }
+  return { nonzeros: nonzeros / measured, distinct: distinct / measured };
+}
+
 /** Some of the samples, by their indices. */
 export function selectSamples({ inputs, x, labels }: Samples, indices: Uint32Array): Samples {
   const Numbers = x.constructor as new (length: number) => typeof x;

@@ -5,13 +5,7 @@
  * network fills: which activation, which loss, which optimiser.
  */
 
-import identity from "../../shaders/activations/identity.wgsl" with { type: "text" };
-import sigmoid from "../../shaders/activations/sigmoid.wgsl" with { type: "text" };
-import tanh from "../../shaders/activations/tanh.wgsl" with { type: "text" };
-import relu from "../../shaders/activations/relu.wgsl" with { type: "text" };
-import stepUnit from "../../shaders/activations/step.wgsl" with { type: "text" };
-import crossEntropy from "../../shaders/losses/cross-entropy.wgsl" with { type: "text" };
-import squaredError from "../../shaders/losses/squared-error.wgsl" with { type: "text" };
+import { activations, losses } from "../operations/registry.ts";
 import sgd from "../../shaders/optimizers/sgd.wgsl" with { type: "text" };
 import momentum from "../../shaders/optimizers/momentum.wgsl" with { type: "text" };
 import nesterov from "../../shaders/optimizers/nesterov.wgsl" with { type: "text" };
@@ -50,9 +44,11 @@ import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
 import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
 import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type: "text" };
+import gate from "../../shaders/shared/gate.wgsl" with { type: "text" };
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
+import ramp from "../../shaders/shared/ramp.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
@@ -87,10 +83,18 @@ export const KERNELS = {
 } as const;
 export type KernelName = keyof typeof KERNELS;
 
+/** The WGSL of operations, by their names. */
+function textsOf<Name extends string>(operations: Record<Name, { wgsl: string }>) {
+  const texts = Object.entries<{ wgsl: string }>(operations).map((
+    [name, { wgsl }],
+  ) => [name, wgsl]);
+  return Object.fromEntries(texts) as Record<Name, string>;
+}
+
 /** Pieces that fill a role in a kernel, by role and name. */
 export const ROLES = {
-  activation: { identity, sigmoid, tanh, relu, "step": stepUnit },
-  loss: { "cross-entropy": crossEntropy, "squared-error": squaredError },
+  activation: textsOf(activations),
+  loss: textsOf(losses),
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, signs },
   product: { tiles, blocks },
@@ -107,9 +111,11 @@ const SHARED: Record<string, string> = {
   directions,
   entries: entryPairs,
   entries_layout: entriesLayout,
+  gate,
   listing,
   logits,
   parts,
+  ramp,
   special,
   sums,
   step: optimizerStep,

@@ -93,8 +93,8 @@ export class RecoveringEngine implements Engine {
     return held ? copyState(held.state) : await this.#call((engine) => engine.optimizerState());
   }
 
-  gradient(indices: Uint32Array): Promise<Gradient> {
-    return this.#call((engine) => engine.gradient(indices));
+  gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
+    return this.#call((engine) => engine.gradient(indices, elements));
   }
 
   train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {

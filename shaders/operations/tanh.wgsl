@@ -1,5 +1,5 @@
 // Hyperbolic tangent: value, companion, exact finite change, derivative, for four units. Twin of
-// src/cpu/activations.ts.
+// src/operations/tanh.ts.
 
 #import special
 

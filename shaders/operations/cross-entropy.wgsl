@@ -1,6 +1,6 @@
 // Softmax and cross-entropy of one sample: exact finite change, for four nudges at a time, and
 // derivative. Residuals of the forward pass: the probabilities, then the sum of those that are not
-// the target's. Twin of src/cpu/losses.ts.
+// the target's. Twin of src/operations/cross-entropy.ts.
 
 #import special
 #import parts

@@ -1,5 +1,5 @@
 // Step unit: 1 if z > 0, else 0. It has no useful derivative, and an exact finite change all the
-// same, for four units. Twin of src/cpu/activations.ts.
+// same, for four units. Twin of src/operations/step.ts.
 
 const CHANGE_FACTOR = 1e30; // the change of a nudge has no bound in dz
 
@@ -26,4 +26,14 @@ fn tiny_change(a: vec4f, z: vec4f, curvature: vec4f, dz: f32) -> vec4f {
 
 fn derivative(a: vec4f, z: vec4f) -> vec4f {
   return vec4f();
+}
+
+const STATES = 2u;
+
+fn state_value(q: u32) -> f32 {
+  return f32(q);
+}
+
+fn state_of(z: vec4f) -> vec4u {
+  return select(vec4u(), vec4u(1u), z > vec4f());
 }

@@ -1,6 +1,6 @@
 // Half the squared distance of the logits from the one-hot target: exact finite change, for four
 // nudges at a time, and derivative. Residuals of the forward pass: y - t, then 0. Twin of
-// src/cpu/losses.ts.
+// src/operations/squared-error.ts.
 
 #import parts
 

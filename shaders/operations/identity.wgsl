@@ -26,3 +26,17 @@ fn tiny_change(a: vec4f, c: vec4f, curvature: vec4f, dz: f32) -> vec4f {
 fn derivative(a: vec4f, c: vec4f) -> vec4f {
   return vec4f(1.0);
 }
+
+fn piece_slope(z: vec4f) -> vec4f {
+  return vec4f(1.0);
+}
+
+fn piece_low(z: vec4f) -> vec4f {
+  return vec4f(-UNBOUNDED);
+}
+
+fn piece_high(z: vec4f) -> vec4f {
+  return vec4f(UNBOUNDED);
+}
+
+const UNBOUNDED = 3e38; // stands for infinity

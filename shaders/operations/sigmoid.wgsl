@@ -1,5 +1,5 @@
 // Logistic sigmoid: value, companion, exact finite change, derivative, for four units. Twin of
-// src/cpu/activations.ts.
+// src/operations/sigmoid.ts.
 
 #import special
 

@@ -1,5 +1,5 @@
 // Rectified linear unit: value, companion, exact finite change, derivative, for four units. Twin of
-// src/cpu/activations.ts.
+// src/operations/relu.ts.
 
 const CHANGE_FACTOR = 1.0; // no change is larger than this times dz
 
@@ -30,3 +30,17 @@ fn tiny_change(a: vec4f, z: vec4f, curvature: vec4f, dz: f32) -> vec4f {
 fn derivative(a: vec4f, z: vec4f) -> vec4f {
   return select(vec4f(), vec4f(1.0), z > vec4f());
 }
+
+fn piece_slope(z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1.0), z > vec4f());
+}
+
+fn piece_low(z: vec4f) -> vec4f {
+  return select(vec4f(-UNBOUNDED), vec4f(), z > vec4f());
+}
+
+fn piece_high(z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(UNBOUNDED), z > vec4f());
+}
+
+const UNBOUNDED = 3e38; // stands for infinity

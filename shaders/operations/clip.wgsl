@@ -1,0 +1,45 @@
+// Values clipped to 0..6, for four units. Twin of src/operations/clip.ts.
+
+#import ramp
+#import parts
+
+const LOW = 0.0;
+const HIGH = 6.0;
+
+// No nudge that moves z by up to `reach` changes the value by more than this.
+fn farthest(reach: f32) -> f32 {
+  return min(reach, HIGH - LOW);
+}
+
+fn activate(z: vec4f) -> vec4f {
+  return clamp(z, vec4f(LOW), vec4f(HIGH));
+}
+
+fn derivative(z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1.0), (z > vec4f(LOW)) & (z < vec4f(HIGH)));
+}
+
+fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return ramp_change(LOW, HIGH, z, dz);
+}
+
+// It needs no series where dz is tiny.
+fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
+  return Parts(a, z);
+}
+
+fn tiny_change(unit: Parts, dz: f32) -> vec4f {
+  return change(unit.x, vec4f(), unit.y, vec4f(dz));
+}
+
+fn piece_slope(z: vec4f) -> vec4f {
+  return derivative(z);
+}
+
+fn piece_low(z: vec4f) -> vec4f {
+  return ramp_piece_low(LOW, HIGH, z);
+}
+
+fn piece_high(z: vec4f) -> vec4f {
+  return ramp_piece_high(LOW, HIGH, z);
+}

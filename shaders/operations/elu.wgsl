@@ -1,0 +1,38 @@
+// Exponential linear unit, for four units. Twin of src/operations/elu.ts.
+
+#import special
+#import parts
+
+// No nudge that moves z by up to `reach` changes the value by more than this.
+fn farthest(reach: f32) -> f32 {
+  return reach;
+}
+
+fn activate(z: vec4f) -> vec4f {
+  return select(expm1(z), z, z > vec4f());
+}
+
+fn derivative(z: vec4f) -> vec4f {
+  return select(exp_exact(z), vec4f(1.0), z > vec4f());
+}
+
+// By the signs before and after. Below 0 it is c (e^dz - 1), or, where e^dz might overflow,
+// e^(z+dz) (1 - e^-dz).
+fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  let after = z + dz;
+  let far = dz > vec4f(1.0);
+  let positive = z > vec4f();
+  let e = expm1(select(select(dz, -dz, far), after, positive));
+  let below = e * select(c, -exp_exact(after), far);
+  let on = after > vec4f();
+  return select(select(below, after - a, on), select(e - z, dz, on), positive);
+}
+
+// Above 0 c is 1, and below it is needed.
+fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
+  return Parts(c, z);
+}
+
+fn tiny_change(unit: Parts, dz: f32) -> vec4f {
+  return change(activate(unit.y), unit.x, unit.y, vec4f(dz));
+}

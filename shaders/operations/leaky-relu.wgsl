@@ -1,0 +1,53 @@
+// Leaky rectified linear unit, for four units. Twin of src/operations/leaky-relu.ts.
+
+#import parts
+
+const SLOPE = 0.01; // below 0
+
+// No nudge that moves z by up to `reach` changes the value by more than this.
+fn farthest(reach: f32) -> f32 {
+  return reach;
+}
+
+fn activate(z: vec4f) -> vec4f {
+  return select(SLOPE * z, z, z > vec4f());
+}
+
+fn derivative(z: vec4f) -> vec4f {
+  return select(vec4f(SLOPE), vec4f(1.0), z > vec4f());
+}
+
+// By the signs before and after: across the kink, the way to it and the way behind it, each times
+// its slope.
+fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  let after = z + dz;
+  let on = after > vec4f();
+  return select(
+    select(SLOPE * dz, after - a, on),
+    select(SLOPE * after - z, dz, on),
+    z > vec4f()
+  );
+}
+
+// It needs no series where dz is tiny.
+fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
+  return Parts(a, z);
+}
+
+fn tiny_change(unit: Parts, dz: f32) -> vec4f {
+  return change(unit.x, vec4f(), unit.y, vec4f(dz));
+}
+
+fn piece_slope(z: vec4f) -> vec4f {
+  return derivative(z);
+}
+
+fn piece_low(z: vec4f) -> vec4f {
+  return select(vec4f(-UNBOUNDED), vec4f(), z > vec4f());
+}
+
+fn piece_high(z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(UNBOUNDED), z > vec4f());
+}
+
+const UNBOUNDED = 3e38; // stands for infinity
