@@ -1,0 +1,275 @@
+/**
+ * Every operation: its exact change against the difference of its values in exact arithmetic, what
+ * kernels and plans rely on, and its WGSL on a device against float64, over one grid.
+ */
+
+import assert from "node:assert/strict";
+import { Decimal } from "decimal.js";
+import { compose } from "../src/gpu/shaders.ts";
+import type { Activation } from "../src/operations/activation.ts";
+import { type ActivationName, activations, losses } from "../src/operations/registry.ts";
+import { sigmoid } from "../src/operations/special.ts";
+import { gpuTest } from "./support.ts";
+
+// Values of e^-100, moved by 1e-20, have 44 + 20 digits in front of the first that counts.
+const Exact = Decimal.clone({ precision: 90, minE: -9e15, maxE: 9e15 });
+type Exact = Decimal;
+
+/** The binary number itself, of which a decimal library would take the shortest decimal near it. */
+function exact(value: number): Exact {
+  const exponent = value === 0 ? 0 : Math.floor(Math.log2(Math.abs(value))) - 52;
+  const half = Math.trunc(exponent / 2); // neither factor is beyond float64
+  return new Exact(value / 2 ** half / 2 ** (exponent - half)).mul(Exact.pow(2, exponent));
+}
+
+const ZERO = exact(0), ONE = exact(1);
+
+/** e^x; beyond 2,000 it is nothing that a float64 holds. */
+const exp = (x: Exact) => x.lt(-2000) ? ZERO : x.exp();
+const logistic = (x: Exact) => x.lt(0) ? exp(x).div(exp(x).plus(1)) : ONE.div(exp(x.neg()).plus(1));
+const clamp = (x: Exact, low: number, high: number) => Exact.min(Exact.max(x, low), high);
+
+/** 2u of the gelu's tanh form; beyond 30 its sigmoid is what it is at 30. */
+const geluArgument = (z: Exact) => {
+  const near = clamp(z, -30, 30);
+  const scale = exact(2).mul(exact(2).div(Exact.acos(-1)).sqrt());
+  return scale.mul(near.plus(near.pow(3).mul("0.044715")));
+};
+
+/** The functions as textbooks have them. */
+const DEFINITIONS: Record<ActivationName, (z: Exact) => Exact> = {
+  identity: (z) => z,
+  sigmoid: logistic,
+  tanh: (z) => logistic(z.mul(2)).mul(2).minus(1),
+  relu: (z) => Exact.max(z, 0),
+  step: (z) => z.gt(0) ? ONE : ZERO,
+  "leaky-relu": (z) => z.gt(0) ? z : z.mul("0.01"),
+  elu: (z) => z.gt(0) ? z : exp(z).minus(1),
+  softplus: (z) => Exact.max(z, 0).plus(exp(z.abs().neg()).plus(1).ln()),
+  silu: (z) => z.mul(logistic(z)),
+  gelu: (z) => z.mul(logistic(geluArgument(z))),
+  "hard-sigmoid": (z) => clamp(z.div(6).plus("0.5"), 0, 1),
+  clip: (z) => clamp(z, 0, 6),
+  sign: (z) => exact(z.isZero() ? 0 : z.s),
+};
+
+/** Which place an exponential is taken of, so that a rounding there is as many in the result. */
+const ARGUMENTS: Partial<Record<ActivationName, (z: number) => number>> = {
+  sigmoid: (z) => z,
+  tanh: (z) => 2 * z,
+  elu: (z) => Math.min(z, 0),
+  softplus: (z) => z,
+  silu: (z) => z,
+  gelu: (z) => {
+    const near = Math.max(-30, Math.min(z, 30));
+    return 1.6 * (near + 0.045 * near ** 3);
+  },
+};
+
+const both = (values: number[]) => values.flatMap((value) => [value, -value]);
+const KINKS = [0, 3, 6];
+/** Inputs from nothing to saturation and far beyond, kinks and their neighbours, minima. */
+const PLACES = [
+  0,
+  ...both([1e-20, 1e-8, 1e-3, 0.35, 0.7525, 1.2785, 2.4, 5, 9, 17, 30.5, 50, 100, 1000, 1e30]),
+  ...both(KINKS.slice(1).flatMap((kink) => [kink, kink * (1 + 2 ** -20), kink * (1 - 2 ** -20)])),
+];
+const MOVES = both([
+  ...[1e-20, 1e-8, 1e-4, 2 ** -12, 0.01, 0.3, 0.5, 1, 1.01, 3, 6, 7.3, 12, 40, 300, 2000, 1e30],
+]);
+
+/** Pairs (z, dz) of numbers that `round` leaves as they are; nudges to kinks and just past them. */
+function grid(round: (x: number) => number): [number, number][] {
+  return PLACES.flatMap((place) => {
+    const z = round(place);
+    const toKinks = [...KINKS, -3].flatMap((kink) => [kink - z, (kink - z) * (1 + 2 ** -10)]);
+    return [...MOVES, ...toKinks].map((dz): [number, number] => [z, round(dz)]);
+  });
+}
+
+/**
+ * How far a change may be from the exact one, in units of rounding: some operations' own, as many
+ * more as an exponential's argument is large, where that was rounded; and for products z s(v), whose
+ * change is two terms that may cancel, as many of these terms.
+ */
+function allowed(name: ActivationName, z: number, dz: number, change: number): number {
+  const after = z + dz, argument = ARGUMENTS[name];
+  let roundings = 12, terms = Math.abs(change);
+  if (argument) {
+    const [before, behind] = [argument(z), argument(after)].map(Math.abs);
+    const isRounded = name === "gelu" || Math.abs(dz) > 0.5;
+    // Beyond 110 nothing is left of an exponential in either precision but what it saturates at.
+    if (isRounded) roundings += 3 * Math.min(110, Math.max(before, behind));
+    if (name === "silu" || name === "gelu") {
+      const [low, high] = z < after ? [z, after] : [after, z];
+      const s = [low, high].map((place) => sigmoid(argument(place)));
+      terms = Math.abs(dz) * s[0] + Math.abs(high) * (s[1] - s[0]) + Math.abs(change);
+    }
+  }
+  return roundings * terms;
+}
+
+/** The exact change, rounded once. */
+const exactChange = (name: ActivationName, z: number, dz: number) =>
+  DEFINITIONS[name](exact(z).plus(exact(dz))).minus(DEFINITIONS[name](exact(z))).toNumber();
+
+/** Asserts changes over a grid, naming the worst. */
+function assertChanges(
+  name: ActivationName,
+  pairs: [number, number][],
+  actual: (i: number) => number,
+  unit: number,
+  floor: number,
+): void {
+  let worst = 1, line = "";
+  pairs.forEach(([z, dz], i) => {
+    const expected = exactChange(name, z, dz), change = actual(i);
+    const bound = unit * allowed(name, z, dz, expected) + floor;
+    const excess = Math.abs(change - expected) / bound;
+    if (!(excess <= worst)) {
+      worst = excess;
+      line = `${name} at ${z}, moved by ${dz}: ${change} instead of ${expected}, ` +
+        `${excess} times what rounding explains`;
+    }
+  });
+  assert.equal(line, "");
+}
+
+const each = Object.entries(activations) as [ActivationName, Activation][];
+
+for (const [name, f] of each) {
+  Deno.test(`the exact change of ${name}, in float64`, () => {
+    const pairs = grid((x) => x);
+    const changes = pairs.map(([z, dz]) => f.change(f.activate(z), f.derivative(z), z, dz));
+    assertChanges(name, pairs, (i) => changes[i], 2 ** -53, 1e-85);
+  });
+
+  Deno.test(`what kernels and plans rely on of ${name}`, () => {
+    assert.equal(f.name, name);
+    const [low, high] = f.range;
+    for (const [z, dz] of grid((x) => x)) {
+      const a = f.activate(z), change = f.change(a, f.derivative(z), z, dz);
+      assert.ok(a >= low && a <= high, `${a} at ${z}`);
+      if (f.states) assert.ok(f.states.includes(a), `${a} at ${z}`);
+      else assert.ok(Math.abs(change) <= f.steepest * Math.abs(dz) * (1 + 1e-14), `${z} by ${dz}`);
+      if (f.pieces) {
+        const [from, to] = f.pieces.bounds(z), slope = f.pieces.slope(z);
+        assert.ok(z >= from && z <= to, `${z} is outside of ${from} to ${to}`);
+        assert.equal(f.derivative(z), slope);
+        // Within the piece, the change is along its slope: half and all of the way to its ends.
+        for (const end of [from, to].filter(Number.isFinite)) {
+          for (const way of [end - z, (end - z) / 2]) {
+            if (z + (end - z) !== end) continue; // it is rounded
+            const along = f.change(a, slope, z, way);
+            assert.ok(
+              Math.abs(along - slope * way) <= 4 * 2 ** -53 * Math.abs(slope * way),
+              `${z} by ${way}: ${along}`,
+            );
+          }
+        }
+      }
+    }
+    // The derivative is that of the definition, by a small central difference: h^2 / 6 of a third
+    // derivative below 10 is left out.
+    for (const z of PLACES.filter((z) => Math.abs(z) < 50)) {
+      if (f.states || (f.pieces && f.pieces.bounds(z).some((end) => Math.abs(end - z) < 1e-6))) {
+        continue;
+      }
+      if (name === "elu" && Math.abs(z) < 1e-6) continue; // its derivative has a kink
+      const h = exact(1e-12), d = DEFINITIONS[name];
+      const slope = d(exact(z).plus(h)).minus(d(exact(z).minus(h))).div(h.mul(2)).toNumber();
+      const distance = Math.abs(f.derivative(z) - slope);
+      assert.ok(distance <= 1e-13 * (Math.abs(slope) + Math.exp(-Math.abs(z))), `${z}: ${slope}`);
+    }
+  });
+
+  gpuTest(`${name} in WGSL against float64`, async (open) => {
+    using gpu = await open();
+    const pairs = grid(Math.fround), count = pairs.length, WIDTH = 10;
+    const tiny = (dz: number) => Math.abs(dz) <= 2 ** -12;
+    const code = compose(
+      `#import activation
+@group(0) @binding(0) var<storage, read> pairs: array<vec2f>; // (z, dz)
+@group(0) @binding(1) var<storage, read_write> results: array<f32>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < arrayLength(&pairs)) {
+    let z = vec4f(pairs[id.x].x);
+    let dz = pairs[id.x].y;
+    let a = activate(z);
+    let c = derivative(z);
+    let at = ${WIDTH}u * id.x;
+    results[at] = a.x;
+    results[at + 1u] = c.x;
+    results[at + 2u] = change(a, c, z, vec4f(dz)).x;
+    results[at + 3u] = tiny_change(tiny_unit(a, c, z), clamp(dz, -0.00024414062, 0.00024414062)).x;
+    results[at + 4u] = farthest(abs(dz));
+    ${
+        f.pieces
+          ? `results[at + 5u] = piece_slope(z).x;
+    results[at + 6u] = piece_low(z).x;
+    results[at + 7u] = piece_high(z).x;`
+          : ""
+      }
+    ${
+        f.states
+          ? `results[at + 8u] = f32(STATES);
+    results[at + 9u] = state_value(state_of(z).x);`
+          : ""
+      }
+  }
+}`,
+      { activation: name },
+    );
+    const module = gpu.device.createShaderModule({ code });
+    const pipeline = gpu.device.createComputePipeline({ layout: "auto", compute: { module } });
+    const buffers = [
+      gpu.upload("pairs", Float32Array.from(pairs.flat())),
+      gpu.buffer("results", 4 * WIDTH * count),
+    ];
+    const bindGroup = gpu.device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+    gpu.run([{ label: name, pipeline, bindGroup, groups: [Math.ceil(count / 64)], work: 0 }]);
+    const results = new Float32Array(await gpu.read(buffers[1], 4 * WIDTH * count));
+    const row = (i: number) => results.subarray(WIDTH * i, WIDTH * (i + 1));
+
+    // Our exponentials and logarithms are within 5 roundings, and end at e^-87.
+    const unit = 5 * 2 ** -24, floor = 2e-37;
+    assertChanges(name, pairs, (i) => row(i)[2], unit, floor);
+    const isTiny = pairs.filter(([, dz]) => tiny(dz));
+    const places = pairs.flatMap(([, dz], i) => tiny(dz) ? [i] : []);
+    // What its series leaves out is below dz^2, 2^-24 of the change.
+    assertChanges(name, isTiny, (i) => row(places[i])[3], 2 * unit, floor);
+    pairs.forEach(([z, dz], i) => {
+      const [a, c, change, , farthest, slope, low, high, count, state] = row(i);
+      const close = (actual: number, expected: number, of: string) => {
+        const distance = Math.abs(actual - expected);
+        const argument = Math.min(110, Math.abs(ARGUMENTS[name]?.(z) ?? 0));
+        const bound = unit * (2 + (name === "gelu" ? argument : 0)) * Math.abs(expected);
+        // A derivative of z s(v) is s + z s', which cancel at the minimum.
+        const rest = of === "derivative" && (name === "silu" || name === "gelu")
+          ? 4 * unit * (1 + argument) * Math.exp(-argument / 2)
+          : 0;
+        assert.ok(distance <= bound + rest + floor, `${of} at ${z}: ${actual}, not ${expected}`);
+      };
+      close(a, f.activate(z), "value");
+      close(c, f.derivative(z), "derivative");
+      assert.ok(Math.abs(change) <= farthest * (1 + 2 ** -20), `${z} by ${dz}: ${farthest}`);
+      if (f.pieces) {
+        const bounded = f.pieces.bounds(z).map((end) => Math.max(-3e38, Math.min(end, 3e38)));
+        assert.deepEqual(
+          [slope, low, high],
+          [f.pieces.slope(z), ...bounded].map(Math.fround),
+          `at ${z}`,
+        );
+      }
+      if (f.states) assert.deepEqual([count, state], [f.states.length, f.activate(z)], `at ${z}`);
+    });
+  });
+}
+
+Deno.test("losses are what their names say", () => {
+  for (const [name, loss] of Object.entries(losses)) assert.equal(loss.name, name);
+});
