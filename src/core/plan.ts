@@ -30,7 +30,7 @@ export interface Stage {
   readonly label: string;
   /** Rows of numbers that it makes: copies, responses or directions, of one sample each. */
   readonly rows: number;
-  /** Multiplications with additions, or what takes as long. */
+  /** Multiplications with additions, or what takes as long; additions alone are not counted. */
   readonly multiplyAdds: number;
 }
 
@@ -95,10 +95,7 @@ function costsBehind({ layers }: Network, l: number): { layer: number; multiplyA
     const taken = from.map((source) => moved.get(source) ?? 0);
     const units = kind === "dense" ? outputs : Math.max(...taken);
     moved.set(m, units);
-    const products = taken.reduce(
-      (sum, count) => sum + count * (kind === "dense" ? outputs : 1),
-      0,
-    );
+    const products = kind === "dense" ? taken[0] * outputs : 0;
     return { layer: m, multiplyAdds: products + units * activations[activation].work };
   });
 }
@@ -161,9 +158,7 @@ function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): 
 
 /** What one sample takes through a layer, whole. */
 function wholeCost({ kind, from, inputs, outputs, activation }: Layer, entries: number): number {
-  const products = kind === "dense"
-    ? (from[0] === DATA ? entries : inputs + 1) * outputs
-    : from.length * outputs;
+  const products = kind === "dense" ? (from[0] === DATA ? entries : inputs + 1) * outputs : 0;
   return products + outputs * activations[activation].work;
 }
 
