@@ -15,15 +15,28 @@ export { type Initialization, initialParameters } from "./core/initialization.ts
 export {
   type Activation,
   ACTIVATIONS,
+  connect,
   createNetwork,
+  DATA,
   type Loss,
   LOSSES,
   type Network,
   type NetworkOptions,
+  type Node,
   type ParameterTensor,
   parameterTensors,
+  parseNodes,
   shapeOf,
+  textOfNodes,
 } from "./core/network.ts";
+export {
+  type LayerPlan,
+  type Plan,
+  planOf,
+  type PlanOptions,
+  type Stage,
+  type Way,
+} from "./core/plan.ts";
 export {
   type Optimizer,
   type OptimizerName,
@@ -35,7 +48,7 @@ export { type Random, Xoshiro } from "./core/random.ts";
 export { type ScheduleName, SCHEDULES } from "./core/schedule.ts";
 export { drawDigits } from "./data/digits.ts";
 export { idxDataSet, type IdxFiles } from "./data/idx.ts";
-export { type DataSet, type Samples } from "./data/samples.ts";
+export { type DataSet, densityOf, type Samples } from "./data/samples.ts";
 export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/tensors.ts";
 export { asTensors, batchIn, inLayout, type Layout, LAYOUTS, weightsIn } from "./data/weights.ts";
 export {

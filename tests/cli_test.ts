@@ -52,7 +52,11 @@ Deno.test("bad input: one clear line, exit code 2, no file touched", async () =>
     [/has no train-images/, "--data", folder],
     [/seed/, "--seed", "1.5"],
     [/widths/, "--hidden", "5,x"],
-    [/at most 6/, "--hidden", "1,1,1,1,1,1,1"],
+    [/operation 3, "relo": there is no relo/, "--network", "dense 5, tanh, relo"],
+    [/operation 2, "dense": dense takes a width/, "--network", "relu, dense"],
+    [/operation 1, "sign 3": sign takes no 3/, "--network", "sign 3"],
+    [/--network says all that --hidden does; leave/, "--network", "dense 5", "--hidden", "5"],
+    [/--network says all that --activation does/, "--network", "none", "--activation", "relu"],
     [/needs .* GiB.* gives .*; 784-\d+-10 would fit/, "--hidden", "300000"],
   ];
   for (const [message, ...args] of cases) {

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { number, PlaceOption, withOptions } from "./options.ts";
 import { type Places, toBrowse, toMeasure, toRead, toWrite } from "./places.ts";
 
-const NETWORK = ["activation", "loss", "epsilon"] as const;
+const NETWORK = ["network", "activation", "loss", "epsilon"] as const;
 const DIFFERENCE = ["estimator", "queries", "h", "engine", "backend", "seed"] as const;
 const UPDATE = ["lr", "optimizer", "weightDecay", "schedule"] as const;
 
@@ -33,7 +33,7 @@ export function createCommands() {
     program.command("train").description("train a network and test it"),
     ...["data", "hidden", ...NETWORK, "init", "steps", "batch", ...UPDATE, ...DIFFERENCE] as const,
     ...["rng", "evalEvery", "save", "saveEvery", "resume", "override", "layout"] as const,
-    ...["log", "plot", "json"] as const,
+    ...["log", "plot", "plan", "json"] as const,
   );
 
   const evaluate = withOptions(
@@ -58,7 +58,7 @@ export function createCommands() {
   const gradcheck = withOptions(
     program.command("gradcheck").description("compare a gradient with float64, tensor by tensor"),
     ...["weights", "layout", "data", "hidden", ...NETWORK, "init", "batch"] as const,
-    ...[...UPDATE, ...DIFFERENCE, "rng", "json"] as const,
+    ...[...UPDATE, ...DIFFERENCE, "sharing", "rng", "json"] as const,
   ).option("--steps <number>", "train so many steps before the check", number, 0)
     .option("--rtol <number>", "largest relative error that passes", number, DEFAULT_TOLERANCE)
     .option("--sweep", "compare the differences and the copies engine for h from 1e-1 to 1e-7");

@@ -73,9 +73,9 @@ async function reach(
   return { parameters, options: { ...engineOptions, samples } };
 }
 
-/** The gradient in float64. */
+/** The gradient in float64, whose copies share what they can. */
 async function reference({ parameters, options }: Place, method: EngineOptions["method"]) {
-  using cpu = new CpuEngine({ ...options, method });
+  using cpu = new CpuEngine({ ...options, method, sharing: true });
   cpu.setParameters(parameters);
   return (await cpu.gradient(wholeBatch(options))).gradient;
 }
@@ -84,11 +84,11 @@ const wholeBatch = ({ batch }: EngineOptions) => Uint32Array.from({ length: batc
 
 /** Compares one engine at one h, tensor by tensor. */
 async function check(
-  { json, rtol, backend, engine: method, h }: Options & { rtol: number },
+  { json, rtol, backend, engine: method }: Options & { rtol: number },
   place: Place,
   tell: (line: string) => void,
 ): Promise<number> {
-  const { options, parameters } = place;
+  const { options, parameters } = place, { h } = options.estimator;
   using engine = await openEngine(options, backend, tell);
   engine.setParameters(parameters);
   const { gradient } = await engine.gradient(wholeBatch(options));

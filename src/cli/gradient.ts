@@ -38,7 +38,7 @@ function readAll(tensors: Tensors, options: GradientOptions) {
   const layout = options.layout ?? onlyLayout((layout) => weightsIn(tensors, layout));
   return inLayout(options.input, layout, (layout) => {
     const { widths, parameters } = weightsIn(tensors, layout);
-    const network = networkOf(options, widths);
+    const network = networkOf(options, widths, options.input);
     const samples = batchIn(tensors, layout, network.inputs, network.classes);
     const theirs = namedLikeWeights(tensors, prefix, network, layout);
     return { network, parameters, samples, theirs };
@@ -85,7 +85,7 @@ export async function runGradient(options: GradientOptions): Promise<number> {
   if (json) {
     const { backend, adapter } = engine;
     const checked = comparisons.length > 0 ? { ok, rtol, tensors: comparisons } : {};
-    const { engine: method, h, estimator } = options;
+    const { engine: method, estimator } = options, { h } = engineOptions.estimator;
     console.log(
       JSON.stringify({
         loss,

@@ -8,11 +8,18 @@ import type { Initialization } from "../core/initialization.ts";
 import {
   type Activation,
   ACTIVATIONS,
-  createNetwork,
+  chainOf,
+  connect,
+  denseLayers,
   type Loss,
   LOSSES,
   type Network,
+  type Node,
+  parseNodes,
+  shapeOf,
+  textOfNodes,
 } from "../core/network.ts";
+import { activations } from "../operations/registry.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
 import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
 import type { DataSet, Samples } from "../data/samples.ts";
@@ -25,6 +32,7 @@ import { type Places, toData, toRead, toSave, toWrite } from "./places.ts";
 /** Values of the shared options, as commander delivers them. */
 export interface Options {
   data: string;
+  network?: Node[];
   hidden: number[];
   activation: Activation[];
   loss: Loss;
@@ -38,11 +46,13 @@ export interface Options {
   schedule: ScheduleName;
   estimator: EstimatorName;
   queries: number;
-  h: number;
+  h?: number;
+  sharing?: boolean;
   engine: Method;
   backend: Backend;
   seed: number;
   evalEvery: number;
+  plan?: boolean;
   log?: string;
   json?: boolean;
   rng: GeneratorName;
@@ -89,6 +99,14 @@ function parseHidden(text: string): number[] {
   return widths;
 }
 
+function parseNetwork(text: string): Node[] {
+  try {
+    return parseNodes(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
 function parseInit(text: string): Initialization {
   if (text === "xavier" || text === "he") return text;
   const deviation = Number(text);
@@ -104,6 +122,10 @@ const shared = {
     "auto, mnist, digits, or a folder with the four IDX files",
     toData,
   ).default("auto"),
+  network: new Option(
+    "--network <operations>",
+    'operations in order, in place of --hidden and --activation: "dense 100, relu, dense 50, tanh"',
+  ).argParser(parseNetwork),
   hidden: new Option("--hidden <widths>", "widths of the hidden layers: 50, or 100,50, or none")
     .argParser(parseHidden).default([50], "50"),
   activation: new Option(
@@ -130,8 +152,9 @@ const shared = {
     .argParser(oneOf(ESTIMATORS)).default("central"),
   queries: new Option("--queries <number>", "random directions a step, for spsa")
     .argParser(number).default(1),
-  h: new Option("--h <number>", "step of the difference").argParser(number)
-    .default(1e-4, "1e-4"),
+  h: new Option("--h <number>", "step of the difference (default 1e-4; 1 where a unit has steps)")
+    .argParser(number),
+  sharing: new Option("--no-sharing", "every copy by itself, sharing nothing: to compare with"),
   engine: new Option("--engine <name>", METHODS.join(", ")).argParser(oneOf(METHODS))
     .default("differences"),
   backend: new Option("--backend <name>", BACKENDS.join(", ")).argParser(oneOf(BACKENDS))
@@ -164,13 +187,22 @@ const shared = {
     toWrite,
   ),
   log: new PlaceOption("--log <file>", "one JSON object a line: losses and accuracies", toWrite),
+  plan: new Option("--plan", "print what a step will do and what it costs, and stop"),
   json: new Option("--json", "standard output is exactly one JSON object"),
 };
 
 /** Options as they would be typed, to be kept with a run. */
-export function textOf(options: Options, names: readonly (keyof Options)[]) {
-  const text = (value: unknown) => Array.isArray(value) ? value.join(",") || "none" : `${value}`;
-  return Object.fromEntries(names.map((name) => [name, text(options[name])]));
+export function textOf(
+  options: Options,
+  names: readonly (keyof Options)[],
+): Partial<Record<keyof Options, string>> {
+  const text = (name: keyof Options) => {
+    if (name === "network") return textOfNodes(options.network!);
+    const value = options[name];
+    return Array.isArray(value) ? value.join(",") || "none" : `${value}`;
+  };
+  const said = names.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(said.map((name) => [name, text(name)]));
 }
 
 /**
@@ -207,7 +239,15 @@ export function withDefaults<T extends Partial<Options>>(options: T): T & Option
 /** Adds shared options to a command. */
 export function withOptions(command: Command, ...names: (keyof typeof shared)[]): Command {
   for (const name of names) command.addOption(shared[name]);
-  return command;
+  return command.hook("preAction", (_, command) => {
+    const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+    const short = ["hidden", "activation"].find(isGiven);
+    if (isGiven("network") && short) {
+      throw new TypeError(
+        `Cannot build two networks: --network says all that --${short} does; leave one of them out`,
+      );
+    }
+  });
 }
 
 /** The training run that the options describe. */
@@ -230,28 +270,50 @@ export function engineOptionsOf(
     samples,
     batch: options.batch,
     seed: options.seed,
+    sharing: options.sharing,
   };
+}
+
+/** The operations that the options describe, all but the last layer. */
+export function nodesOf({ network, hidden, activation }: Options): readonly Node[] {
+  return network ?? chainOf(hidden, activation.length === 1 ? activation[0] : activation);
 }
 
 /** The network that the options describe, for a data set. */
 export function networkFor(options: Options, { inputs, classes }: DataSet): Network {
-  return networkOf(options, [inputs, ...options.hidden, classes]);
+  const { loss, epsilon } = options;
+  return connect({ inputs, classes, nodes: nodesOf(options), loss, epsilon });
 }
 
-/** The network of these widths, inputs and classes included, as the options have it otherwise. */
-export function networkOf(options: Options, widths: readonly number[]): Network {
-  const { activation } = options;
-  return createNetwork({
-    inputs: widths[0],
-    hidden: widths.slice(1, -1),
-    classes: widths.at(-1)!,
-    activation: activation.length === 1 ? activation[0] : activation,
-    loss: options.loss,
-    epsilon: options.epsilon,
-  });
+/**
+ * The network of these widths, inputs and classes included, as the options have it otherwise.
+ * @throws {TypeError} when the options say other widths.
+ */
+export function networkOf(options: Options, widths: readonly number[], path: string): Network {
+  const hidden = widths.slice(1, -1);
+  const data = { inputs: widths[0], classes: widths.at(-1)! };
+  const { loss, epsilon } = options;
+  const network = connect({ ...data, loss, epsilon, nodes: nodesOf({ ...options, hidden }) });
+  const theirs = denseLayers(network.layers);
+  if (theirs.length !== hidden.length + 1 || theirs.some((l, i) => l.outputs !== widths[i + 1])) {
+    throw new TypeError(
+      `Cannot use ${path} with --network "${textOfNodes(network.nodes)}": that is ` +
+        `${shapeOf(network)}, and its weights are ${widths.join("-")}`,
+    );
+  }
+  return network;
 }
+
+/** The step of a difference that a network needs, where none is given: the tutorial's, or 1. */
+export function stepOf({ h, network, activation }: Options): number {
+  const names = network?.map(({ operation }) => operation) ?? activation;
+  const hasStates = names.some((name) => name in activations && statesOf(name as Activation));
+  return h ?? (hasStates ? 1 : 1e-4);
+}
+
+const statesOf = (name: Activation) => activations[name].states;
 
 /** The estimator that the options describe. */
 export function estimatorOf(options: Options) {
-  return createEstimator(options.estimator, options.h, options.queries);
+  return createEstimator(options.estimator, stepOf(options), options.queries);
 }

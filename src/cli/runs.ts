@@ -1,7 +1,7 @@
 /** Runs in files: saving one, and going on with it as if it had never stopped. */
 
 import { createRandom } from "../core/generators.ts";
-import type { Network } from "../core/network.ts";
+import { denseLayers, type Network } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
 import { checkpointTensors } from "../data/checkpoint.ts";
 import type { DataSet } from "../data/samples.ts";
@@ -9,13 +9,14 @@ import { writeTensors } from "../data/tensors.ts";
 import type { Engine } from "../engine.ts";
 import { sha256 } from "./digest.ts";
 import { writeWhole } from "./files.ts";
-import { type Given, type Options, optionsFrom, textOf } from "./options.ts";
+import { type Given, nodesOf, type Options, optionsFrom, stepOf, textOf } from "./options.ts";
 import { recoveryOf } from "./places.ts";
 import { type Loaded, loadWeights } from "./weights.ts";
 
 /** Options that a run cannot change on its way without becoming another run. */
 const FIXED = [
   ...[
+    "network",
     "hidden",
     "activation",
     "loss",
@@ -47,18 +48,24 @@ async function fingerprint({ train, test }: DataSet): Promise<string> {
  */
 export async function loadRun(path: string, options: Options, given: Given): Promise<Loaded> {
   const loaded = await loadWeights(path, options, given);
-  const widths = loaded.network.layers.slice(0, -1).map((layer) => layer.outputs);
+  const { settings } = loaded.checkpoint ?? {};
+  const widths = denseLayers(loaded.network.layers).slice(0, -1).map((layer) => layer.outputs);
   // Weights alone say how wide the network is, and no more.
-  const kept = { ...loaded.checkpoint?.settings, hidden: widths.join(",") || "none" };
+  const kept = settings && "network" in settings
+    ? settings
+    : { ...settings, hidden: widths.join(",") || "none" };
   const saved = optionsFrom(kept, [...FIXED, ...FREE], path);
-  const now = textOf(options, FIXED), before = textOf({ ...options, ...saved }, FIXED);
+  const texts = (of: Options) => textOf({ ...of, network: [...nodesOf(of)] }, FIXED);
+  const now = texts(options);
+  const before = texts({ ...options, ...(settings && { network: undefined }), ...saved });
   for (const name of FIXED) {
-    const mayDiffer = options.override && name !== "hidden"; // widths are the file's
+    const isShape = name === "hidden" || name === "network";
+    const mayDiffer = options.override && !isShape; // the file's weights have one
     if (given(name) && now[name] !== before[name] && !mayDiffer) {
       throw new TypeError(
         `Cannot go on with ${path}: it has ${flag(name)} ${before[name]}, and ${now[name]} was ` +
           `given; leave ${flag(name)} out` +
-          (name === "hidden" ? "" : `, or add --override`),
+          (isShape ? "" : `, or add --override`),
       );
     }
   }
@@ -137,8 +144,12 @@ async function saveRun(
   path: string,
   { options, network, data, engine, random, losses }: Run,
 ): Promise<void> {
+  // The network is kept in the form in which it was given.
+  const names = [...FIXED, ...FREE].filter((name) =>
+    options.network ? name !== "hidden" && name !== "activation" : name !== "network"
+  );
   const settings = {
-    ...textOf(options, [...FIXED, ...FREE]),
+    ...textOf({ ...options, h: stepOf(options) }, names),
     fingerprint: await fingerprint(data),
   };
   const [parameters, state] = [await engine.parameters(), await engine.optimizerState()];

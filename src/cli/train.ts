@@ -27,6 +27,7 @@ import { claimFigureFile } from "./plot.ts";
 import { Interrupt } from "./interrupt.ts";
 import { startProgress } from "./progress.ts";
 import { checkSameData, loadRun, saveOrRecover, saveOrWarn } from "./runs.ts";
+import { tellPlan } from "./plan.ts";
 import { checkFitsData } from "./weights.ts";
 
 /** The tutorial's own estimate, for the 600 steps of its network on batches of 100. */
@@ -88,9 +89,11 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   checkTraining(training, Infinity); // before any data is fetched
   estimatorOf(options);
   const random = createRandom(options.rng, options.seed);
-  if (options.save !== undefined) await claimTensorFile(options.save);
-  if (options.plot !== undefined) await claimFigureFile(options.plot);
-  if (options.log !== undefined) await claim(options.log);
+  if (!options.plan) {
+    if (options.save !== undefined) await claimTensorFile(options.save);
+    if (options.plot !== undefined) await claimFigureFile(options.plot);
+    if (options.log !== undefined) await claim(options.log);
+  }
 
   const data = await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
@@ -101,6 +104,10 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   const network = loaded?.network ?? networkFor(options, data);
   const { parameters } = network;
   const engineOptions = engineOptionsOf(options, network, data.train);
+  if (options.plan) {
+    tellPlan(engineOptions, options.json ?? false);
+    return EXIT.done;
+  }
   using engine = await openEngine(engineOptions, options.backend, tell);
   // Weights that follow R's draws keep all their digits, as R's do.
   const fresh = () => initialParameters(network, options.init, random, options.rng !== "r");
@@ -111,7 +118,9 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   if (loaded?.checkpoint) random.state = loaded.checkpoint.random;
   tell(
     `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
-      `engine ${options.engine} on ${engine.adapter}` +
+      `engine ${options.engine}` +
+      (options.engine === "backprop" ? "" : ` with h = ${engineOptions.estimator.h}`) +
+      ` on ${engine.adapter}` +
       (loaded ? `, going on from step ${done} of ${options.resume}` : ""),
   );
 

@@ -20,7 +20,7 @@ export interface Loaded {
 }
 
 /** Options that say what a network computes, for weights that are given. */
-const NETWORK_SETTINGS = ["activation", "loss", "epsilon"] as const;
+const NETWORK_SETTINGS = ["network", "activation", "loss", "epsilon"] as const;
 
 /**
  * Reads a network: its widths from the shapes of W1, b1, W2, ..., the rest from the options, or,
@@ -35,9 +35,17 @@ export async function loadWeights(path: string, options: Options, given: Given):
     (layout) => weightsIn(tensors, layout),
   );
   const checkpoint = checkpointIn(tensors, path, parameters.length);
+  const short = (["hidden", "activation"] as const).find(given);
+  if (checkpoint && "network" in checkpoint.settings && short) {
+    throw new TypeError(
+      `Cannot use --${short} with ${path}: its network is "${checkpoint.settings.network}"; ` +
+        `leave --${short} out`,
+    );
+  }
   const unsaid = NETWORK_SETTINGS.filter((name) => !given(name));
   const merged = { ...options, ...optionsFrom(checkpoint?.settings ?? {}, unsaid, path) };
-  return { options: merged, network: networkOf(merged, widths), parameters, layout, checkpoint };
+  const network = networkOf(merged, widths, path);
+  return { options: merged, network, parameters, layout, checkpoint };
 }
 
 /**

@@ -104,7 +104,15 @@ export interface NetworkOptions extends Common {
  * @throws {RangeError} when a width is no positive whole number, or the list of activations has
  *   another length than `hidden`.
  */
-export function createNetwork({ hidden, activation = "sigmoid", ...common }: NetworkOptions) {
+export function createNetwork({ hidden, activation, ...common }: NetworkOptions): Network {
+  return connect({ ...common, nodes: chainOf(hidden, activation) });
+}
+
+/** The operations of a chain of dense layers; see `createNetwork`. */
+export function chainOf(
+  hidden: readonly number[],
+  activation: Activation | readonly Activation[] = "sigmoid",
+): Node[] {
   const activations = typeof activation === "string" ? hidden.map(() => activation) : activation;
   if (activations.length !== hidden.length) {
     throw new RangeError(
@@ -112,13 +120,10 @@ export function createNetwork({ hidden, activation = "sigmoid", ...common }: Net
         `${hidden.length} hidden layers: give one for all, or one for each`,
     );
   }
-  return connect({
-    ...common,
-    nodes: hidden.flatMap((width, l): Node[] => [
-      { operation: "dense", width },
-      { operation: activations[l] },
-    ]),
-  });
+  return hidden.flatMap((width, l): Node[] => [
+    { operation: "dense", width },
+    { operation: activations[l] },
+  ]);
 }
 
 /** How a node is called in messages: dense 2, relu 3. */
@@ -213,28 +218,28 @@ function sourcesOf(
 }
 
 /**
- * Reads a network as people type it: "dense 100, relu, dense 50, tanh".
+ * Reads a network as people type it: "dense 100, relu, dense 50, tanh"; "none" for no operation.
  * @throws {SyntaxError} pointing at the word that is none.
  */
 export function parseNodes(text: string): Node[] {
-  if (text.trim() === "" || text.trim() === "none") return [];
-  return text.split(",").map((part): Node => {
+  if (text.trim() === "none") return [];
+  return text.split(",").map((part, i): Node => {
     const words = part.trim().split(/\s+/), [name, ...rest] = words;
     const fail = (why: string): never => {
-      throw new SyntaxError(`Cannot build "${words.join(" ")}": ${why}`);
+      throw new SyntaxError(`operation ${i + 1}, "${words.join(" ")}": ${why}`);
     };
     if (name === "dense") {
       const width = Number(rest[0]);
       if (rest.length !== 1 || !Number.isInteger(width) || width < 1) {
-        fail("a dense layer takes its width, a whole number from 1: dense 100");
+        fail("dense takes a width, a whole number from 1, as in dense 100");
       }
       return { operation: "dense", width };
     }
     if (!(ACTIVATIONS as readonly string[]).includes(name)) {
       fail(
         name === ""
-          ? "there is nothing between two commas"
-          : `${name} is no operation; there are dense, ${ACTIVATIONS.join(", ")}`,
+          ? "there is nothing"
+          : `there is no ${name}, but dense, ${ACTIVATIONS.join(", ")}`,
       );
     }
     if (rest.length > 0) fail(`${name} takes no ${rest[0]}`);
