@@ -13,6 +13,7 @@ import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
 import type { Engine, EngineOptions } from "../src/engine.ts";
+import { activations } from "../src/operations/registry.ts";
 import { GpuEngine } from "../src/gpu/engine.ts";
 import { chunksOf } from "../src/gpu/differences.ts";
 import {
@@ -70,7 +71,7 @@ Deno.test("differences equal the literal definition in float64, on random networ
         const network = createNetwork({ inputs, hidden, classes, activation, loss, epsilon });
         const parameters = freshParameters(network, 1, seed);
         const samples = randomSamples(batch, network, false, seed);
-        const h = activation === "step" ? 0.5 : 0.01;
+        const h = activations[activation].states ? 0.5 : 0.01;
         const settings = { estimator, h };
         const [a, b] = await Promise.all(
           (["differences", "copies"] as const).map((method) =>
@@ -124,7 +125,7 @@ for (const activation of ACTIVATIONS) {
         const samples = randomSamples(batch, network, bytes);
         const parameters = freshParameters(network);
         // A step unit sees only large nudges.
-        const h = activation === "step" ? 0.5 : 1e-3;
+        const h = activations[activation].states ? 0.5 : 1e-3;
         const options = engineOptions(network, samples, batch, { h });
         using gpu = new GpuEngine(await open(), options);
         gpu.setParameters(parameters);
@@ -175,9 +176,9 @@ for (const activation of ["sigmoid", "relu", "tanh", "step"] as const) {
     const parameters = freshParameters(network);
     // Samples on which a unit is nearer to its kink than the nudges reach, or float32 rounds, are
     // left out: which side of the kink float32 sees there is chance.
-    const { companions } = forward(network, parameters, gather(samples, all(60)));
+    const { inputs } = forward(network, parameters, gather(samples, all(60)));
     const clear = all(60).filter((n) =>
-      companions.slice(0, 2).every((c, l) =>
+      inputs.slice(0, 2).every((c, l) =>
         c.subarray(n * [100, 50][l], (n + 1) * [100, 50][l]).every((z) => Math.abs(z) > 1e-3)
       )
     ).subarray(0, 5);
@@ -254,11 +255,10 @@ function copiesErrorBound({ network, samples, batch, estimator }: EngineOptions,
           dz[j] += (error[i] ?? 0) * weight;
         }
       }
-      const saturates = activation !== "relu" && activation !== "identity";
-      error = z.map((value, j) =>
-        activation === "step" ? 0 : dz[j] + ((inputs + 2) + 8) * u * value
-      );
-      a = saturates ? z.map(() => 1) : z;
+      const { states, steepest, range, activate } = activations[activation];
+      const largest = Math.max(...range.map(Math.abs)), zero = Math.abs(activate(0));
+      error = z.map((value, j) => states ? 0 : steepest * (dz[j] + (inputs + 2 + 8) * u * value));
+      a = z.map((value) => states ? largest : Math.min(largest, zero + steepest * value));
     }
     const { classes, loss } = network;
     const largest = Math.max(...a);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ACTIVATIONS, LOSSES } from "../src/core/network.ts";
 import { cli, ROOT } from "./support.ts";
 import { PYTHON, python } from "./tools.ts";
 
@@ -17,6 +18,15 @@ Deno.test("the README's library example runs and learns", async () => {
   const printed = new TextDecoder().decode(stdout).trim().split("\n");
   const accuracy = Number(printed.at(-1)!.split(" ").at(-1));
   assert.ok(accuracy > 0.8, printed.join("\n"));
+});
+
+Deno.test("the README names every operation, in its table of changes and among the options", async () => {
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const [, changes] = /## The idea([^]*?)\*\*Why it is exact/.exec(readme)!;
+  for (const name of [...ACTIVATIONS, ...LOSSES]) {
+    assert.match(changes, new RegExp(`^\\|[^|]*\\b${name.replace("-", "[- ]")}\\b`, "m"), name);
+    assert.ok(readme.includes(`\`${name}\``), name);
+  }
 });
 
 Deno.test("the README's NumPy lines write a file that gradient checks", async () => {
