@@ -12,6 +12,7 @@ import {
 } from "../src/core/network.ts";
 import { type LayerPlan, planOf, type PlanOptions, type Way } from "../src/core/plan.ts";
 import { differences } from "../src/cpu/differences.ts";
+import { densityOf } from "../src/data/samples.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
 import { activations, losses } from "../src/operations/registry.ts";
 import { freshParameters, randomNetwork, randomSamples } from "./support.ts";
@@ -230,6 +231,14 @@ Deno.test("rows of 784-50-50-10, by hand", () => {
   assert.equal(plan.multiplyAdds, stages.reduce((sum, stage) => sum + stage.multiplyAdds, 0));
   const { work } = activations.sigmoid;
   assert.equal(plan.forward[0].multiplyAdds, 100 * (150.2 * 50 + 50 * work));
+});
+
+Deno.test("a data set's density counts each sample's values, and the constant behind them", () => {
+  const labels = Uint8Array.of(0, 0);
+  const bytes = { count: 2, inputs: 4, x: Uint8Array.of(0, 7, 7, 255, 0, 0, 0, 9), labels };
+  assert.deepEqual(densityOf(bytes), { nonzeros: (4 + 2) / 2, distinct: (2 + 2) / 2 });
+  const floats = { ...bytes, x: Float32Array.of(1, 0.5, -0.5, 0, 0.25, 0.25, 255, -0) };
+  assert.deepEqual(densityOf(floats), { nonzeros: (4 + 4) / 2, distinct: (3 + 3) / 2 });
 });
 
 Deno.test("methods that take all weights at once have one stage", () => {

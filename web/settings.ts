@@ -44,7 +44,7 @@ export const SETTINGS: Record<keyof Settings, Setting> = {
     label: "Hidden widths",
     standard: "50",
     hint: "such as 50 or 100,50 or none",
-    valid: (text) => text === "none" || /^[1-9]\d{0,3}(,[1-9]\d{0,3}){0,5}$/.test(text),
+    valid: (text) => text === "none" || /^[1-9]\d{0,3}(,[1-9]\d{0,3})*$/.test(text),
   },
   activation: {
     label: "Activation",
