@@ -4,6 +4,7 @@
 
 #import activation
 #import chunk
+#import companions
 
 override OFFSET: u32; // of the matrix in the parameters
 override INPUTS: u32;
@@ -16,16 +17,16 @@ override POINTS: u32; // of the stencil
 @group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
 @group(0) @binding(4) var<storage, read> before: array<f32>; // [rows, INPUTS]
 @group(0) @binding(5) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
-@group(0) @binding(6) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(6) var<storage, read> companions: array<vec2f>; // [batch, OUTPUTS]: derivative, input
 @group(0) @binding(7) var<storage, read_write> changes: array<f32>; // [rows, OUTPUTS]
 
 override WORKGROUP: u32 = 64;
 
 const ROWS = 8u;
 
-fn store(row: u32, unit: u32, change: f32) {
+fn store(row: u32, unit: u32, da: f32) {
   if (unit < OUTPUTS) {
-    changes[row * OUTPUTS + unit] = change;
+    changes[row * OUTPUTS + unit] = da;
   }
 }
 
@@ -33,13 +34,12 @@ fn store(row: u32, unit: u32, change: f32) {
 fn change_row(row: u32, n: u32, unit: u32, units: vec4u, sums: vec4f) {
   let at = n * (OUTPUTS + 1u) + units;
   let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
-  let of_c = n * OUTPUTS + units;
-  let c = vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]);
-  let change = activation_change(value, c, sums);
-  store(row, unit, change.x);
-  store(row, unit + 1u, change.y);
-  store(row, unit + 2u, change.z);
-  store(row, unit + 3u, change.w);
+  let saved = companions_at(n * OUTPUTS + units);
+  let da = change(value, saved.derivatives, saved.inputs, sums);
+  store(row, unit, da.x);
+  store(row, unit + 1u, da.y);
+  store(row, unit + 2u, da.z);
+  store(row, unit + 3u, da.w);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -86,7 +86,6 @@ export function differences(stage: Stage): Command[] {
       CLASSES: network.classes,
       BATCH: batch,
       POINTS: points.length,
-      EPSILON: network.epsilon,
       SLICES: slices,
       PARAMETERS: network.parameters,
     },

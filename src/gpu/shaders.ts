@@ -19,6 +19,7 @@ import blocks from "../../shaders/products/blocks.wgsl" with { type: "text" };
 import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
 import backpropHidden from "../../shaders/backprop_hidden.wgsl" with { type: "text" };
 import backpropOutput from "../../shaders/backprop_output.wgsl" with { type: "text" };
+import check from "../../shaders/check.wgsl" with { type: "text" };
 import collect from "../../shaders/collect.wgsl" with { type: "text" };
 import compact from "../../shaders/compact.wgsl" with { type: "text" };
 import copiesDense from "../../shaders/copies_dense.wgsl" with { type: "text" };
@@ -41,6 +42,7 @@ import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type
 import transpose from "../../shaders/transpose.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
 import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
+import companions from "../../shaders/shared/companions.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
 import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
 import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type: "text" };
@@ -49,6 +51,7 @@ import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" }
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
 import ramp from "../../shaders/shared/ramp.wgsl" with { type: "text" };
+import notes from "../../shaders/shared/notes.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
@@ -59,6 +62,7 @@ export const KERNELS = {
   "backprop_gradient": backpropGradient,
   "backprop_hidden": backpropHidden,
   "backprop_output": backpropOutput,
+  "check": check,
   "collect": collect,
   "compact": compact,
   "copies_dense": copiesDense,
@@ -107,6 +111,7 @@ export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role]
 
 const SHARED: Record<string, string> = {
   chunk,
+  companions,
   copies,
   directions,
   entries: entryPairs,
@@ -114,12 +119,16 @@ const SHARED: Record<string, string> = {
   gate,
   listing,
   logits,
+  notes,
   parts,
   ramp,
   special,
   sums,
   step: optimizerStep,
 };
+
+/** Rewrites composed shaders, as a compiler may that does not calculate as written. For tests. */
+export const rewriting: { rewrite?: (code: string) => string } = {};
 
 /**
  * Resolves every `#import`, each piece once; `#import block` becomes a constant.
@@ -141,5 +150,6 @@ export function compose(code: string, fillings: Fillings = {}): string {
       }
       return resolve(piece);
     });
-  return resolve(code);
+  const composed = resolve(code);
+  return rewriting.rewrite?.(composed) ?? composed;
 }

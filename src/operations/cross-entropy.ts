@@ -26,9 +26,6 @@ function nearChanges(v: Float64Array, share: number, rest: number): void {
   for (let i = 0; i < v.length; i++) v[i] = log1p(share * v[i] / (1 + rest * v[i]));
 }
 
-/** Beyond this change of a logit, p expm1(d) is p exp(d), and neither factor need be a number. */
-const HUGE = 600;
-
 export const crossEntropy: Loss = {
   name: "cross-entropy",
   wgsl,
@@ -81,7 +78,9 @@ export const crossEntropy: Loss = {
       for (let k = 0; k < classes; k++) top = Math.max(top, residuals[at.logs + k] + d(k));
       for (let k = 0; k < classes; k++) {
         const x = residuals[at.logs + k] + d(k);
-        v += d(k) > HUGE ? Math.exp(x) : residuals[row + k] * expm1(d(k));
+        const p = residuals[row + k];
+        // Where exp(d) overflows, or p is too small for float64, p expm1(d) need be neither.
+        v += d(k) > (p < 1e-300 ? 1 : 700) ? Math.exp(x) - p : p * expm1(d(k));
         sum += Math.exp(x - top);
       }
       changes[i] = Math.abs(v) <= 0.5
