@@ -28,6 +28,11 @@ fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return select(select(below, after - a, on), select(e - z, dz, on), positive);
 }
 
+const NEAR_BY = 3e38; // near_change is exact up to here
+fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return change(a, c, z, dz);
+}
+
 // Above 0 c is 1, and below it is needed.
 fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
   return Parts(c, z);
