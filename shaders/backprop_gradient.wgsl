@@ -4,6 +4,7 @@
 
 #import entries
 #import sums
+#import origin
 
 override BATCH: u32;
 override SLICES: u32; // the batch is cut into so many slices, summed by the update
@@ -12,9 +13,10 @@ override SLICES: u32; // the batch is cut into so many slices, summed by the upd
 
 @compute @workgroup_size(WORKGROUP)
 fn backprop_gradient(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
+  let group = origin + part;
   let first_unit = first_unit_of(group.y, local.x);
   let units = units_from(first_unit);
   let block_id = group.x;

@@ -2,6 +2,7 @@
 // from those of the next layer. One thread a unit and sample.
 
 #import activation
+#import origin
 
 override INPUTS: u32; // of the next layer: the units at hand
 override OUTPUTS: u32; // of the next layer
@@ -16,7 +17,8 @@ override OFFSET: u32; // of the next layer's matrix in the parameters
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn backprop_hidden(@builtin(global_invocation_id) id: vec3u) {
+fn backprop_hidden(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let n = id.y;
   let i = min(id.x, INPUTS - 1u);
   var sum = 0.0;

@@ -9,12 +9,12 @@
 #import special
 #import entries
 #import sums
+#import origin
 
 override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
 override BATCH: u32;
 override POINTS: u32; // of the stencil
-override REACH: f32; // the largest |dz| of any nudge, or infinity
 override SLICES: u32; // the batch is cut into so many slices, summed by the update
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
@@ -22,7 +22,7 @@ override SLICES: u32; // the batch is cut into so many slices, summed by the upd
 @group(0) @binding(2) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
 @group(0) @binding(3) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
 @group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH), reach)
 
 // Classes kept in registers; the others, where there are more, are read where they are used.
 const KEPT = 16u;
@@ -185,9 +185,10 @@ fn tiny_units_on(n: u32, units: vec4u) -> TinyUnits {
 
 @compute @workgroup_size(WORKGROUP)
 fn hidden_gradient(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
+  let group = origin + part;
   let first_unit = first_unit_of(group.y, local.x);
   let units = units_from(first_unit);
   let block_id = group.x;
@@ -205,12 +206,13 @@ fn hidden_gradient(
   let first = slice * BATCH / SLICES;
   let last = (slice + 1u) * BATCH / SLICES;
   var tiny_last = first;
-  if (REACH <= TINY) { // or compilers need not bother
+  let reach = stencil[0].z; // the largest |dz| of any nudge
+  if (reach <= TINY) {
     // How far a nudge moves a logit against another, at most. Two loops, one of them empty: software
     // devices run both sides of a branch, but no empty loop.
     let spread = high - low;
     let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
-    tiny_last = select(first, last, REACH * CHANGE_FACTOR * widest <= TINY);
+    tiny_last = select(first, last, reach * CHANGE_FACTOR * widest <= TINY);
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {
       let on = tiny_units_on(n, units);

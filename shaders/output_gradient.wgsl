@@ -4,13 +4,13 @@
 
 #import loss
 #import special
+#import origin
 
 override INPUTS: u32;
 override CLASSES: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override BATCH: u32;
 override POINTS: u32; // of the stencil
-override REACH: f32; // the largest change of a logit that any nudge makes, or infinity
 override SLICES: u32;
 override PARAMETERS: u32;
 
@@ -18,7 +18,7 @@ override PARAMETERS: u32;
 @group(0) @binding(1) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
 @group(0) @binding(2) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
-@group(0) @binding(4) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(4) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH), reach)
 
 override WORKGROUP: u32 = 64;
 
@@ -35,7 +35,7 @@ struct Sample {
 // most four, go side by side.
 fn slope(sample: Sample, k: u32) -> f32 {
   let residual = residuals[sample.row + min(k, CLASSES - 1u)];
-  let tiny = REACH <= TINY;
+  let tiny = stencil[0].z <= TINY; // the largest change of a logit that any nudge makes
   let offsets = vec4f(stencil[0].x, stencil[1].x, stencil[2].x, stencil[3].x);
   let coefficients = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
   let d = sample.input * offsets;
@@ -58,7 +58,8 @@ fn store(slice: u32, i: u32, k: u32, sum: f32) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn output_gradient(@builtin(global_invocation_id) id: vec3u) {
+fn output_gradient(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let quads = (CLASSES + 3u) / 4u;
   let i = id.x / quads;
   let first = 4u * (id.x % quads);

@@ -492,7 +492,7 @@ webTest("without WebGPU it says so, and trains on the CPU, on all its cores", as
 
 webTest("Chromium compiles every shader, with everything it may be composed of", async () => {
   await onPage(async (page) => {
-    let fillings: Fillings[] = [{ block: 128 }];
+    let fillings: Fillings[] = [{ block: 128, lanes: 8, splits: 4 }];
     for (const [role, pieces] of Object.entries(ROLES)) {
       fillings = fillings.flatMap((filling) =>
         Object.keys(pieces).map((piece) => ({ ...filling, [role]: piece }))

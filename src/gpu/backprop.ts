@@ -31,6 +31,7 @@ export function backprop(stage: Stage): Command[] {
       { entries: forward.entries[l], starts: forward.starts[l], errors: errors[l], gradient },
       { ...constants, SLICES: slices, PARAMETERS: network.parameters, WORKGROUP: lanes },
       { block },
+      batch * (inputs + 1) * outputs,
     ));
     if (l === 0) break;
     const lanesBefore = laneCount(inputs);
@@ -47,6 +48,7 @@ export function backprop(stage: Stage): Command[] {
       },
       { ...constants, WORKGROUP: lanesBefore },
       { activation: layers[l - 1].activation },
+      batch * inputs * outputs,
     ));
   }
   return commands;

@@ -17,7 +17,7 @@ import {
 } from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
-import { type Command, Gpu } from "./device.ts";
+import { type Command, Gpu, type OpenOptions } from "./device.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
 import { differences, slicesOf } from "./differences.ts";
@@ -86,9 +86,13 @@ export class GpuEngine implements Engine {
   /**
    * Opens an engine on the default adapter; `undefined` where there is none.
    * @throws {RangeError} when the network, the batch or the data do not fit the device.
+   * @throws {CompileError} when the device does not compile a kernel.
    */
-  static async open(options: EngineOptions): Promise<GpuEngine | undefined> {
-    const gpu = await Gpu.open();
+  static async open(
+    options: EngineOptions,
+    how: OpenOptions = {},
+  ): Promise<GpuEngine | undefined> {
+    const gpu = await Gpu.open(how);
     if (!gpu) return undefined;
     try {
       const engine = new GpuEngine(gpu, options);
@@ -168,7 +172,19 @@ export class GpuEngine implements Engine {
       keys: this.#keys,
     };
     const gradient = method(stage);
-    this.#gradientCommands = [...this.#forward.commands, ...gradient, finish];
+    const total = command(
+      gpu,
+      "total",
+      [width, Math.ceil(parameters / 256 / width)],
+      { gradient: this.#gradient },
+      { PARAMETERS: parameters, SLICES: this.#slices, WIDTH: width },
+    );
+    this.#gradientCommands = [
+      ...this.#forward.commands,
+      ...gradient,
+      ...(this.#slices > 1 ? [total] : []),
+      finish,
+    ];
     this.#stepCommands = [...this.#forward.commands, ...gradient, update, finish];
   }
 
@@ -216,14 +232,14 @@ export class GpuEngine implements Engine {
     this.#begin(indices, 1);
     this.gpu.run(this.#gradientCommands);
     const { parameters } = this.#options.network;
-    const [losses, slices] = await Promise.all([
-      this.gpu.read(this.#losses, 4),
-      this.gpu.read(this.#gradient, 4 * parameters * this.#slices),
+    const [losses, total] = await this.gpu.readAll([
+      { buffer: this.#losses, bytes: 4 },
+      { buffer: this.#gradient, bytes: 4 * parameters },
     ]);
-    const partial = new Float32Array(slices); // [slices, parameters]
-    const gradient = new Float64Array(parameters);
-    partial.forEach((value, index) => gradient[index % parameters] += value);
-    return { loss: new Float32Array(losses)[0], gradient };
+    return {
+      loss: new Float32Array(losses)[0],
+      gradient: Float64Array.from(new Float32Array(total)),
+    };
   }
 
   async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {

@@ -109,8 +109,9 @@ export class Forward {
           values: this.values[l + 1],
           companions: this.companions[l],
         },
-        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, WORKGROUP: lanes, SPLITS: splits },
-        { activation, block },
+        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset },
+        { activation, block, lanes, splits },
+        batch * (inputs + 1) * outputs,
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });
