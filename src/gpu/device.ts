@@ -27,6 +27,7 @@ export interface Command {
 
 /** What a command was made of. */
 export interface Source {
+  readonly groups: Groups;
   readonly constants: Readonly<Record<string, number | boolean>>;
   readonly fillings: Fillings;
   /** By the variable names of the WGSL. */
@@ -82,8 +83,8 @@ export function kindOf(
 export interface OpenOptions {
   /** The most bytes of a buffer of intermediate results; the device's limits may make it less. */
   readonly scratchBytes?: number;
-  /** Milliseconds that one dispatch or submission should take at most; default 200. */
-  readonly patience?: number;
+  /** The share of the usual work that a dispatch or submission takes at most; default 1. */
+  readonly share?: number;
   /** Milliseconds in which an adapter that is not there yet is asked for again; default 0. */
   readonly wait?: number;
   /** Whether to ask for WebGPU's default limits alone, as the least of devices has them. */
@@ -147,7 +148,7 @@ export class Gpu implements Disposable {
   /** Where a part of a kernel's grid starts: the layout of `#import origin`. */
   readonly originLayout: GPUBindGroupLayout;
   readonly #origins = new Map<string, GPUBindGroup>();
-  readonly #patience: number; // milliseconds
+  readonly #patience: number; // milliseconds that a dispatch or submission takes at most
   #rate: number; // multiply-adds a second, as measured
   #work = 0; // multiply-adds handed to the queue
   #measured = { work: 0, at: 0 }; // how much of it was done, and when
@@ -171,7 +172,7 @@ export class Gpu implements Disposable {
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
     this.largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     this.scratchBytes = Math.min(options.scratchBytes ?? 64 * MiB, this.largestBuffer);
-    this.#patience = options.patience ?? PATIENCE_MILLISECONDS;
+    this.#patience = (options.share ?? 1) * PATIENCE_MILLISECONDS;
     this.#rate = FIRST_RATE[kind.software ? "software" : "hardware"];
     Gpu.live.add(this);
     device.addEventListener("uncapturederror", (event) => {

@@ -85,16 +85,19 @@ export class GpuEngine implements Engine {
 
   /**
    * Opens an engine on the default adapter; `undefined` where there is none.
+   * @param tryOut throws where the device is not to be used.
    * @throws {RangeError} when the network, the batch or the data do not fit the device.
    * @throws {CompileError} when the device does not compile a kernel.
    */
   static async open(
     options: EngineOptions,
     how: OpenOptions = {},
+    tryOut: (gpu: Gpu) => Promise<void> = () => Promise.resolve(),
   ): Promise<GpuEngine | undefined> {
     const gpu = await Gpu.open(how);
     if (!gpu) return undefined;
     try {
+      await tryOut(gpu);
       const engine = new GpuEngine(gpu, options);
       await gpu.settle();
       return engine;
@@ -228,9 +231,14 @@ export class GpuEngine implements Engine {
     this.gpu.write(this.#keys, keys);
   }
 
-  async gradient(indices: Uint32Array): Promise<Gradient> {
+  /** Begins a gradient without running it: its dispatches, for who follows them one by one. */
+  gradientCommands(indices: Uint32Array): readonly Command[] { // indices: [batch]
     this.#begin(indices, 1);
-    this.gpu.run(this.#gradientCommands);
+    return this.#gradientCommands;
+  }
+
+  async gradient(indices: Uint32Array): Promise<Gradient> {
+    this.gpu.run(this.gradientCommands(indices));
     const { parameters } = this.#options.network;
     const [losses, total] = await this.gpu.readAll([
       { buffer: this.#losses, bytes: 4 },
@@ -242,7 +250,8 @@ export class GpuEngine implements Engine {
     };
   }
 
-  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+  /** Begins steps without running them: the dispatches of each. */
+  stepCommands(indices: Uint32Array, rates: Float64Array): readonly Command[] {
     if (rates.length > MAX_GROUP) {
       throw new RangeError(`Cannot take ${rates.length} steps at once: at most ${MAX_GROUP}`);
     }
@@ -254,9 +263,13 @@ export class GpuEngine implements Engine {
     this.gpu.write(this.#rates, table);
     this.gpu.write(this.#losses, NOTHING_BAD, 4 * MAX_GROUP);
     this.#begin(indices, rates.length);
-    const done = this.#steps;
     this.#steps += rates.length;
-    this.gpu.run(this.#stepCommands, rates.length);
+    return this.#stepCommands;
+  }
+
+  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+    const done = this.#steps;
+    this.gpu.run(this.stepCommands(indices, rates), rates.length);
     const read = await this.gpu.read(this.#losses);
     const losses = Float64Array.from(new Float32Array(read, 0, rates.length));
     const [step, index] = new Uint32Array(read, 4 * MAX_GROUP);
@@ -265,16 +278,22 @@ export class GpuEngine implements Engine {
     return losses;
   }
 
-  async evaluate(samples: Samples): Promise<Evaluation> {
-    const { forward, commands, scores } = this.#wayOf(samples);
-    const batches = Math.ceil(samples.count / forward.batch);
+  /** Begins an evaluation without running it: the dispatches of each batch. */
+  evaluationCommands(samples: Samples): readonly Command[] {
+    const { forward, commands } = this.#wayOf(samples);
     // The last batch is filled up with the last sample again.
     const indices = Uint32Array.from(
-      { length: batches * forward.batch },
+      { length: Math.ceil(samples.count / forward.batch) * forward.batch },
       (_, n) => Math.min(n, samples.count - 1),
     );
     forward.begin(indices);
-    this.gpu.run(commands, batches);
+    return commands;
+  }
+
+  async evaluate(samples: Samples): Promise<Evaluation> {
+    const { forward, scores } = this.#wayOf(samples);
+    const batches = Math.ceil(samples.count / forward.batch);
+    this.gpu.run(this.evaluationCommands(samples), batches);
     const table = new Float32Array(await this.gpu.read(scores, 8 * samples.count));
     const predictions = new Uint8Array(samples.count);
     const losses = new Float64Array(samples.count);
@@ -315,11 +334,16 @@ export class GpuEngine implements Engine {
     return logits;
   }
 
+  /** Lets the way of other samples go. */
+  forgetEvaluation(): void {
+    this.#evaluation?.release();
+    this.#evaluation = undefined;
+  }
+
   /** The way of these samples; that of others goes. */
   #wayOf(samples: Samples): Prepared {
     if (this.#evaluation?.value.samples !== samples) {
-      this.#evaluation?.release();
-      this.#evaluation = undefined; // also where these do not fit
+      this.forgetEvaluation(); // also where these do not fit
       this.#evaluation = this.gpu.lease(() => this.#prepare(samples));
     }
     return this.#evaluation.value;

@@ -12,9 +12,14 @@ export type Kernel = KernelName | { readonly name: string; readonly code: string
 
 /** What the device says of a kernel that it does not compile. */
 export class CompileError extends Error {
+  /** What it says, for people. */
+  readonly reason: string;
+
   /** @param kernel its name. */
-  constructor(readonly kernel: string, adapter: string, reason: string) {
-    super(`Cannot compile ${kernel} on ${adapter}: ${reason}`);
+  constructor(readonly kernel: string, adapter: string, message: string) {
+    const reason = `${adapter} does not compile the kernel ${kernel} (${message.trim()})`;
+    super(`Cannot use WebGPU: ${reason}; use --backend cpu`);
+    this.reason = reason;
   }
 }
 
@@ -27,6 +32,8 @@ class Compiled {
   readonly isDivisible: boolean;
   readonly #gpu: Gpu;
   readonly #descriptor: GPUComputePipelineDescriptor;
+  /** What the device says of the WGSL itself. */
+  readonly #complaint: Promise<GPUError | null>;
   #pipeline: GPUComputePipeline | undefined;
 
   constructor(
@@ -54,13 +61,16 @@ class Compiled {
         .map(([variable, { binding }]) => [variable, binding]),
     );
     this.layout = device.createBindGroupLayout(own as GPUBindGroupLayoutDescriptor);
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ label: name, code });
+    this.#complaint = device.popErrorScope().catch(() => null); // a lost device says so itself
     this.#descriptor = {
       label: name,
       layout: device.createPipelineLayout({
         bindGroupLayouts: this.isDivisible ? [this.layout, originLayout] : [this.layout],
       }),
       compute: {
-        module: device.createShaderModule({ label: name, code }),
+        module,
         entryPoint,
         constants: Object.fromEntries(declared),
       },
@@ -78,7 +88,9 @@ class Compiled {
    */
   async compile(): Promise<void> {
     if (this.#pipeline) return;
-    const { device, adapter } = this.#gpu;
+    const { device, adapter } = this.#gpu, { label } = this.#descriptor;
+    const complaint = await this.#complaint;
+    if (complaint) throw new CompileError(label!, adapter, complaint.message);
     try {
       this.#pipeline = await device.createComputePipelineAsync(this.#descriptor);
       return;
@@ -93,7 +105,7 @@ class Compiled {
     }
     const errors = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
     reason ??= errors.find((error) => error)?.message;
-    if (reason !== undefined) throw new CompileError(this.#descriptor.label!, adapter, reason);
+    if (reason !== undefined) throw new CompileError(label!, adapter, reason);
   }
 }
 
@@ -166,6 +178,6 @@ export function command(
     groups,
     work,
     isDivisible: one.isDivisible,
-    source: { constants, fillings, buffers },
+    source: { groups, constants, fillings, buffers },
   };
 }
