@@ -25,16 +25,10 @@ import type { KernelName } from "../gpu/shaders.ts";
 import { copiesErrorBound } from "./bounds.ts";
 import { WrongNumbers } from "./errors.ts";
 import { compareGradients } from "./gradcheck.ts";
-import { compareWithTwin, type Measured, Memory, TWINS, UNIT, worseOf } from "./twins.ts";
+import { isRight, type ParityRow, worseOf } from "./measured.ts";
+import { compareWithTwin, Memory, TWINS, UNIT } from "./twins.ts";
 
-/** One comparison: the largest relative error of what is named, and what it may be. */
-export interface ParityRow extends Measured {
-  /** A kernel by its file and what it is composed of, or a gradient by its network and method. */
-  readonly name: string;
-}
-
-/** Whether a row is as it should be; a worst error of NaN is not. */
-export const isRight = ({ worst, bound }: Measured): boolean => worst <= bound;
+export { isRight, type ParityRow };
 
 /** A network at a place where gradients are compared. */
 interface Trial {
@@ -178,7 +172,7 @@ function placeOf(trial: Trial, optimizer: OptimizerName = "sgd") {
 }
 
 /** Does something with an engine on a device that others go on with. */
-async function onDevice<T>(
+export async function onDevice<T>(
   gpu: Gpu,
   options: EngineOptions,
   parameters: Float64Array,

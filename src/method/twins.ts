@@ -17,6 +17,7 @@ import { activationFunctions } from "../cpu/activations.ts";
 import { lossFunctions } from "../cpu/losses.ts";
 import type { Groups, Source } from "../gpu/device.ts";
 import type { KernelName } from "../gpu/shaders.ts";
+import { type Measured, worseOf } from "./measured.ts";
 
 /** Half of float32's distance from 1 to the next number: the largest relative rounding error. */
 export const UNIT = 2 ** -24;
@@ -669,21 +670,6 @@ function sumOf(slices: Float32Array, i: number, parameters: number): number {
   let sum = 0;
   for (let at = i; at < slices.length; at += parameters) sum += Math.abs(slices[at]);
   return sum;
-}
-
-/** An error beside what it may be. */
-export interface Measured {
-  /** The largest relative error; NaN where a number is none. */
-  readonly worst: number;
-  /** What it may be. */
-  readonly bound: number;
-}
-
-/** The one of two that is nearer to its bound, or further beyond it. */
-export function worseOf<T extends Measured>(a: T, b: T): T {
-  const share = ({ worst, bound }: Measured) => worst === 0 ? 0 : worst / bound;
-  if (share(a) === share(b)) return a.bound >= b.bound ? a : b;
-  return share(b) > share(a) || Number.isNaN(share(b)) ? b : a;
 }
 
 /** How far a kernel is from its twin, in the output that is the furthest off. */
