@@ -15,6 +15,7 @@ override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
 override BATCH: u32;
 override POINTS: u32; // of the stencil
+override TINY_NUDGES: bool; // whether no nudge moves a unit by more than TINY: compilers need not bother with more
 override SLICES: u32; // the batch is cut into so many slices, summed by the update
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
@@ -206,13 +207,12 @@ fn hidden_gradient(
   let first = slice * BATCH / SLICES;
   let last = (slice + 1u) * BATCH / SLICES;
   var tiny_last = first;
-  let reach = stencil[0].z; // the largest |dz| of any nudge
-  if (reach <= TINY) {
+  if (TINY_NUDGES) {
     // How far a nudge moves a logit against another, at most. Two loops, one of them empty: software
     // devices run both sides of a branch, but no empty loop.
     let spread = high - low;
     let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
-    tiny_last = select(first, last, reach * CHANGE_FACTOR * widest <= TINY);
+    tiny_last = select(first, last, stencil[0].z * CHANGE_FACTOR * widest <= TINY);
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {
       let on = tiny_units_on(n, units);

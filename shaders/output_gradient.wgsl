@@ -11,6 +11,7 @@ override CLASSES: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override BATCH: u32;
 override POINTS: u32; // of the stencil
+override TINY_NUDGES: bool; // whether no nudge moves a logit by more than TINY
 override SLICES: u32;
 override PARAMETERS: u32;
 
@@ -18,7 +19,7 @@ override PARAMETERS: u32;
 @group(0) @binding(1) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
 @group(0) @binding(2) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
-@group(0) @binding(4) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH), reach)
+@group(0) @binding(4) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
 
 override WORKGROUP: u32 = 64;
 
@@ -35,7 +36,7 @@ struct Sample {
 // most four, go side by side.
 fn slope(sample: Sample, k: u32) -> f32 {
   let residual = residuals[sample.row + min(k, CLASSES - 1u)];
-  let tiny = stencil[0].z <= TINY; // the largest change of a logit that any nudge makes
+  let tiny = TINY_NUDGES;
   let offsets = vec4f(stencil[0].x, stencil[1].x, stencil[2].x, stencil[3].x);
   let coefficients = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
   let d = sample.input * offsets;

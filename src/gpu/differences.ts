@@ -36,6 +36,9 @@ function reach(options: EngineOptions, layer: number): number {
   return largestInput(options, layer) * estimator.h * farthest;
 }
 
+/** Nudges up to here are tiny: TINY in shaders/shared/special.wgsl. */
+const TINY = 2 ** -12;
+
 /** Everything the stages of one gradient share. */
 interface Shared {
   readonly gpu: Gpu;
@@ -110,8 +113,13 @@ function outputLayer({ gpu, options, forward, buffers, constants }: Shared, l: n
     gpu,
     "output_gradient",
     [Math.ceil((inputs + 1) * Math.ceil(outputs / 4) / 64), Number(constants.SLICES)],
-    { ...buffers, a: forward.values[l], stencil: uploadStencil(gpu, options, reach(options, l)) },
-    { ...constants, INPUTS: inputs, OFFSET: offset },
+    { ...buffers, a: forward.values[l] },
+    {
+      ...constants,
+      INPUTS: inputs,
+      OFFSET: offset,
+      TINY_NUDGES: reach(options, l) <= TINY,
+    },
     { loss: options.network.loss },
     LOSS_WORK * options.batch * (inputs + 1) * outputs * Number(constants.POINTS),
   )];
@@ -143,6 +151,7 @@ function lastHiddenLayer(
       OUTPUTS: outputs,
       OFFSET: offset,
       NEXT: layers[l + 1].offset,
+      TINY_NUDGES: reach(options, l) <= TINY,
       WORKGROUP: lanes,
     },
     { activation, loss, block },
