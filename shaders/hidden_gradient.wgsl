@@ -13,10 +13,8 @@
 
 override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
-override BATCH: u32;
 override POINTS: u32; // of the stencil
-override TINY_NUDGES: bool; // whether no nudge moves a unit by more than TINY: compilers need not bother with more
-override SLICES: u32; // the batch is cut into so many slices, summed by the update
+override TINY_NUDGES: bool; // whether no nudge moves a unit by more than TINY, or compilers need not bother
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
 @group(0) @binding(1) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
@@ -184,7 +182,7 @@ fn tiny_units_on(n: u32, units: vec4u) -> TinyUnits {
   );
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP, ABREAST)
 fn hidden_gradient(
   @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_id) local: vec3u,
@@ -193,7 +191,7 @@ fn hidden_gradient(
   let first_unit = first_unit_of(group.y, local.x);
   let units = units_from(first_unit);
   let block_id = group.x;
-  let slice = group.z;
+  let slice = group.z * ABREAST + local.y;
   var low = vec4f();
   var high = vec4f();
   for (var k = 0u; k < CLASSES; k++) {
@@ -204,8 +202,8 @@ fn hidden_gradient(
       weights[k] = weight;
     }
   }
-  let first = slice * BATCH / SLICES;
-  let last = (slice + 1u) * BATCH / SLICES;
+  let first = start_of_slice(slice);
+  let last = start_of_slice(slice + 1u);
   var tiny_last = first;
   if (TINY_NUDGES) {
     // How far a nudge moves a logit against another, at most. Two loops, one of them empty: software

@@ -18,7 +18,7 @@ import {
   randomSamples,
   ROOT,
 } from "./support.ts";
-import { hasSwiftShader, SWIFTSHADER } from "./tools.ts";
+import { hasNode, hasSwiftShader, SWIFTSHADER } from "./tools.ts";
 
 /** What has no twin: it counts submissions, or is seen in whole gradients of deep networks alone. */
 const WITHOUT_TWIN = ["tally", "entries", "nudge", "hop", "propagate", "collect"];
@@ -60,6 +60,15 @@ gpuTest("parity on this adapter", async () => {
   assertParity(answer);
 });
 
+// Work is cut up in other ways where threads are many, and other kernels are taken.
+gpuTest("parity on this adapter, as if it were hardware", async () => {
+  using gpu = Object.assign((await Gpu.open())!, { software: false, block: 32 });
+  const rows = [];
+  for await (const row of parity(gpu)) rows.push(row);
+  assertParity({ adapter: gpu.adapter, rows });
+  assert.ok(rows.some(({ name }) => /copies_dense.* tiles/.test(name)));
+});
+
 Deno.test("parity on SwiftShader, in Deno", async () => {
   if (!hasSwiftShader()) return;
   const answer = await answerOf(Deno.execPath(), TASK, { VK_ICD_FILENAMES: SWIFTSHADER! });
@@ -68,7 +77,7 @@ Deno.test("parity on SwiftShader, in Deno", async () => {
 });
 
 Deno.test("parity on Dawn, in Node on SwiftShader", async () => {
-  if (!hasSwiftShader()) return;
+  if (!hasSwiftShader() || !hasNode()) return;
   const dawn = `${ROOT}/tests/dawn`;
   const installed = await new Deno.Command(Deno.execPath(), {
     args: ["install", "--quiet", "--config", `${dawn}/deno.json`],

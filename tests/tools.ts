@@ -76,6 +76,16 @@ export const SWIFTSHADER = [
   }
 });
 
+/** Whether there is Node; fails in CI, and is a loud skip elsewhere. */
+export function hasNode(): boolean {
+  try {
+    if (new Deno.Command("node", { args: ["--version"] }).outputSync().success) return true;
+  } catch { /* reported below */ }
+  assert.notEqual(Deno.env.get("GPU"), "required", "Node is missing: apt-get install nodejs");
+  console.log("SKIPPED: no Node was found; apt-get install nodejs");
+  return false;
+}
+
 /** Whether there is SwiftShader; fails in CI, and is a loud skip elsewhere. */
 export function hasSwiftShader(): boolean {
   if (SWIFTSHADER) return true;

@@ -132,11 +132,11 @@ function lastHiddenLayer(
 ): Command[] {
   const { layers, loss } = options.network;
   const { inputs, outputs, offset, activation } = layers[l];
-  const { block, count, lanes } = tilesOf(gpu, layers[l]);
+  const { block, count, lanes, abreast } = tilesOf(gpu, layers[l]);
   return [command(
     gpu,
     "hidden_gradient",
-    [count, Math.ceil(outputs / 4 / lanes), Number(constants.SLICES)],
+    [count, Math.ceil(outputs / 4 / lanes), Math.ceil(Number(constants.SLICES) / abreast)],
     {
       ...buffers,
       entries: forward.entries[l],
@@ -153,6 +153,7 @@ function lastHiddenLayer(
       NEXT: layers[l + 1].offset,
       TINY_NUDGES: reach(options, l) <= TINY,
       WORKGROUP: lanes,
+      ABREAST: abreast,
     },
     { activation, loss, block },
     options.batch * (inputs + 1) * outputs * Number(constants.POINTS) *
