@@ -1,6 +1,7 @@
 // Half the squared distance of the logits from the one-hot target: one thread a row.
 
 #import logits
+#import origin
 
 override CLASSES: u32;
 override ROWS: u32; // the batch, once or for several copies of the network
@@ -13,7 +14,8 @@ override KEEP: bool; // whether anything needs the residuals
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn loss(@builtin(global_invocation_id) id: vec3u) {
+fn loss(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let n = id.x;
   if (n >= ROWS) {
     return;

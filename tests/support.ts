@@ -41,7 +41,7 @@ export function gpuTest(
     }
     console.log(`adapter: ${probe.adapter}`);
     probe[Symbol.dispose]();
-    await body(async (scratchBytes) => (await Gpu.open(scratchBytes))!);
+    await body(async (scratchBytes) => (await Gpu.open({ scratchBytes }))!);
   });
 }
 

@@ -296,8 +296,12 @@ webTest("the race: sigmoid units agree, step units leave backprop behind", async
 webTest("the check finds this adapter right", async () => {
   await onPage(async (page) => {
     await page.locator("#check-run").click();
-    await until("a verdict", 120, async () => /within/.test(await text(page, "#check-verdict")));
-    assert.match(await text(page, "#check-verdict"), /every tensor is within 0\.000001/);
+    await until("a verdict", 600, async () => /below/.test(await text(page, "#check-verdict")));
+    assert.match(
+      await text(page, "#check-verdict"),
+      /every tensor is within 0\.000001 of float64; all \d+ comparisons below are right\.$/,
+    );
+    assert.ok(await page.locator("#parity-table tbody tr").count() > 80);
     assert.equal(await page.locator("#check-table tbody tr").count(), 4);
     assert.ok(await page.locator("#check-curve canvas").count() === 1);
   }, { query: SMALL });
@@ -492,7 +496,7 @@ webTest("without WebGPU it says so, and trains on the CPU, on all its cores", as
 
 webTest("Chromium compiles every shader, with everything it may be composed of", async () => {
   await onPage(async (page) => {
-    let fillings: Fillings[] = [{ block: 128 }];
+    let fillings: Fillings[] = [{ block: 128, lanes: 8, splits: 4 }];
     for (const [role, pieces] of Object.entries(ROLES)) {
       fillings = fillings.flatMap((filling) =>
         Object.keys(pieces).map((piece) => ({ ...filling, [role]: piece }))

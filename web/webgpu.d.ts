@@ -9,3 +9,4 @@ declare const GPUBufferUsage: {
   readonly UNIFORM: number;
 };
 declare const GPUMapMode: { readonly READ: number };
+declare const GPUShaderStage: { readonly COMPUTE: number };

@@ -285,7 +285,7 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
     const total = weights.reduce((a, b) => a + b);
     return weights.map((value) => value / total);
   },
-  check: () => check(),
+  check: () => check(report),
   async race(activation, steps) {
     raceStop.abort();
     raceStop = new AbortController();

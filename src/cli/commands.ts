@@ -63,6 +63,11 @@ export function createCommands() {
     .option("--rtol <number>", "largest relative error that passes", number, DEFAULT_TOLERANCE)
     .option("--sweep", "compare the differences and the copies engine for h from 1e-1 to 1e-7");
 
+  const parity = withOptions(
+    program.command("parity").description("compare this GPU with float64, kernel by kernel"),
+    "json",
+  );
+
   const example = withOptions(
     program.command("example").description("the tutorial's first network, number by number"),
     ...["backend", "json"] as const,
@@ -87,5 +92,5 @@ export function createCommands() {
     ...["data", "seed", "json"] as const,
   );
 
-  return { program, bench, train, evaluate, gradient, gradcheck, example, plot };
+  return { program, bench, train, evaluate, gradient, gradcheck, parity, example, plot };
 }

@@ -9,10 +9,12 @@ import { runExample } from "./example.ts";
 import { runGradcheck } from "./gradcheck.ts";
 import { type GradientOptions, runGradient } from "./gradient.ts";
 import { type Given, type Options, withDefaults } from "./options.ts";
+import { runParity } from "./parity.ts";
 import { runPlot } from "./plot.ts";
 import { runTrain } from "./train.ts";
 
-const { program, bench, train, evaluate, gradient, gradcheck, example, plot } = createCommands();
+const { program, bench, train, evaluate, gradient, gradcheck, parity, example, plot } =
+  createCommands();
 
 let exitCode: number = EXIT.done;
 
@@ -36,6 +38,10 @@ gradient.action(async (options: GradientOptions) => {
 
 gradcheck.action(async (options: Options & { rtol: number; sweep?: boolean }) => {
   exitCode = await runGradcheck(options, given(gradcheck));
+});
+
+parity.action(async (options: { json?: boolean }) => {
+  exitCode = await runParity(options);
 });
 
 example.action(runExample);

@@ -107,7 +107,7 @@ export function createNetwork(options: NetworkOptions): Network {
  * Numbers that the forward pass keeps of a sample's loss, for its exact changes: see
  * shaders/losses/cross-entropy.wgsl and squared-error.wgsl, and src/cpu/losses.ts.
  */
-export function residualsOf({ loss, classes }: Network): number {
+export function residualsOf({ loss, classes }: Pick<Network, "loss" | "classes">): number {
   return loss === "cross-entropy" ? 2 * classes + 7 : classes;
 }
 

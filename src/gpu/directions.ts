@@ -76,7 +76,7 @@ export function gradientAlong(stage: Stage, slopes: GPUBuffer): Command {
     "directions_gradient",
     [width, Math.ceil(network.parameters / 64 / width)],
     { keys, step: forward.step, slopes, gradient },
-    { PARAMETERS: network.parameters, QUERIES: estimator.queries },
+    { PARAMETERS: network.parameters, QUERIES: estimator.queries, WIDTH: width },
     {},
     HASH_WORK * network.parameters * estimator.queries,
   );

@@ -5,10 +5,14 @@ import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 
-/** How kernels cut a layer up that take four units and a block of inputs a thread. */
+/**
+ * How kernels cut a layer up that take four units and a block of inputs a thread: `lanes` threads
+ * side by side, and as many slices of the batch `abreast` as fill a wave of 64.
+ */
 export function tilesOf({ block, software }: Gpu, { inputs, outputs }: Shape) {
   const lanes = software ? 8 : laneCount(Math.ceil(outputs / 4));
-  return { block, count: Math.ceil((inputs + 1) / block), lanes };
+  const abreast = software ? 1 : Math.floor(64 / lanes);
+  return { block, count: Math.ceil((inputs + 1) / block), lanes, abreast };
 }
 type Shape = Pick<Layer, "inputs" | "outputs">;
 
@@ -115,8 +119,9 @@ export class Forward {
           values: this.values[l + 1],
           companions: this.companions[l],
         },
-        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, WORKGROUP: lanes, SPLITS: splits },
-        { activation, block },
+        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset },
+        { activation, block, lanes, splits },
+        batch * (inputs + 1) * outputs,
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });

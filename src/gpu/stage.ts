@@ -18,11 +18,19 @@ export interface Stage {
   readonly keys: GPUBuffer; // [steps, queries]
 }
 
-/** The stencil as kernels take it: (offset h, coefficient / (h batch)) a point, four of them. */
-export function uploadStencil(gpu: Gpu, { estimator, batch }: EngineOptions): GPUBuffer {
+/**
+ * The stencil as kernels take it: (offset h, coefficient / (h batch)) a point, four of them.
+ * @param reach the most by which a nudge moves what it moves first: behind the first point's two.
+ */
+export function uploadStencil(
+  gpu: Gpu,
+  { estimator, batch }: EngineOptions,
+  reach = Infinity,
+): GPUBuffer {
   const table = new Float32Array(16);
   stencilOf(estimator).forEach(({ offset, coefficient }, s) => {
     table.set([offset * estimator.h, coefficient / (estimator.h * batch)], 4 * s);
   });
+  table[2] = Math.min(reach, 3e38);
   return gpu.upload("stencil", table, GPUBufferUsage.UNIFORM);
 }
