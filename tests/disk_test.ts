@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { writeWhole } from "../src/cli/files.ts";
-import { launchArguments } from "../src/cli/launch.ts";
 import { parseLog } from "../src/cli/plot.ts";
 import { readTensors } from "../src/data/tensors.ts";
 import { begin, cli, inFolder, ROOT } from "./support.ts";
@@ -195,10 +194,21 @@ Deno.test("a clock that goes back changes nothing: time is measured, not read of
          static now() { return now -= 3_600_000; }
        };`,
     );
+    await Deno.writeTextFile(
+      `${folder}/thread.js`,
+      `import "./clock.js"; await import("${import.meta.resolve("../src/cli/main.ts")}");`,
+    );
+    await Deno.writeTextFile(
+      `${folder}/starter.js`,
+      `const thread = new Worker(new URL("./thread.js", import.meta.url), { type: "module" });
+       thread.onmessage = ({ data }) => "code" in data && Deno.exit(data.code);`,
+    );
     const args = ["train", ...SMALL, "--steps", "50", "--log", log, "--json", "--save"];
-    const [run, ...rest] = await launchArguments([...args, `${folder}/a.h5`]);
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [run, "--preload", clock, ...rest],
+      args: [
+        ...["run", "--allow-all", "--config", `${ROOT}/deno.json`, `${folder}/starter.js`],
+        ...[...args, `${folder}/a.h5`],
+      ],
       cwd: ROOT,
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));

@@ -1,7 +1,7 @@
 /** The page's server, started as its task starts it, against requests that no browser would make. */
 
 import assert from "node:assert/strict";
-import { ROOT, startServer } from "./support.ts";
+import { cli, ROOT, startServer } from "./support.ts";
 
 /** Sends bytes as they are, and returns the whole answer. */
 async function send(port: number, head: string): Promise<{ head: string; body: Uint8Array }> {
@@ -21,6 +21,7 @@ Deno.test("the server gives out the page, and nothing to anyone who asks for mor
   try {
     const port = Number(new URL(url).port), own = `localhost:${port}`;
     const page = new Map<string, Uint8Array>();
+    assert.equal((await cli("build")).code, 0); // what is served is what would be written
     for (const { name } of Deno.readDirSync(`${ROOT}/dist`)) {
       page.set(name, await Deno.readFile(`${ROOT}/dist/${name}`));
     }
@@ -34,7 +35,13 @@ Deno.test("the server gives out the page, and nothing to anyone who asks for mor
       assert.equal(statusOf(head), 200, host);
       assert.ok(bytesEqual(body, page.get("index.html")!));
     }
-    assert.equal(statusOf((await request("/main.js", own, "HEAD")).head), 200);
+    for (const [name, bytes] of page) {
+      const { head, body } = await request(`/${name}`, own, "HEAD");
+      assert.equal(statusOf(head), 200, name);
+      assert.match(head, new RegExp(`^content-length: ${bytes.length}\r?$`, "im"), name);
+      assert.equal(body.length, 0);
+      assert.ok(bytesEqual((await request(`/${name}`)).body, bytes), name);
+    }
 
     // Files that are there, told by what they hold.
     const targets = ["deno.json", "README.md", "src/mod.ts", ".git", "web/main.ts", "etc/passwd"];
