@@ -182,6 +182,88 @@ Deno.test("many writers of one file: it is what one of them wrote, from first to
   });
 });
 
+Deno.test("what is no file is neither waited for nor replaced", async () => {
+  await inFolder(async (folder) => {
+    for (const [option, name] of [["--save", "a.h5"], ["--log", "a.l"], ["--plot", "a.svg"]]) {
+      const pipe = `${folder}/${name}`;
+      assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+      const { code, stdout, stderr } = await cli(
+        ...["train", ...SMALL, "--steps", "1", option, pipe],
+      );
+      assert.deepEqual([code, stdout], [2, ""], stderr);
+      assert.match(stderr, /^Cannot write \S+: it is a pipe or a device, and no file; [^\n]+\n$/);
+      assert.ok((await Deno.stat(pipe)).isFifo);
+    }
+    assert.equal((await cli("train", ...SMALL, "--steps", "1", "--log", "/dev/null")).code, 2);
+    assert.deepEqual(parts(folder), []);
+    assert.deepEqual(parts("/dev"), []);
+  });
+});
+
+Deno.test("a symbolic link stays, and what it leads to is written", async () => {
+  await inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/there`);
+    const names = ["run.h5", "log.jsonl", "plot.svg"];
+    for (const name of names) {
+      // From link to link, to a file that is not there yet; relative to the links' own folders.
+      await Deno.symlink(`there/${name}.link`, `${folder}/${name}`);
+      await Deno.symlink(name, `${folder}/there/${name}.link`);
+    }
+    const [save, log, plot] = names.map((name) => `${folder}/${name}`);
+    const run = ["--steps", "6", "--save", save, "--save-every", "2", "--log", log, "--plot", plot];
+    for (let times = 0; times < 2; times++) { // the second time the files are there
+      const { code, stderr } = await cli("train", ...SMALL, ...run);
+      assert.equal(code, 0, stderr);
+    }
+    for (const name of names) {
+      assert.ok((await Deno.lstat(`${folder}/${name}`)).isSymlink, name);
+      assert.ok((await Deno.lstat(`${folder}/there/${name}`)).isFile, name);
+    }
+    assert.equal(await stepsIn(`${folder}/there/run.h5`), 6);
+    assert.deepEqual([...parts(folder), ...parts(`${folder}/there`)], []);
+    await Deno.symlink("loop.h5", `${folder}/loop.h5`);
+    const loop = await cli("train", ...SMALL, "--steps", "1", "--save", `${folder}/loop.h5`);
+    assert.equal(loop.code, 2, loop.stderr);
+    assert.match(loop.stderr, /^Cannot write \S+loop\.h5: [^\n]+\n$/);
+  });
+});
+
+Deno.test("two outputs in one file are refused, whatever it is called", async () => {
+  await inFolder(async (folder) => {
+    await Deno.symlink("a.h5", `${folder}/b.h5`);
+    for (const other of ["a.h5", "./a.h5", "b.h5"]) {
+      const { code, stderr } = await cli(
+        ...["train", ...SMALL, "--steps", "1", "--save", `${folder}/a.h5`],
+        ...["--log", `${folder}/${other}`],
+      );
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /^Cannot write \S+: this run writes something else there; [^\n]+\n$/);
+    }
+    assert.deepEqual(parts(folder), []);
+  });
+});
+
+Deno.test("names as long as the system takes them, and no longer", async () => {
+  await inFolder(async (folder) => {
+    const named = (bytes: number, ending: string) =>
+      `${folder}/${"é".repeat(120)}${"n".repeat(bytes - 240 - ending.length)}${ending}`;
+    for (const bytes of [250, 251, 255]) {
+      const [save, log] = [named(bytes, ".h5"), named(bytes, ".jsonl")];
+      const { code, stderr } = await cli(
+        ...["train", ...SMALL, "--steps", "2", "--save", save, "--log", log],
+      );
+      assert.equal(code, 0, stderr);
+      assert.equal(await stepsIn(save), 2);
+    }
+    const { code, stderr } = await cli(
+      ...["train", ...SMALL, "--steps", "2", "--save", named(256, ".h5")],
+    );
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^Cannot write [^\n]+: File name too long; [^\n]+\n$/);
+    assert.deepEqual(parts(folder), []);
+  });
+});
+
 Deno.test("a clock that goes back changes nothing: time is measured, not read off", async () => {
   await inFolder(async (folder) => {
     const clock = `${folder}/clock.js`, log = `${folder}/log.jsonl`;

@@ -44,7 +44,9 @@ async function isOurs(file: Deno.FsFile): Promise<boolean> {
  * by someone, and a device cannot be replaced.
  */
 async function checkIsFile(path: string): Promise<void> {
-  const info = await Deno.stat(path).catch(() => undefined);
+  const info = await Deno.stat(path).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
   if (info?.isDirectory) throw new Error("it is a folder");
   if (info && !info.isFile) throw new Error("it is a pipe or a device, and no file");
 }
@@ -165,7 +167,8 @@ export class Log implements Disposable {
    */
   constructor(readonly path: string, append: boolean) {
     try {
-      this.#file = Deno.openSync(path, { write: true, create: true, append, truncate: !append });
+      const options = { write: true, create: true, append, truncate: !append };
+      this.#file = Deno.openSync(targetOf(path), options);
       this.#whole = this.#file.seekSync(0, Deno.SeekMode.End);
     } catch (error) {
       throw cannotWrite(path, error);
