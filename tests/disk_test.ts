@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeWhole } from "../src/cli/files.ts";
 import { parseLog } from "../src/cli/plot.ts";
 import { readTensors } from "../src/data/tensors.ts";
-import { begin, cli, inFolder, ROOT } from "./support.ts";
+import { begin, cli, ended, inFolder, ROOT } from "./support.ts";
 
 const SMALL = ["--data", "digits", "--hidden", "8", "--batch", "10", "--eval-every", "100000"];
 const FULL = "No space left on device";
@@ -142,7 +142,7 @@ Deno.test("a file in use: the second run says so at once, and the first is whole
       ...["train", ...SMALL, "--steps", "100000", "--save", save, "--save-every", "20"],
       ...["--log", log, "--plot", plot],
     );
-    const ended = first.output();
+    const end = first.output();
     while (!await Deno.stat(save).catch(() => false)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -152,7 +152,7 @@ Deno.test("a file in use: the second run says so at once, and the first is whole
       assert.match(stderr, /^Cannot write \S+: it is in use by another run; [^\n]*\n$/);
     }
     first.kill("SIGINT");
-    assert.equal((await ended).code, 130);
+    assert.equal((await end).code, 130);
     const { losses } = parseLog(await Deno.readTextFile(log), log);
     assert.equal(await stepsIn(save), losses.length);
     assert.deepEqual(parts(folder), []);
@@ -261,6 +261,47 @@ Deno.test("names as long as the system takes them, and no longer", async () => {
     assert.equal(code, 2, stderr);
     assert.match(stderr, /^Cannot write [^\n]+: File name too long; [^\n]+\n$/);
     assert.deepEqual(parts(folder), []);
+  });
+});
+
+Deno.test("a checkout and a home that may not be written into: commands work, build says why", async () => {
+  await inFolder(async (folder) => {
+    const [checkout, home] = [`${folder}/checkout`, `${folder}/home`];
+    const mount = async (...args: string[]) => {
+      const { success } = await new Deno.Command("mount", { args, stderr: "null" }).output()
+        .catch(() => ({ success: false }));
+      return success;
+    };
+    await Deno.mkdir(checkout);
+    await Deno.mkdir(home);
+    if (!await mount("--bind", ROOT, checkout)) {
+      return console.log("SKIPPED: nothing can be mounted here; run this as root");
+    }
+    try {
+      assert.ok(await mount("-o", "remount,ro,bind", checkout));
+      assert.ok(await mount("-t", "tmpfs", "-o", "ro", "tmpfs", home));
+      const task = async (...args: string[]) =>
+        await ended(
+          new Deno.Command(Deno.execPath(), {
+            args: ["task", "--quiet", "--config", `${checkout}/deno.json`, ...args],
+            cwd: folder,
+            env: { INIT_CWD: folder, HOME: home, NO_COLOR: "1" },
+            stdout: "piped",
+            stderr: "piped",
+          }).spawn(),
+        );
+      const trained = await task("train", ...SMALL, "--steps", "1", "--save", "a.h5");
+      assert.equal(trained.code, 0, trained.stderr);
+      assert.equal(await stepsIn(`${folder}/a.h5`), 1);
+      const built = await task("build");
+      assert.equal(built.code, 2, built.stderr);
+      assert.match(built.stderr, /^Cannot write \S+\/dist: Read-only file system; [^\n]+\n$/m);
+      assert.doesNotMatch(built.stderr, /\n {4}at /);
+    } finally {
+      for (const path of [checkout, home]) {
+        await new Deno.Command("umount", { args: [path], stderr: "null" }).output();
+      }
+    }
   });
 });
 

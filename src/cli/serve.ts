@@ -4,6 +4,7 @@
  */
 
 import { bundlePage } from "./build.ts";
+import { why } from "./files.ts";
 import { LOCALHOST, mnistCache } from "./places.ts";
 
 const TYPES: Record<string, string> = {
@@ -69,6 +70,9 @@ export function handler(files: Files, hosts: ReadonlySet<string>) {
   };
 }
 
+/** Until connections are taken again when there were too many. */
+const RETRY_MILLISECONDS = 1000;
+
 /** Options of the command. */
 export interface WebOptions {
   host: string;
@@ -86,16 +90,30 @@ export async function runWeb({ host, port }: WebOptions): Promise<void> {
   const files = await allowed();
   await Deno.permissions.revoke({ name: "run" }); // the bundler was all that had to be started
   const hosts = new Set(["localhost", LOCALHOST, "[::1]", host]);
-  try {
-    const server = Deno.serve({
-      hostname: host,
-      port,
-      onListen: ({ port }) => console.log(`The page is at http://localhost:${port}/ (Ctrl-C ends)`),
-    }, handler(files, hosts));
-    await server.finished;
-  } catch (error) {
-    throw new TypeError(
-      `Cannot serve on port ${port}: ${(error as Error).message}; give another --port`,
-    );
+  const answer = handler(files, hosts);
+  let listening = port, isTold = false;
+  for (;;) {
+    try {
+      const server = Deno.serve({
+        hostname: host,
+        port: listening,
+        onListen(address) {
+          listening = address.port;
+          if (isTold) return;
+          isTold = true;
+          console.log(`The page is at http://localhost:${listening}/ (Ctrl-C ends)`);
+        },
+      }, answer);
+      return await server.finished;
+    } catch (error) {
+      if (!isTold) {
+        throw new TypeError(
+          `Cannot serve on ${host}, port ${port}: ${why(error)}; give another --host or --port`,
+        );
+      }
+      // More connections than the system lets it open: some of them end, and it goes on.
+      console.error(`Cannot take more connections: ${why(error)} (it is tried again)`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
+    }
   }
 }
