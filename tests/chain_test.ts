@@ -168,3 +168,63 @@ Deno.test({
     });
   },
 });
+
+const hasScript = (() => {
+  try {
+    return new Deno.Command("script", { args: ["--version"], stdout: "null" }).outputSync().success;
+  } catch {
+    console.log("SKIPPED: no script(1), which opens a terminal");
+    return false;
+  }
+})();
+
+/** Begins to train on a terminal, with the progress bar that belongs to one. */
+async function onTerminal(folder: string, name: string) {
+  const [save, log] = ["h5", "jsonl"].map((ending) => `${folder}/${name}.${ending}`);
+  const command = [...NPX, ...ENDLESS, "--save", save, "--log", log].join(" ");
+  const terminal = new Deno.Command("script", {
+    args: ["--quiet", "--return", "--flush", "--command", command, "/dev/null"],
+    cwd: ROOT,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const output = new Response(terminal.stdout).text().catch(() => "");
+  const writer = terminal.stdin.getWriter();
+  await until(`${log} grows`, () => read(log).length > 0);
+  await delay(500); // the bar moves
+  const held = () =>
+    [...Deno.readDirSync("/proc")].some(({ name }) =>
+      Number(name) > 0 && read(`/proc/${name}/cmdline`).includes(save)
+    );
+  return {
+    terminal,
+    output,
+    type: (text: string) => writer.write(new TextEncoder().encode(text)),
+    save,
+    held,
+  };
+}
+
+Deno.test({
+  name: "a terminal: Ctrl-C saves, and so does one that is closed",
+  ignore: !hasNpx || !hasScript,
+  async fn() {
+    await inFolder(async (folder) => {
+      const once = await onTerminal(folder, "once");
+      await once.type("\x03");
+      await until("Ctrl-C ends it", () => !once.held());
+      assert.equal((await once.terminal.status).code, 130);
+      const shown = await once.output;
+      assert.match(shown, /step \d+\/1000000, loss/);
+      assert.match(shown, /Interrupted at step \d+ of 1000000; go on with --resume/);
+      assert.ok(await stepsIn(once.save) > 0);
+
+      const closed = await onTerminal(folder, "closed");
+      closed.terminal.kill("SIGKILL");
+      await closed.output;
+      await until("a closed terminal ends it", () => !closed.held());
+      assert.ok(await stepsIn(closed.save) > 0);
+    });
+  },
+});
