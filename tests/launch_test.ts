@@ -198,6 +198,26 @@ Deno.test("each command is given what its own arguments name", async () => {
         ["fetch", "http://localhost/"],
         ["fetch", "https://example.com/"],
       ]],
+      [["web", "--port=0", "--host=127.0.0.1"], [["read", `${ROOT}/web/index.html`]], [
+        ["read", "in.h5"],
+        ["read", `${ROOT}/deno.json`],
+        ["write", `${ROOT}/dist/main.js`],
+        ["write", "w.h5"],
+        ["fetch", "https://example.com/"],
+        ["fetch", "http://localhost/"],
+        ["ffi", "libc.so.6"],
+      ]],
+      [["build"], [["read", `${ROOT}/web/index.html`]], [
+        ["read", "in.h5"],
+        ["write", `${ROOT}/web/index.html`],
+        ["write", "w.h5"],
+        ["fetch", "http://127.0.0.1/"],
+      ]],
+      // A name that stands for all elsewhere is a name.
+      [["train", "--save", "*.h5", "--log", "*", "--data=digits"], [["write", "*"]], [
+        ["write", "w.h5"],
+        ["read", "in.h5"],
+      ]],
       // What is no command line opens nothing, whatever it names.
       [["train", "--no-such-option", "--log", "a.jsonl"], [], [["read", "a.jsonl"]]],
       [["train", "--log", "a.jsonl", "--help"], [], [["write", "a.jsonl"]]],

@@ -10,8 +10,10 @@ import { type Command, CommanderError } from "commander";
 import { chainAbove, isWhole } from "./chain.ts";
 import { createCommands, TOUCHED } from "./commands.ts";
 import { EXIT } from "./errors.ts";
+import { why } from "./files.ts";
 import { CODES, type Report, type SignalName } from "./interrupt.ts";
 import { PlaceOption } from "./options.ts";
+import { tell } from "./output.ts";
 import { ALL, type Places, RUN, toData, toRead } from "./places.ts";
 
 /** Variables that commands read. Their drivers and libraries find others missing, which is fine. */
@@ -107,6 +109,7 @@ const GRACE = 30_000;
 
 /** Runs a command to its end, handing on what asks it to end. */
 async function launch(args: readonly string[]): Promise<never> {
+  const links = chainAbove(); // as soon as can be, while it is whole
   const thread = startThread("main", await permissionsOf(args));
   let inOrder = false, asked = false;
   const ask = (name: SignalName) => {
@@ -125,9 +128,8 @@ async function launch(args: readonly string[]): Promise<never> {
       });
     } catch { /* a system without that signal */ }
   }
-  const links = await chainAbove();
   const look = setInterval(async () => {
-    if (await isWhole(links)) return;
+    if (await isWhole(await links)) return;
     clearInterval(look);
     if (!asked) ask("SIGTERM");
     setTimeout(() => Deno.exit(CODES.SIGTERM), GRACE);
@@ -146,6 +148,11 @@ async function launch(args: readonly string[]): Promise<never> {
 
 if (import.meta.main) {
   const place = Deno.env.get("INIT_CWD"); // where the person stands; a task runs in the checkout
-  if (place) Deno.chdir(place);
+  try {
+    if (place) Deno.chdir(place);
+  } catch (error) {
+    tell(`Cannot work in ${place}: ${why(error)}; change to another folder\n`);
+    Deno.exit(EXIT.usage);
+  }
   await launch(Deno.args);
 }

@@ -4,6 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import { CHROMIUM } from "./chromium.ts";
 
 /** Places that a command may touch, and programs that it may start. */
@@ -89,7 +90,7 @@ export const browserProfile = () => temporaryPath("-browser");
 export const LOCALHOST = "127.0.0.1";
 
 /** The checkout. */
-export const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+export const ROOT = resolve(import.meta.dirname!, "../..");
 
 /** Where `build` writes the page. */
 export const DIST = `${ROOT}/dist`;
