@@ -15,35 +15,36 @@ interface Program {
   readonly words: readonly string[];
 }
 
-/** Where a system keeps its programs as files (Linux). */
-const PROC = "/proc";
-
-const decoder = new TextDecoder();
-
-/** What the system says of a process; undefined where there is none, or it does not say. */
-async function lookUp(pid: number): Promise<Program | undefined> {
+/**
+ * What the system says of processes: of those that there are, and of none where it never does.
+ * @throws when it cannot say now: there are too many open files, or too many processes.
+ */
+async function lookUp(pids: readonly number[]): Promise<Map<number, Program>> {
+  const programs = new Map<number, Program>();
+  if (Deno.build.os === "windows") return programs; // nothing tells there that a parent has ended
   if (Deno.build.os === "linux") {
-    try {
-      // pid (name) state parent: the name may hold anything, parentheses, too.
-      const stat = await Deno.readTextFile(`${PROC}/${pid}/stat`);
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      const line = await Deno.readTextFile(`${PROC}/${pid}/cmdline`);
-      // A program that has named itself has one word, with spaces in it.
-      const words = line.replace(/[\0\s]+$/, "").split("\0");
-      return { parent, words: words.length === 1 ? words[0].split(" ") : words };
-    } catch {
-      return undefined;
+    for (const pid of pids) {
+      try {
+        // pid (name) state parent: the name may hold anything, parentheses, too.
+        const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+        const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+        const line = await Deno.readTextFile(`/proc/${pid}/cmdline`);
+        // A program that has named itself has one word, with spaces in it.
+        const words = line.replace(/[\0\s]+$/, "").split("\0");
+        programs.set(pid, { parent, words: words.length === 1 ? words[0].split(" ") : words });
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error; // else it has ended
+      }
     }
+    return programs;
   }
-  if (Deno.build.os === "windows") return undefined; // nothing tells that a parent has ended
-  try {
-    const args = ["-ww", "-o", "ppid=,args=", "-p", `${pid}`];
-    const { success, stdout } = await new Deno.Command("ps", { args, stderr: "null" }).output();
-    const [parent, ...words] = decoder.decode(stdout).trim().split(/\s+/);
-    return success ? { parent: Number(parent), words } : undefined;
-  } catch {
-    return undefined;
+  const args = ["-ww", "-o", "pid=,ppid=,args=", "-p", pids.join(",")];
+  const { stdout } = await new Deno.Command("ps", { args, stderr: "null" }).output();
+  for (const line of new TextDecoder().decode(stdout).trim().split("\n")) {
+    const [pid, parent, ...words] = line.trim().split(/\s+/);
+    programs.set(Number(pid), { parent: Number(parent), words });
   }
+  return programs;
 }
 
 /** The last part of a path, without what Windows adds. */
@@ -74,29 +75,34 @@ type Link = readonly [child: number, parent: number];
  */
 export async function chainAbove(): Promise<Link[]> {
   const links: Link[] = [];
+  const one = async (pid: number) => (await lookUp([pid]).catch(() => undefined))?.get(pid);
   let child = Deno.pid, parent = Deno.ppid;
-  let above = await lookUp(parent);
+  let above = await one(parent);
   const climb = async () => {
     links.push([child, parent]);
     [child, parent] = [parent, above!.parent];
-    above = await lookUp(parent);
+    above = await one(parent);
   };
   while (above && isDenoTask(above)) await climb();
   if (links.length === 0) return links;
   if (above && isDenoScript(above)) await climb();
   if (above && isShell(above)) { // anybody's, unless npm is behind it
-    const npm = await lookUp(above.parent);
+    const npm = await one(above.parent);
     if (npm && isNpm(npm)) await climb();
   }
   if (above && isNpm(above)) await climb();
   return links;
 }
 
-/** Whether every program of a chain still has the parent that it had. */
+/** Whether every program of a chain still has the parent that it had, as far as can be told. */
 export async function isWhole(links: readonly Link[]): Promise<boolean> {
-  for (const [child, parent] of links) {
-    const now = child === Deno.pid ? Deno.ppid : (await lookUp(child))?.parent;
-    if (now !== parent) return false;
+  if (links.length === 0) return true;
+  if (Deno.ppid !== links[0][1]) return false;
+  try {
+    const programs = await lookUp(links.map(([child]) => child));
+    return !programs.has(Deno.pid) || // nothing was said at all
+      links.every(([child, parent]) => programs.get(child)?.parent === parent);
+  } catch {
+    return true;
   }
-  return true;
 }

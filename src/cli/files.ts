@@ -99,8 +99,9 @@ export function releaseClaims(): void {
 
 /**
  * Writes a file whole or not at all: under another name beside it, flushed to the disk, then
- * renamed. A symbolic link stays, and what it leads to is written. (The folder is not flushed: after a power failure it may still have the file of before,
- * whole. To flush it takes the right to read all that is in it.)
+ * renamed. A symbolic link stays, and what it leads to is written. (The folder is not flushed: after
+ * a power failure it may still have the file of before, whole. To flush it takes the right to read
+ * all that is in it.)
  * @throws {TypeError} when it cannot be written; what was there before is still there then.
  */
 export async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
