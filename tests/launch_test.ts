@@ -86,7 +86,7 @@ async function writeData(folder: string): Promise<void> {
     await Deno.writeFile(`${folder}/${name}-images-idx3-ubyte`, writeIdx(images));
     await Deno.writeFile(
       `${folder}/${name}-labels-idx1-ubyte`,
-      writeIdx({ shape: [count], data: labels }),
+      writeIdx({ shape: [count], data: Uint8Array.from(labels) }),
     );
   }
 }

@@ -57,7 +57,7 @@ export function randomSamples(
   const x = bytes
     ? Uint8Array.from({ length: count * inputs }, () => 255 * value())
     : Float32Array.from({ length: count * inputs }, value);
-  const labels = Uint8Array.from({ length: count }, () => random.uniform() * classes);
+  const labels = Uint16Array.from({ length: count }, () => random.uniform() * classes);
   return { count, inputs, x, labels };
 }
 

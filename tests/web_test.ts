@@ -339,7 +339,7 @@ webTest("weights go out and in, losses as CSV, and data are dropped onto the pag
       ([["train", train], ["t10k", test]] as const).flatMap(([name, { count, x, labels }]) =>
         [
           [`${name}-images-idx3-ubyte`, [count, 28, 28], x as Uint8Array],
-          [`${name}-labels-idx1-ubyte`, [count], labels],
+          [`${name}-labels-idx1-ubyte`, [count], Uint8Array.from(labels)],
         ] as const
       ).map(([name, shape, data]) => [name, [...writeIdx({ shape, data })]]),
     );

@@ -20,6 +20,19 @@ export function laneCount(width: number): number {
 /** Inputs of a sample that a workgroup of gather or compact lists. */
 const RUN = 1024;
 
+/**
+ * Refuses more classes than the loss of one sample can loop over on the device.
+ * @throws {RangeError} with the most that it can.
+ */
+function checkTurns(gpu: Gpu, { classes }: Network): void {
+  const most = Math.floor(0.9 * gpu.loopTurns / 3); // the loss takes three loops over them
+  if (classes <= most) return;
+  throw new RangeError(
+    `Cannot tell ${classes} classes apart on ${gpu.adapter}: it ends loops before their end behind ` +
+      `${most} classes; use --backend cpu`,
+  );
+}
+
 /** A batch's way through the network, recorded once. */
 export class Forward {
   readonly batch: number;
@@ -71,7 +84,7 @@ export class Forward {
     this.residuals = gpu.buffer("residuals", 4 * batch * (classes + 1));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
-    checkSamples(samples, "float32");
+    checkSamples(samples, classes, "float32");
     const lists = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) =>
       command(
         gpu,
@@ -114,6 +127,7 @@ export class Forward {
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });
+    checkTurns(gpu, network);
     const loss = command(gpu, `${network.loss}_loss`, [Math.ceil(batch / 64)], {
       logits: this.values.at(-1)!,
       labels: this.labels,
