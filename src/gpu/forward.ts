@@ -20,16 +20,19 @@ export function laneCount(width: number): number {
 /** Inputs of a sample that a workgroup of gather or compact lists. */
 const RUN = 1024;
 
+/** Loops over the classes that a thread of a loss takes for its sample, at most. */
+const LOSS_LOOPS = 4;
+
 /**
- * Refuses more classes than the loss of one sample can loop over on the device.
+ * Refuses more classes than a thread can loop over on the device, so many times.
  * @throws {RangeError} with the most that it can.
  */
-function checkTurns(gpu: Gpu, { classes }: Network): void {
-  const most = Math.floor(0.9 * gpu.loopTurns / 3); // the loss takes three loops over them
+export function checkLoops(gpu: Gpu, classes: number, loops: number): void {
+  const most = Math.floor(0.9 * gpu.loopTurns / loops);
   if (classes <= most) return;
   throw new RangeError(
-    `Cannot tell ${classes} classes apart on ${gpu.adapter}: it ends loops before their end behind ` +
-      `${most} classes; use --backend cpu`,
+    `Cannot tell ${classes} classes apart on ${gpu.adapter}: it breaks loops off behind ${most} ` +
+      `classes; use a smaller batch, or --backend cpu`,
   );
 }
 
@@ -127,7 +130,7 @@ export class Forward {
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });
-    checkTurns(gpu, network);
+    checkLoops(gpu, classes, LOSS_LOOPS);
     const loss = command(gpu, `${network.loss}_loss`, [Math.ceil(batch / 64)], {
       logits: this.values.at(-1)!,
       labels: this.labels,
