@@ -28,6 +28,11 @@ declare module "@std/fmt/bytes" {
   export function format(bytes: number, options: { binary: boolean }): string;
 }
 
+declare module "@std/media-types/content-type" {
+  /** The type of a file's ending, with its character set; undefined where it is not known. */
+  export function contentType(ending: string): string | undefined;
+}
+
 declare module "@std/path/basename" {
   /** What is behind the last separator, without the suffix where it ends so. */
   export function basename(path: string, suffix?: string): string;
@@ -36,6 +41,11 @@ declare module "@std/path/basename" {
 declare module "@std/path/dirname" {
   /** What is in front of the last separator. */
   export function dirname(path: string): string;
+}
+
+declare module "@std/path/extname" {
+  /** A path's ending, with its dot. */
+  export function extname(path: string): string;
 }
 
 declare module "@std/text/closest-string" {
