@@ -1,14 +1,12 @@
 /** `build`: writes the page to dist/, as files that any host can serve. */
 
 import * as esbuild from "esbuild";
-import { BUNDLING } from "./bundling.ts";
 
 const ROOT = `${import.meta.dirname}/../..`;
 const DIST = `${ROOT}/dist`;
 
 await Deno.remove(DIST, { recursive: true }).catch(() => {}); // parts of an older page
 await esbuild.build({
-  ...BUNDLING,
   absWorkingDir: ROOT,
   entryPoints: {
     main: "web/main.ts",
@@ -17,8 +15,14 @@ await esbuild.build({
     thread: "src/cpu/thread.ts", // the CPU engine starts it by this name
   },
   outdir: DIST,
+  bundle: true,
   splitting: true,
+  format: "esm",
+  target: "es2022",
   minify: true,
+  loader: { ".wgsl": "text" },
+  external: ["module", "fs", "path"], // what h5wasm asks for under Node alone
+  logLevel: "warning",
 });
 await esbuild.stop();
 await Deno.copyFile(`${ROOT}/web/index.html`, `${DIST}/index.html`);

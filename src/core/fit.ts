@@ -1,10 +1,13 @@
 /** Whether a network fits a device, and which narrower one would. */
 
-import { format } from "@std/fmt/bytes";
 import { createNetwork, type Network, shapeOf } from "./network.ts";
 
-/** Bytes for people: 1.5 GiB. */
-export const sizeOf = (bytes: number): string => format(bytes, { binary: true });
+/** Bytes for people. */
+export function sizeOf(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${Number((bytes / 1024 ** power).toPrecision(3))} ${units[power]}`;
+}
 
 /** The network with its hidden layers as wide as `share` of what they are, at least 1. */
 function narrowed({ inputs, classes, layers }: Network, share: number): Network {

@@ -1,13 +1,17 @@
 /** Prints the script of the benchmark's page. It is bundled here, where the libraries are. */
 
 import * as esbuild from "esbuild";
-import { BUNDLING } from "../../src/cli/bundling.ts";
 
 const { outputFiles } = await esbuild.build({
-  ...BUNDLING,
   absWorkingDir: import.meta.dirname,
   entryPoints: ["main.ts"],
+  bundle: true,
   write: false,
+  format: "esm",
+  target: "es2022",
+  loader: { ".wgsl": "text" },
+  external: ["module", "fs", "path"], // what h5wasm asks for under Node alone
+  logLevel: "warning",
 });
 await esbuild.stop();
 console.log(outputFiles[0].text);

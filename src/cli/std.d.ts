@@ -23,11 +23,6 @@ declare module "@std/encoding/hex" {
   export function decodeHex(digits: string): Uint8Array;
 }
 
-declare module "@std/fmt/bytes" {
-  /** Bytes for people, to three digits: "1.5 GiB" where binary. */
-  export function format(bytes: number, options: { binary: boolean }): string;
-}
-
 declare module "@std/media-types/content-type" {
   /** The type of a file's ending, with its character set; undefined where it is not known. */
   export function contentType(ending: string): string | undefined;
