@@ -18,6 +18,7 @@ export {
   createNetwork,
   type Loss,
   LOSSES,
+  MAX_CLASSES,
   type Network,
   type NetworkOptions,
   type ParameterTensor,
@@ -35,7 +36,7 @@ export { type Random, Xoshiro } from "./core/random.ts";
 export { type ScheduleName, SCHEDULES } from "./core/schedule.ts";
 export { drawDigits } from "./data/digits.ts";
 export { idxDataSet, type IdxFiles } from "./data/idx.ts";
-export { type DataSet, type Samples } from "./data/samples.ts";
+export { type DataSet, type Labels, type Samples } from "./data/samples.ts";
 export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/tensors.ts";
 export { asTensors, batchIn, inLayout, type Layout, LAYOUTS, weightsIn } from "./data/weights.ts";
 export {

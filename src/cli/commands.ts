@@ -107,9 +107,6 @@ export function createCommands() {
     ...["data", "seed", "json"] as const,
   );
 
-<<<<<<< HEAD
-  return { program, bench, train, evaluate, gradient, gradcheck, parity, example, plot };
-=======
   const web = program.command("web").description("serve the page, to this machine alone")
     .addOption(
       new PlaceOption("--host <name>", "the name or address to listen under", toListen)
@@ -119,6 +116,17 @@ export function createCommands() {
 
   const build = program.command("build").description("write the page to dist/, for any host");
 
-  return { program, web, build, bench, train, evaluate, gradient, gradcheck, example, plot };
->>>>>>> process
+  return {
+    program,
+    web,
+    build,
+    bench,
+    train,
+    evaluate,
+    gradient,
+    gradcheck,
+    parity,
+    example,
+    plot,
+  };
 }

@@ -11,20 +11,13 @@ import { runGradcheck } from "./gradcheck.ts";
 import { type GradientOptions, runGradient } from "./gradient.ts";
 import { report } from "./interrupt.ts";
 import { type Given, type Options, withDefaults } from "./options.ts";
-<<<<<<< HEAD
-import { runParity } from "./parity.ts";
-=======
 import { outputFailed, takeConsole } from "./output.ts";
->>>>>>> process
+import { runParity } from "./parity.ts";
 import { runPlot } from "./plot.ts";
 import type { WebOptions } from "./serve.ts";
 import { runTrain } from "./train.ts";
 
-<<<<<<< HEAD
-const { program, bench, train, evaluate, gradient, gradcheck, parity, example, plot } =
-=======
-const { program, web, build, bench, train, evaluate, gradient, gradcheck, example, plot } =
->>>>>>> process
+const { program, web, build, bench, train, evaluate, gradient, gradcheck, parity, example, plot } =
   createCommands();
 
 let exitCode: number = EXIT.done;

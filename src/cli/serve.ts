@@ -3,16 +3,12 @@
  * comes from the cache where the command line has put it.
  */
 
+import { contentType } from "@std/media-types/content-type";
+import { extname } from "@std/path/extname";
 import { bundlePage } from "./build.ts";
 import { why } from "./files.ts";
 import { LOCALHOST, mnistCache } from "./places.ts";
 
-const TYPES: Record<string, string> = {
-  html: "text/html; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  css: "text/css; charset=utf-8",
-  gz: "application/octet-stream",
-};
 const DATA = "/data/mnist/";
 const MNIST = /^(train|t10k)-(images-idx3|labels-idx1)-ubyte\.gz$/;
 
@@ -54,7 +50,7 @@ export function handler(files: Files, hosts: ReadonlySet<string>) {
     if (!file) return refuse(404, "not here");
     const name = pathname === "/" ? "index.html" : pathname;
     const headers: Record<string, string> = {
-      "content-type": TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream",
+      "content-type": contentType(extname(name)) ?? "application/octet-stream",
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": "no-cache",

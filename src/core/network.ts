@@ -18,6 +18,9 @@ export type Loss = (typeof LOSSES)[number];
 /** The most hidden layers a network may have. */
 export const MAX_HIDDEN_LAYERS = 6;
 
+/** The most classes that are told apart: labels and predictions are numbers of 16 bits. */
+export const MAX_CLASSES = 65536;
+
 /** The small number the tutorial adds inside the logarithm of its cross-entropy. */
 export const TUTORIAL_EPSILON = 1e-7;
 
@@ -68,7 +71,8 @@ export interface NetworkOptions {
 /**
  * Describes a network and lays out its parameters.
  * @throws {RangeError} when a width is no positive whole number, there are more than
- *   `MAX_HIDDEN_LAYERS` hidden layers, or the list of activations has another length than `hidden`.
+ *   `MAX_HIDDEN_LAYERS` hidden layers or `MAX_CLASSES` classes, or the list of activations has
+ *   another length than `hidden`.
  */
 export function createNetwork(options: NetworkOptions): Network {
   const { inputs, hidden, classes, loss = "cross-entropy", epsilon = TUTORIAL_EPSILON } = options;
@@ -81,6 +85,11 @@ export function createNetwork(options: NetworkOptions): Network {
   if (hidden.length > MAX_HIDDEN_LAYERS) {
     throw new RangeError(
       `Cannot build ${hidden.length} hidden layers: at most ${MAX_HIDDEN_LAYERS} are supported`,
+    );
+  }
+  if (classes > MAX_CLASSES) {
+    throw new RangeError(
+      `Cannot tell ${classes} classes apart: at most ${MAX_CLASSES} are supported; group them`,
     );
   }
   if (!(epsilon >= 0 && epsilon < 1)) {

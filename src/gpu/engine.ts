@@ -302,7 +302,7 @@ export class GpuEngine implements Engine {
     const batches = Math.ceil(samples.count / forward.batch);
     this.gpu.run(this.evaluationCommands(samples), batches);
     const table = new Float32Array(await this.gpu.read(scores, 8 * samples.count));
-    const predictions = new Uint8Array(samples.count);
+    const predictions = new Uint16Array(samples.count);
     const losses = new Float64Array(samples.count);
     let correct = 0, loss = 0;
     for (let n = 0; n < samples.count; n++) {
