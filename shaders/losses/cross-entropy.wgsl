@@ -98,10 +98,11 @@ fn loss_add(sum: LossSum, row: u32, k: u32, d: vec4f) -> LossSum {
   // Then exp(d) overflows, or p is too small for float32, and p expm1(d) need not be.
   let huge = d > vec4f(select(60.0, 1.0, p < 1e-37));
   let e = exponential(bounded(select(d, x, huge)));
+  let grown = select(e.value, vec4f(), x < vec4f(-87.0)) - p;
   let distance = exp_exact(-abs(x - sum.largest));
   let larger = x > sum.largest;
   return LossSum(
-    sum.v + select(p * e.less_one, e.value - p, huge),
+    sum.v + select(p * e.less_one, grown, huge),
     select(sum.largest, x, larger),
     select(sum.all + distance, fma(sum.all, distance, vec4f(1.0)), larger)
   );
