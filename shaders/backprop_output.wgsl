@@ -2,11 +2,12 @@
 // logit. Twin of backprop() in src/cpu/backprop.ts, as the two kernels beside it.
 
 #import loss
+#import special
 
 override CLASSES: u32;
 override BATCH: u32;
 
-@group(0) @binding(0) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(0) var<storage, read> residuals: array<f32>; // rows of the loss
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(2) var<storage, read_write> errors: array<f32>; // [BATCH, CLASSES]
 
@@ -19,7 +20,6 @@ fn backprop_output(@builtin(global_invocation_id) id: vec3u) {
   }
   let n = id.x / CLASSES;
   let k = id.x % CLASSES;
-  let row = n * (CLASSES + 1u);
-  let p = residuals[row + labels[n]];
-  errors[id.x] = loss_derivative(residuals[row + k], k == labels[n], p) / f32(BATCH);
+  let slope = loss_derivative(residual_row(n), k, labels[n]);
+  errors[id.x] = quotient(vec4f(slope), vec4f(f32(BATCH))).x;
 }

@@ -1,7 +1,9 @@
 // Last stage: the changes of the logits change the loss, and the changes of a weight's copies on
-// all samples are its gradient. One thread a weight W[i,j] of the chunk.
+// all samples are its gradient. One thread a weight W[i,j] of the chunk. It takes the whole batch, and
+// fills the first slice of the gradient alone: the others are 0 for these weights from the start.
 
 #import loss
+#import special
 #import chunk
 
 override OFFSET: u32; // of the nudged layer's matrix in the parameters
@@ -14,7 +16,7 @@ override POINTS: u32; // of the stencil
 @group(0) @binding(2) var<storage, read> starts: array<u32>; // [inputs of the nudged layer + 2]
 @group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
 @group(0) @binding(4) var<storage, read> changes: array<f32>; // [rows, CLASSES], of the logits
-@group(0) @binding(5) var<storage, read> residuals: array<f32>; // [batch, CLASSES + 1]
+@group(0) @binding(5) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(6) var<storage, read> labels: array<u32>; // [batch]
 @group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [slices, parameters]
 
@@ -41,16 +43,17 @@ fn collect(
   var sum = vec4f();
   for (var e = starts[i]; e < starts[i + 1u]; e++) {
     let n = entries[e].y;
-    let residual_row = n * (CLASSES + 1u);
-    let label = labels[n];
+    let of_sample = residual_row(n);
     let row = ((e - first) * chunk.units + j) * POINTS;
-    let reference = loss_reference(changes_of(row, label));
-    var total = vec4f();
+    let reference = loss_reference(changes_of(row, labels[n]));
+    var total = loss_sum();
+    var bad = vec4f(); // a change that is no finite number, which a loss may hide
     for (var k = 0u; k < CLASSES; k++) {
-      total += loss_term(residuals[residual_row + k], changes_of(row, k) - reference);
+      let d = changes_of(row, k);
+      bad = select(d, bad, is_finite(d));
+      total = loss_add(total, of_sample, k, d - reference);
     }
-    let of_target = loss_target(residuals[residual_row + label]);
-    sum += coefficients * loss_change(total, of_target, false);
+    sum += coefficients * select(bad, loss_change(total, of_sample), is_finite(bad));
   }
   if (group.x * WORKGROUP + local.x < chunk.units) {
     gradient[OFFSET + i * OUTPUTS + chunk.first_unit + j] = (sum.x + sum.y) + (sum.z + sum.w);

@@ -14,7 +14,7 @@ override OFFSET: u32; // of the layer's matrix in the parameters
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
 @group(0) @binding(1) var<storage, read_write> values: array<f32>; // [batch, OUTPUTS + 1]
-@group(0) @binding(2) var<storage, read_write> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(2) var<storage, read_write> companions: array<vec2f>; // [batch, OUTPUTS]: derivative, input
 
 var<workgroup> partial: array<vec4f, LANES * SPLITS>;
 
@@ -23,10 +23,10 @@ fn row_of_weights(i: u32, units: vec4u) -> vec4f {
   return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
-fn store(n: u32, j: u32, value: f32, other: f32) {
+fn store(n: u32, j: u32, value: f32, companion: vec2f) {
   if (j < OUTPUTS) {
     values[n * (OUTPUTS + 1u) + j] = value;
-    companions[n * OUTPUTS + j] = other;
+    companions[n * OUTPUTS + j] = companion;
   } else if (j == OUTPUTS) {
     values[n * (OUTPUTS + 1u) + j] = 1.0;
   }
@@ -59,10 +59,10 @@ fn dense(@builtin(workgroup_id) part: vec3u, @builtin(local_invocation_id) local
   }
   if (local.y == 0u) {
     let value = activate(z);
-    let other = companion(z);
-    store(n, units.x, value.x, other.x);
-    store(n, units.y, value.y, other.y);
-    store(n, units.z, value.z, other.z);
-    store(n, units.w, value.w, other.w);
+    let slope = derivative(z);
+    store(n, units.x, value.x, vec2f(slope.x, z.x));
+    store(n, units.y, value.y, vec2f(slope.y, z.y));
+    store(n, units.z, value.z, vec2f(slope.z, z.z));
+    store(n, units.w, value.w, vec2f(slope.w, z.w));
   }
 }

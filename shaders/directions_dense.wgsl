@@ -20,7 +20,7 @@ override FIRST: bool; // whether the layer's input is the data, which no nudge c
 @group(0) @binding(2) var<storage, read> step: u32;
 @group(0) @binding(3) var<storage, read> parameters: array<f32>; // [parameters]
 @group(0) @binding(4) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
-@group(0) @binding(5) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
+@group(0) @binding(5) var<storage, read> companions: array<vec2f>; // [BATCH, OUTPUTS]: derivative, input
 @group(0) @binding(6) var<storage, read_write> changes: array<vec2f>; // [QUERIES, BATCH, units of all layers]
 
 override WORKGROUP: u32 = 64;
@@ -60,7 +60,7 @@ fn directions_dense(@builtin(global_invocation_id) part: vec3u) {
   }
   if (id.x < OUTPUTS) {
     let value = vec4f(values[n * (OUTPUTS + 1u) + j]);
-    let c = vec4f(companions[n * OUTPUTS + j]);
-    changes[row + AFTER + j] = activation_change(value, c, dz.xyxy).xy;
+    let saved = companions[n * OUTPUTS + j];
+    changes[row + AFTER + j] = change(value, vec4f(saved.x), vec4f(saved.y), dz.xyxy).xy;
   }
 }

@@ -2,6 +2,7 @@
 // thread a parameter.
 
 #import directions
+#import special
 #import origin
 
 override PARAMETERS: u32;
@@ -26,5 +27,5 @@ fn directions_gradient(@builtin(global_invocation_id) part: vec3u) {
   for (var query = 0u; query < QUERIES; query++) {
     sum = fma(slopes[query], direction_sign(keys[step * QUERIES + query], index), sum);
   }
-  gradient[index] = sum / f32(QUERIES);
+  gradient[index] = quotient(vec4f(sum), vec4f(f32(QUERIES))).x;
 }

@@ -2,6 +2,7 @@
 // workgroup a query.
 
 #import loss
+#import special
 
 override CLASSES: u32;
 override BATCH: u32;
@@ -10,7 +11,7 @@ override AFTER: u32; // where the logits start among them
 
 @group(0) @binding(0) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(1) var<storage, read> changes: array<vec2f>; // [queries, BATCH, UNITS]
-@group(0) @binding(2) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(2) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(3) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(4) var<storage, read_write> slopes: array<f32>; // [queries]
 
@@ -26,16 +27,18 @@ fn directions_slope(
   var sum = 0.0;
   for (var n = lane; n < BATCH; n += WORKGROUP) {
     let label = labels[n];
-    let of_target = loss_target(residuals[n * (CLASSES + 1u) + label]);
     let row = (group.x * BATCH + n) * UNITS + AFTER;
-    var total = vec4f();
+    let of_sample = residual_row(n);
+    let reference = loss_reference(changes[row + label].xyxy);
+    var total = loss_sum();
+    var bad = vec4f(); // a change that is no finite number, which a loss may hide
     for (var k = 0u; k < CLASSES; k++) {
-      let residual = residuals[n * (CLASSES + 1u) + k];
-      let reference = loss_reference(changes[row + label].xyxy);
-      total += loss_term(residual, changes[row + k].xyxy - reference);
+      let d = changes[row + k].xyxy;
+      bad = select(d, bad, is_finite(d));
+      total = loss_add(total, of_sample, k, d - reference);
     }
-    let change = loss_change(total, of_target, false);
-    sum = fma(stencil[0].y, change.x, fma(stencil[1].y, change.y, sum));
+    let dL = select(bad, loss_change(total, of_sample), is_finite(bad));
+    sum = fma(stencil[0].y, dL.x, fma(stencil[1].y, dL.y, sum));
   }
   partial[lane] = sum;
   workgroupBarrier();

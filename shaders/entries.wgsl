@@ -4,7 +4,7 @@
 override WIDTH: u32; // inputs + 1
 override BATCH: u32;
 
-@group(0) @binding(0) var<storage, read> a: array<f32>; // [BATCH, WIDTH]
+@group(0) @binding(0) var<storage, read> a: array<u32>; // [BATCH, WIDTH], floats by their bits
 @group(0) @binding(1) var<storage, read_write> starts: array<u32>; // [WIDTH + 1], into entries
 @group(0) @binding(2) var<storage, read_write> entries: array<vec2u>; // (input, sample)
 
@@ -12,7 +12,7 @@ const WORKGROUP = 256u;
 var<workgroup> counts: array<u32, WORKGROUP>;
 
 fn is_set(n: u32, i: u32) -> bool {
-  return a[n * WIDTH + i] != 0.0;
+  return (a[n * WIDTH + i] & 0x7fffffffu) != 0u;
 }
 
 @compute @workgroup_size(WORKGROUP)

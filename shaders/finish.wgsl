@@ -1,5 +1,7 @@
 // Ends a step: the mean loss of the batch into the losses of the group, and on to the next step.
 
+#import special
+
 override BATCH: u32;
 
 @group(0) @binding(0) var<storage, read> losses: array<f32>; // [BATCH]
@@ -23,7 +25,7 @@ fn finish(@builtin(local_invocation_id) local: vec3u) {
     for (var other = 0u; other < WORKGROUP; other++) {
       total += partial[other];
     }
-    mean_losses[step] = total / f32(BATCH);
+    mean_losses[step] = quotient(vec4f(total), vec4f(f32(BATCH))).x;
     step += 1u;
   }
 }

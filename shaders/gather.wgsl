@@ -19,10 +19,19 @@ fn values_at(n: u32, i: u32) -> vec4f {
   return inside(i, vec4f(x[at.x], x[at.y], x[at.z], x[at.w]));
 }
 
+// byte / 255, rounded as float32 has it, without a division, which may be off: 1/255 in two parts, of
+// which the first times a byte is exact.
+const HIGH = 0.0039215087890625; // 257 / 65536
+const LOW = 5.983839e-8; // 1 / (255 65536)
+fn share_of(bytes: vec4u) -> vec4f {
+  let b = vec4f(bytes);
+  return fma(b, vec4f(LOW), b * HIGH);
+}
+
 // The value at a place in the samples.
 fn value_of(at: u32) -> f32 {
   if (BYTES) {
-    return f32((samples[at / 4u] >> (8u * (at % 4u))) & 0xffu) / 255.0;
+    return share_of(vec4u((samples[at / 4u] >> (8u * (at % 4u))) & 0xffu)).x;
   }
   return bitcast<f32>(samples[at]);
 }
@@ -30,7 +39,7 @@ fn value_of(at: u32) -> f32 {
 fn four_values_of(at: u32) -> vec4f {
   if (BYTES && (WIDTH - 1u) % 4u == 0u) { // they lie in one word
     let bytes = (vec4u(samples[at / 4u]) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu);
-    return vec4f(bytes) / 255.0;
+    return share_of(bytes);
   }
   return vec4f(value_of(at), value_of(at + 1u), value_of(at + 2u), value_of(at + 3u));
 }

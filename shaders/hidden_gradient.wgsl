@@ -5,6 +5,7 @@
 // src/cpu/differences.ts.
 
 #import activation
+#import companions
 #import loss
 #import special
 #import entries
@@ -14,12 +15,12 @@
 override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
 override POINTS: u32; // of the stencil
-override TINY_NUDGES: bool; // whether no nudge moves a unit by more than TINY, or compilers need not bother
+override REACH: f32; // the largest |dz| of any nudge, rounded up: h changes few pipelines
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
 @group(0) @binding(1) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
-@group(0) @binding(2) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
-@group(0) @binding(3) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(2) var<storage, read> companions: array<vec2f>; // [BATCH, OUTPUTS]: derivative, input
+@group(0) @binding(3) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH), reach)
 
@@ -33,53 +34,88 @@ fn weights_of(units: vec4u, k: u32) -> vec4f {
   return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
+// The weights from `weights`, or read anew, against what changes of logits are taken against.
+fn weight_of(units: vec4u, k: u32, reference: vec4f) -> vec4f {
+  if (CLASSES > KEPT && k >= KEPT) {
+    return weights_of(units, k) - reference;
+  }
+  return weights[min(k, KEPT - 1u)] - reference;
+}
+
 // The thread's units on one sample.
 struct Units {
+  row: u32, // of the residuals
   values: vec4f,
-  companions: vec4f,
+  companions: Companions,
   reference: vec4f, // what changes of logits are taken against, for a change of 1
   of_target: LossTarget,
 }
 
 fn units_on(n: u32, units: vec4u) -> Units {
-  let row = n * (OUTPUTS + 1u) + units;
-  let companion_row = n * OUTPUTS + units;
+  let at = n * (OUTPUTS + 1u) + units;
+  let row = residual_row(n);
   let label = labels[n];
   return Units(
-    vec4f(values[row.x], values[row.y], values[row.z], values[row.w]),
-    vec4f(
-      companions[companion_row.x],
-      companions[companion_row.y],
-      companions[companion_row.z],
-      companions[companion_row.w]
-    ),
+    row,
+    vec4f(values[at.x], values[at.y], values[at.z], values[at.w]),
+    companions_at(n * OUTPUTS + units),
     loss_reference(weights_of(units, label)),
-    loss_target(residuals[n * (CLASSES + 1u) + label])
+    loss_target(row)
   );
 }
 
+// The units' changes at a point of the stencil.
+fn changes_at(on: Units, s: u32, input: f32) -> vec4f {
+  let dz = vec4f(stencil[s].x * input);
+  if (REACH <= NEAR_BY) {
+    return near_change(on.values, on.companions.derivatives, on.companions.inputs, dz);
+  }
+  return change(on.values, on.companions.derivatives, on.companions.inputs, dz);
+}
+
 // What any nudges of the four units do to sample n's loss, by the stencil: exact forms, class by
-// class, two points of the stencil at a time.
-fn slope(n: u32, units: vec4u, on: Units, input: f32) -> vec4f {
-  let row = n * (CLASSES + 1u);
+// class, two points of the stencil at a time. No logit moves by more against
+// another than `near` of the target says.
+fn slope(units: vec4u, on: Units, input: f32) -> vec4f {
   var slope = vec4f();
   for (var s = 0u; s < POINTS; s += 2u) {
-    let da = activation_change(on.values, on.companions, vec4f(stencil[s].x * input));
-    let db = activation_change(on.values, on.companions, vec4f(stencil[s + 1u].x * input));
-    var sum_a = vec4f();
-    var sum_b = vec4f();
+    let da = changes_at(on, s, input);
+    let db = changes_at(on, s + 1u, input);
+    var sum_a = NearSum();
+    var sum_b = NearSum();
     for (var k = 0u; k < CLASSES; k++) {
-      var weight = weights[min(k, KEPT - 1u)];
-      if (CLASSES > KEPT && k >= KEPT) {
-        weight = weights_of(units, k);
-      }
-      weight -= on.reference;
-      sum_a += loss_term(residuals[row + k], da * weight);
-      sum_b += loss_term(residuals[row + k], db * weight);
+      let weight = weight_of(units, k, on.reference);
+      sum_a = near_add(sum_a, residuals[on.row + k], da * weight);
+      sum_b = near_add(sum_b, residuals[on.row + k], db * weight);
     }
-    slope = fma(vec4f(stencil[s].y), loss_change(sum_a, on.of_target, false), slope);
+    slope = fma(vec4f(stencil[s].y), near_loss_change(sum_a, on.of_target), slope);
     if (s + 1u < POINTS) {
-      slope = fma(vec4f(stencil[s + 1u].y), loss_change(sum_b, on.of_target, false), slope);
+      slope = fma(vec4f(stencil[s + 1u].y), near_loss_change(sum_b, on.of_target), slope);
+    }
+  }
+  return slope;
+}
+
+// The same however far the logits move. Overflow shows as a number that is not finite.
+fn far_slope(units: vec4u, on: Units, input: f32, spread: vec4f) -> vec4f {
+  var slope = vec4f();
+  for (var s = 0u; s < POINTS; s += 2u) {
+    let da = changes_at(on, s, input);
+    let db = changes_at(on, s + 1u, input);
+    var sum_a = loss_sum();
+    var sum_b = loss_sum();
+    for (var k = 0u; k < CLASSES; k++) {
+      let weight = weight_of(units, k, on.reference);
+      sum_a = loss_add(sum_a, on.row, k, da * weight);
+      sum_b = loss_add(sum_b, on.row, k, db * weight);
+    }
+    let most_a = da * spread;
+    let change_a = select(most_a, loss_change(sum_a, on.row), is_finite(most_a));
+    slope = fma(vec4f(stencil[s].y), change_a, slope);
+    if (s + 1u < POINTS) {
+      let most_b = db * spread;
+      let change_b = select(most_b, loss_change(sum_b, on.row), is_finite(most_b));
+      slope = fma(vec4f(stencil[s + 1u].y), change_b, slope);
     }
   }
   return slope;
@@ -93,19 +129,18 @@ struct FourParts {
   y: mat4x4f,
 }
 
-fn parts_of(n: u32, units: vec4u, on: Units, k: u32) -> Parts {
+fn parts_of(on: Units, k: u32) -> Parts {
   if (k < CLASSES) {
-    let residual = residuals[n * (CLASSES + 1u) + k];
-    return tiny_parts(residual, weights[k] - on.reference);
+    return tiny_parts(residuals[on.row + k], weights[k] - on.reference);
   }
   return Parts();
 }
 
-fn four_parts(n: u32, units: vec4u, on: Units, first: u32) -> FourParts {
-  let a = parts_of(n, units, on, first);
-  let b = parts_of(n, units, on, first + 1u);
-  let c = parts_of(n, units, on, first + 2u);
-  let d = parts_of(n, units, on, first + 3u);
+fn four_parts(on: Units, first: u32) -> FourParts {
+  let a = parts_of(on, first);
+  let b = parts_of(on, first + 1u);
+  let c = parts_of(on, first + 2u);
+  let d = parts_of(on, first + 3u);
   return FourParts(mat4x4f(a.x, b.x, c.x, d.x), mat4x4f(a.y, b.y, c.y, d.y));
 }
 
@@ -124,9 +159,8 @@ fn four_terms(parts: FourParts, first: u32, da: vec4f) -> vec4f {
 }
 
 struct TinyUnits {
-  values: vec4f,
-  companions: vec4f,
-  curvature: vec4f,
+  row: u32, // of the residuals
+  unit: Parts,
   of_target: LossTarget,
   parts0: FourParts,
   parts1: FourParts,
@@ -135,7 +169,7 @@ struct TinyUnits {
 }
 
 fn tiny_change_of_loss(n: u32, units: vec4u, on: TinyUnits, dz: f32) -> vec4f {
-  let da = tiny_change(on.values, on.companions, on.curvature, dz);
+  let da = tiny_change(on.unit, dz);
   var sum = four_terms(on.parts0, 0u, da);
   if (CLASSES > 4u) {
     sum += four_terms(on.parts1, 4u, da);
@@ -147,12 +181,11 @@ fn tiny_change_of_loss(n: u32, units: vec4u, on: TinyUnits, dz: f32) -> vec4f {
     sum += four_terms(on.parts3, 12u, da);
   }
   for (var k = KEPT; k < CLASSES; k++) {
-    let residual = residuals[n * (CLASSES + 1u) + k];
     let reference = loss_reference(weights_of(units, labels[n]));
-    let parts = tiny_parts(residual, weights_of(units, k) - reference);
+    let parts = tiny_parts(residuals[on.row + k], weights_of(units, k) - reference);
     sum += fma(da, parts.y, parts.x);
   }
-  return loss_change(da * sum, on.of_target, true);
+  return tiny_loss_change(da * sum, on.of_target);
 }
 
 // By the stencil, whose first two points come as (offset h, coefficient / (h BATCH)) each.
@@ -171,15 +204,20 @@ fn tiny_slope(n: u32, units: vec4u, on: TinyUnits, points: vec4f, input: f32) ->
 fn tiny_units_on(n: u32, units: vec4u) -> TinyUnits {
   let on = units_on(n, units);
   return TinyUnits(
-    on.values,
-    on.companions,
-    curvature(on.values),
+    on.row,
+    tiny_unit(on.values, on.companions.derivatives, on.companions.inputs),
     on.of_target,
-    four_parts(n, units, on, 0u),
-    four_parts(n, units, on, 4u),
-    four_parts(n, units, on, 8u),
-    four_parts(n, units, on, 12u)
+    four_parts(on, 0u),
+    four_parts(on, 4u),
+    four_parts(on, 8u),
+    four_parts(on, 12u)
   );
+}
+
+// One of the two entries of a pair: an input, and its value's bits.
+fn entry_of(e: u32) -> vec2u {
+  let pair = entries[e / 2u];
+  return select(pair.xy, pair.zw, e % 2u == 1u);
 }
 
 @compute @workgroup_size(WORKGROUP, ABREAST)
@@ -204,13 +242,13 @@ fn hidden_gradient(
   }
   let first = start_of_slice(slice);
   let last = start_of_slice(slice + 1u);
+  // How far a nudge moves a logit against another, at most. Three loops over entries, of which two are
+  // empty: software devices run both sides of a branch, but no empty loop.
+  let spread = high - low;
+  let most = farthest(stencil[0].z) * max(max(spread.x, spread.y), max(spread.z, spread.w));
   var tiny_last = first;
-  if (TINY_NUDGES) {
-    // How far a nudge moves a logit against another, at most. Two loops, one of them empty: software
-    // devices run both sides of a branch, but no empty loop.
-    let spread = high - low;
-    let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
-    tiny_last = select(first, last, stencil[0].z * CHANGE_FACTOR * widest <= TINY);
+  if (REACH <= TINY) { // or compilers need not bother
+    tiny_last = select(first, last, most <= TINY);
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {
       let on = tiny_units_on(n, units);
@@ -226,13 +264,17 @@ fn hidden_gradient(
   for (var n = tiny_last; n < last; n++) {
     let on = units_on(n, units);
     let start = start_of(n, INPUTS, block_id);
-    let end = starts[start + 1u];
-    for (var e = 2u * starts[start]; e < 2u * end; e++) {
-      let pair = entries[e / 2u];
-      let entry = select(pair.xy, pair.zw, e % 2u == 1u);
-      sums[entry.x % BLOCK] += slope(n, units, on, bitcast<f32>(entry.y));
+    let begin = 2u * starts[start];
+    let end = 2u * starts[start + 1u];
+    let near_end = select(begin, end, most <= on.of_target.near);
+    for (var e = begin; e < near_end; e++) {
+      let entry = entry_of(e);
+      sums[entry.x % BLOCK] += slope(units, on, bitcast<f32>(entry.y));
+    }
+    for (var e = near_end; e < end; e++) {
+      let entry = entry_of(e);
+      sums[entry.x % BLOCK] += far_slope(units, on, bitcast<f32>(entry.y), spread);
     }
   }
-
   store_sums(slice, block_id, first_unit);
 }

@@ -3,6 +3,7 @@
 
 #import activation
 #import chunk
+#import companions
 
 override OFFSET: u32; // of the next layer's matrix in the parameters
 override OUTPUTS: u32; // of the next layer
@@ -14,15 +15,26 @@ override POINTS: u32; // of the stencil
 @group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
 @group(0) @binding(4) var<storage, read> nudges: array<f32>; // [rows]
 @group(0) @binding(5) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
-@group(0) @binding(6) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(6) var<storage, read> companions: array<vec2f>; // [batch, OUTPUTS]: derivative, input
 @group(0) @binding(7) var<storage, read_write> changes: array<f32>; // [rows, OUTPUTS]
 
 override WORKGROUP: u32 = 64;
 
-fn store(row: u32, unit: u32, change: f32) {
+fn store(row: u32, unit: u32, da: f32) {
   if (unit < OUTPUTS) {
-    changes[row * OUTPUTS + unit] = change;
+    changes[row * OUTPUTS + unit] = da;
   }
+}
+
+fn store_four(row: u32, unit: u32, da: vec4f) {
+  store(row, unit, da.x);
+  store(row, unit + 1u, da.y);
+  store(row, unit + 2u, da.z);
+  store(row, unit + 3u, da.w);
+}
+
+fn weights_at(at: vec4u) -> vec4f {
+  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -38,18 +50,28 @@ fn hop(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups
     let n = entries[first + e].y;
     let at = n * (OUTPUTS + 1u) + units;
     let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
-    let of_c = n * OUTPUTS + units;
-    let c = vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]);
+    let saved = companions_at(n * OUTPUTS + units);
+    let weights = OFFSET + chunk.first_unit * OUTPUTS + units;
+    var is_far = false;
     for (var j = 0u; j < chunk.units; j++) {
-      let of_w = OFFSET + (chunk.first_unit + j) * OUTPUTS + units;
-      let w = vec4f(parameters[of_w.x], parameters[of_w.y], parameters[of_w.z], parameters[of_w.w]);
+      let w = weights_at(weights + j * OUTPUTS);
       for (var s = 0u; s < POINTS; s++) {
         let row = (e * chunk.units + j) * POINTS + s;
-        let change = activation_change(value, c, nudges[row] * w);
-        store(row, unit, change.x);
-        store(row, unit + 1u, change.y);
-        store(row, unit + 2u, change.z);
-        store(row, unit + 3u, change.w);
+        let dz = nudges[row] * w;
+        is_far = is_far || any(abs(dz) > vec4f(NEAR_BY));
+        store_four(row, unit, near_change(value, saved.derivatives, saved.inputs, dz));
+      }
+    }
+    // Once more where that is not exact: no turn or one, for software devices run both sides of a
+    // branch, but no empty loop.
+    for (var turn = 0u; turn < select(0u, 1u, is_far); turn++) {
+      for (var j = 0u; j < chunk.units; j++) {
+        let w = weights_at(weights + j * OUTPUTS);
+        for (var s = 0u; s < POINTS; s++) {
+          let row = (e * chunk.units + j) * POINTS + s;
+          let dz = nudges[row] * w;
+          store_four(row, unit, change(value, saved.derivatives, saved.inputs, dz));
+        }
       }
     }
   }

@@ -14,7 +14,7 @@ override POINTS: u32; // of the stencil
 @group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
 @group(0) @binding(4) var<storage, read> a: array<f32>; // [batch, INPUTS + 1]
 @group(0) @binding(5) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
-@group(0) @binding(6) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(6) var<storage, read> companions: array<vec2f>; // [batch, OUTPUTS]: derivative, input
 @group(0) @binding(7) var<storage, read_write> nudges: array<f32>; // [rows]
 
 override WORKGROUP: u32 = 64;
@@ -29,7 +29,7 @@ fn nudge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     let entry = entries[first + row / POINTS / chunk.units];
     let dz = stencil[s].x * a[entry.y * (INPUTS + 1u) + entry.x];
     let value = vec4f(values[entry.y * (OUTPUTS + 1u) + j]);
-    let c = vec4f(companions[entry.y * OUTPUTS + j]);
-    nudges[row] = activation_change(value, c, vec4f(dz)).x;
+    let saved = companions[entry.y * OUTPUTS + j];
+    nudges[row] = change(value, vec4f(saved.x), vec4f(saved.y), vec4f(dz)).x;
   }
 }

@@ -11,12 +11,12 @@ override CLASSES: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override BATCH: u32;
 override POINTS: u32; // of the stencil
-override TINY_NUDGES: bool; // whether no nudge moves a logit by more than TINY
+override REACH: f32; // the largest change of a logit that any nudge makes, rounded up
 override SLICES: u32;
 override PARAMETERS: u32;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>; // [BATCH, INPUTS + 1]
-@group(0) @binding(1) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(1) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(2) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
 @group(0) @binding(4) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
@@ -28,20 +28,16 @@ struct Sample {
   row: u32, // of the residuals
   label: u32,
   input: f32,
-  others: f32,
-  of_target: LossTarget,
 }
 
 // What a nudge of the weight into class k does to the sample's loss, by the stencil: its points, at
 // most four, go side by side.
 fn slope(sample: Sample, k: u32) -> f32 {
-  let residual = residuals[sample.row + min(k, CLASSES - 1u)];
-  let tiny = TINY_NUDGES;
   let offsets = vec4f(stencil[0].x, stencil[1].x, stencil[2].x, stencil[3].x);
   let coefficients = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
   let d = sample.input * offsets;
-  let term = loss_term_of_one(residual, sample.others, k == sample.label, d, tiny);
-  let products = coefficients * loss_change(term, sample.of_target, tiny);
+  let dL = loss_change_of_one(sample.row, min(k, CLASSES - 1u), sample.label, d, REACH);
+  let products = coefficients * select(d, dL, is_finite(d)); // what is infinite must show
   var sum = products.x;
   if (POINTS > 1u) {
     sum += products.y;
@@ -67,15 +63,7 @@ fn output_gradient(@builtin(global_invocation_id) part: vec3u) {
   let slice = id.y;
   var sums = vec4f();
   for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
-    let row = n * (CLASSES + 1u);
-    let label = labels[n];
-    let sample = Sample(
-      row,
-      label,
-      a[n * (INPUTS + 1u) + min(i, INPUTS)],
-      residuals[row + CLASSES],
-      loss_target(residuals[row + label])
-    );
+    let sample = Sample(residual_row(n), labels[n], a[n * (INPUTS + 1u) + min(i, INPUTS)]);
     sums += vec4f(
       slope(sample, first),
       slope(sample, first + 1u),

@@ -5,9 +5,10 @@
 
 override CLASSES: u32;
 override ROWS: u32; // the batch, once or for several copies of the network
+override KEEP: bool; // whether anything needs the residuals
 
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, CLASSES + 1]
+@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, CLASSES]
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [ROWS]
 
 override WORKGROUP: u32 = 64;
@@ -19,14 +20,14 @@ fn loss(@builtin(global_invocation_id) part: vec3u) {
   if (n >= ROWS) {
     return;
   }
-  let row = n * (CLASSES + 1u);
   let first = logits_of(n);
   var sum = 0.0;
   for (var k = 0u; k < CLASSES; k++) {
     let residual = logits[first + k * CLASS_STRIDE] - select(0.0, 1.0, k == labels[n % BATCH]);
-    residuals[row + k] = residual;
+    if (KEEP) {
+      residuals[n * CLASSES + k] = residual;
+    }
     sum = fma(residual, residual, sum);
   }
-  residuals[row + CLASSES] = 0.0;
   losses[n] = 0.5 * sum;
 }

@@ -130,7 +130,7 @@ Deno.test("a worker that fails is one line, and a program without dispose still 
     // The worker's program lies in these two folders, and has to be read to be run.
     assert.deepEqual(
       await run(`--allow-read=${ROOT}/src/cpu,${ROOT}/src/core`),
-      ["0.6931469805599654", "0.6931469805599654"],
+      ["0.6931469805599653", "0.6931469805599653"],
     );
     const failed = await run();
     assert.equal(failed.length, 2);

@@ -176,9 +176,9 @@ for (const activation of ["sigmoid", "relu", "tanh", "step"] as const) {
     const parameters = freshParameters(network);
     // Samples on which a unit is nearer to its kink than the nudges reach, or float32 rounds, are
     // left out: which side of the kink float32 sees there is chance.
-    const { companions } = forward(network, parameters, gather(samples, all(60)));
+    const { inputs } = forward(network, parameters, gather(samples, all(60)));
     const clear = all(60).filter((n) =>
-      companions.slice(0, 2).every((c, l) =>
+      inputs.slice(0, 2).every((c, l) =>
         c.subarray(n * [100, 50][l], (n + 1) * [100, 50][l]).every((z) => Math.abs(z) > 1e-3)
       )
     ).subarray(0, 5);

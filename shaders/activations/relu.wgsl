@@ -1,32 +1,35 @@
-// Rectified linear unit: value, companion, exact finite change, derivative, for four units. Twin of
-// src/cpu/activations.ts.
+// Rectified linear unit, for four units. Twin of relu in src/cpu/activations.ts.
 
-const CHANGE_FACTOR = 1.0; // no change is larger than this times dz
+#import special
+#import parts
+
+// No nudge that moves z by up to `reach` changes the value by more than this.
+fn farthest(reach: f32) -> f32 {
+  return reach;
+}
 
 fn activate(z: vec4f) -> vec4f {
   return select(vec4f(), z, z > vec4f());
 }
 
-fn companion(z: vec4f) -> vec4f {
-  return z;
+fn derivative(z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1.0), z > vec4f());
 }
 
-// By the signs before and after; max(z + dz, 0) - max(z, 0) would subtract near-equals.
-fn activation_change(a: vec4f, z: vec4f, dz: vec4f) -> vec4f {
-  let after = z + dz;
-  let on = after > vec4f();
-  return select(select(vec4f(), after, on), select(-z, dz, on), z > vec4f());
+fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return rectified_change(z, dz);
+}
+
+const NEAR_BY = 3e38; // near_change is exact up to here
+fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return change(a, c, z, dz);
 }
 
 // It needs no series where dz is tiny.
-fn curvature(a: vec4f) -> vec4f {
-  return vec4f();
+fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
+  return Parts(z, vec4f());
 }
 
-fn tiny_change(a: vec4f, z: vec4f, curvature: vec4f, dz: f32) -> vec4f {
-  return activation_change(a, z, vec4f(dz));
-}
-
-fn derivative(a: vec4f, z: vec4f) -> vec4f {
-  return select(vec4f(), vec4f(1.0), z > vec4f());
+fn tiny_change(unit: Parts, dz: f32) -> vec4f {
+  return rectified_change(unit.x, vec4f(dz));
 }

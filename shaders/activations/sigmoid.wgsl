@@ -1,33 +1,37 @@
-// Logistic sigmoid: value, companion, exact finite change, derivative, for four units. Twin of
-// src/cpu/activations.ts.
+// Logistic sigmoid, for four units. Twin of sigmoid in src/cpu/activations.ts.
 
 #import special
+#import parts
 
-const CHANGE_FACTOR = 0.25; // no change is larger than this times dz
+// No nudge that moves z by up to `reach` changes the value by more than this.
+fn farthest(reach: f32) -> f32 {
+  return min(0.25 * reach, 1.0);
+}
 
 fn activate(z: vec4f) -> vec4f {
   return sigmoid(z);
 }
 
-fn companion(z: vec4f) -> vec4f {
+// s (1 - s), as a product: the difference would lose its digits on a saturated unit.
+fn derivative(z: vec4f) -> vec4f {
   return sigmoid(z) * sigmoid(-z);
 }
 
-// s(1-s) e / (1 + s e) with e = expm1(dz).
-fn activation_change(s: vec4f, c: vec4f, dz: vec4f) -> vec4f {
-  let e = expm1(dz);
-  return c * e / fma(s, e, vec4f(1.0));
+fn change(s: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return logistic_change(s, c, z + dz, dz);
+}
+
+// The same for |dz| up to NEAR_BY, at less cost.
+const NEAR_BY = 0.5;
+fn near_change(s: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return logistic_near_change(s, c, dz);
 }
 
 // Where |dz| <= TINY its series is s(1-s) dz (1 + (1/2 - s) dz), the rest below dz^2 / 6.
-fn curvature(s: vec4f) -> vec4f {
-  return 0.5 - s;
+fn tiny_unit(s: vec4f, c: vec4f, z: vec4f) -> Parts {
+  return Parts(c, 0.5 - s);
 }
 
-fn tiny_change(s: vec4f, c: vec4f, curvature: vec4f, dz: f32) -> vec4f {
-  return c * dz * fma(vec4f(dz), curvature, vec4f(1.0));
-}
-
-fn derivative(s: vec4f, c: vec4f) -> vec4f {
-  return c;
+fn tiny_change(unit: Parts, dz: f32) -> vec4f {
+  return unit.x * dz * fma(vec4f(dz), unit.y, vec4f(1.0));
 }

@@ -1,29 +1,35 @@
 // Step unit: 1 if z > 0, else 0. It has no useful derivative, and an exact finite change all the
-// same, for four units. Twin of src/cpu/activations.ts.
+// same, for four units. Twin of step in src/cpu/activations.ts.
 
-const CHANGE_FACTOR = 1e30; // the change of a nudge has no bound in dz
+#import parts
+
+// A nudge changes the value by 1 or not at all, however far it moves z.
+fn farthest(reach: f32) -> f32 {
+  return 1.0;
+}
 
 fn activate(z: vec4f) -> vec4f {
   return select(vec4f(), vec4f(1.0), z > vec4f());
 }
 
-fn companion(z: vec4f) -> vec4f {
-  return z;
+fn derivative(z: vec4f) -> vec4f {
+  return vec4f();
 }
 
-fn activation_change(a: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return activate(z + dz) - a;
 }
 
+const NEAR_BY = 3e38; // near_change is exact up to here
+fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return change(a, c, z, dz);
+}
+
 // It needs no series where dz is tiny.
-fn curvature(a: vec4f) -> vec4f {
-  return vec4f();
+fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
+  return Parts(a, z);
 }
 
-fn tiny_change(a: vec4f, z: vec4f, curvature: vec4f, dz: f32) -> vec4f {
-  return activation_change(a, z, vec4f(dz));
-}
-
-fn derivative(a: vec4f, z: vec4f) -> vec4f {
-  return vec4f();
+fn tiny_change(unit: Parts, dz: f32) -> vec4f {
+  return activate(unit.y + dz) - unit.x;
 }

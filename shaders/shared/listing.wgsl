@@ -15,14 +15,20 @@ override THREADS: u32 = 32; // that have something to do
 const WORD = 32u; // inputs of a thread
 var<workgroup> counts: array<u32, 32>; // then places in the list
 
+// By its bits: what counts and what lists must agree, also where subnormal numbers or NaN may compare
+// as a compiler likes.
+fn is_set(values: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(values) & vec4u(0x7fffffffu)) != vec4u();
+}
+
 fn count_of(values: vec4f) -> u32 {
-  let ones = select(vec4u(), vec4u(1u), values != vec4f());
+  let ones = select(vec4u(), vec4u(1u), is_set(values));
   return (ones.x + ones.y) + (ones.z + ones.w);
 }
 
 // Puts an entry in its place, or nothing where the value is 0; returns the next place.
 fn put(place: u32, i: u32, value: f32) -> u32 {
-  if (value != 0.0) {
+  if (is_set(vec4f(value)).x) {
     entries[place] = vec2u(i, bitcast<u32>(value));
     return place + 1u;
   }

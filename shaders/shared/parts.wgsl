@@ -1,4 +1,4 @@
-// What one class's term of a loss is made of for four units, however far they change.
+// Two numbers for each of four units, which a nudge's tiny change is made of, however far it goes.
 
 struct Parts {
   x: vec4f,

@@ -103,6 +103,14 @@ export function createNetwork(options: NetworkOptions): Network {
   return { inputs, classes, layers, loss, epsilon, parameters: offset };
 }
 
+/**
+ * Numbers that the forward pass keeps of a sample's loss, for its exact changes: see
+ * shaders/losses/cross-entropy.wgsl and squared-error.wgsl, and src/cpu/losses.ts.
+ */
+export function residualsOf({ loss, classes }: Pick<Network, "loss" | "classes">): number {
+  return loss === "cross-entropy" ? 2 * classes + 7 : classes;
+}
+
 /** The network's shape for people: `784-50-10`. */
 export function shapeOf(network: Network): string {
   return [network.inputs, ...network.layers.map((layer) => layer.outputs)].join("-");

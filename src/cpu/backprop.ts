@@ -1,7 +1,6 @@
 /** The chain rule in float64, for comparison only: nothing that trains numerically uses it. */
 
-import type { Network } from "../core/network.ts";
-import { activationFunctions } from "./activations.ts";
+import { type Network, residualsOf } from "../core/network.ts";
 import type { Trace } from "./forward.ts";
 import { lossFunctions } from "./losses.ts";
 
@@ -11,15 +10,15 @@ export function backprop(
   parameters: Float64Array, // [parameters]
   trace: Trace,
 ): Float64Array { // [parameters]
-  const { layers, classes, epsilon } = network;
+  const { layers, classes } = network;
   const { batch, residuals } = trace;
   const gradient = new Float64Array(network.parameters);
-  const { derivative } = lossFunctions[network.loss];
+  const { derivative } = lossFunctions[network.loss], width = residualsOf(network);
   let errors = new Float64Array(batch.size * classes); // dL/dz of the layer, [batch, outputs]
   for (let n = 0; n < batch.size; n++) {
     for (let k = 0; k < classes; k++) {
-      errors[n * classes + k] =
-        derivative(residuals, n * (classes + 1), batch.labels[n], epsilon, k) / batch.size;
+      errors[n * classes + k] = derivative(residuals, n * width, batch.labels[n], classes, k) /
+        batch.size;
     }
   }
   for (let l = layers.length - 1; l >= 0; l--) {
@@ -36,9 +35,7 @@ export function backprop(
           sum += parameters[row + j] * error;
         }
         if (l > 0 && i < inputs) {
-          const c = trace.companions[l - 1][n * inputs + i];
-          const slope = activationFunctions[layers[l - 1].activation].derivative(input, c);
-          previous[n * inputs + i] = slope * sum;
+          previous[n * inputs + i] = trace.derivatives[l - 1][n * inputs + i] * sum;
         }
       }
     }

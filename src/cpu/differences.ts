@@ -5,7 +5,7 @@
  */
 
 import type { StencilPoint } from "../core/estimator.ts";
-import type { Network } from "../core/network.ts";
+import { type Network, residualsOf } from "../core/network.ts";
 import { activationFunctions } from "./activations.ts";
 import type { Trace } from "./forward.ts";
 import { lossFunctions } from "./losses.ts";
@@ -39,14 +39,14 @@ export function differences(
   h: number,
   { index, of }: Share,
 ): Float64Array { // [parameters]
-  const { layers, classes, epsilon } = network;
+  const { layers, classes } = network;
   const { batch, residuals } = trace;
   const gradient = new Float64Array(network.parameters);
   const loss = lossFunctions[network.loss];
   const functions = layers.map((layer) => activationFunctions[layer.activation]);
   const hops = layers.map((layer) => new Float64Array(layer.outputs)); // one copy's, each layer
   const last = layers.length - 1;
-  const points = stencil.length;
+  const points = stencil.length, width = residualsOf(network);
   const weights = Float64Array.from(stencil, (point) => point.coefficient / (h * batch.size));
   const whole = Float64Array.of(1), one = new Float64Array(1);
 
@@ -59,12 +59,12 @@ export function differences(
       hops[m + 1].fill(0);
       for (let k = 0; k < outputs; k++) {
         const a = trace.activations[m + 1][n * (outputs + 1) + k];
-        const change = functions[m].change(a, trace.companions[m][n * outputs + k], hops[m][k]);
+        const at = n * outputs + k, c = trace.derivatives[m][at];
+        const change = functions[m].change(a, c, trace.inputs[m][at], hops[m][k]);
         if (change !== 0) addRow(hops[m + 1], change, parameters, next.offset + k * next.outputs);
       }
     }
-    const row = n * (classes + 1);
-    loss.changes(residuals, row, batch.labels[n], epsilon, hops[last], whole, one);
+    loss.changes(residuals, n * width, batch.labels[n], hops[last], whole, one);
     return one[0];
   }
 
@@ -78,7 +78,7 @@ export function differences(
     const indices = new Uint32Array(inputs + 1); // of the sample's inputs that are not 0
     const scratch = [0, 1, 2].map(() => new Float64Array((inputs + 1) * points));
     for (let n = 0; n < batch.size; n++) {
-      const target = batch.labels[n], row = n * (classes + 1);
+      const target = batch.labels[n], row = n * width;
       let active = 0;
       for (let i = 0; i <= inputs; i++) {
         const input = a[n * (inputs + 1) + i];
@@ -91,14 +91,15 @@ export function differences(
       const [dz, da, dL] = scratch.map((array) => array.subarray(0, active * points)); // [copies]
       for (let j = first; j < outputs; j += of) {
         if (l === last) {
-          loss.changesOfOne(residuals, row, target, epsilon, classes, j, dz, dL);
+          loss.changesOfOne(residuals, row, target, classes, j, dz, dL);
         } else {
-          const value = values[n * (outputs + 1) + j], c = trace.companions[l][n * outputs + j];
-          for (let m = 0; m < dz.length; m++) da[m] = change(value, c, dz[m]);
+          const value = values[n * (outputs + 1) + j], at = n * outputs + j;
+          const c = trace.derivatives[l][at], z = trace.inputs[l][at];
+          for (let m = 0; m < dz.length; m++) da[m] = change(value, c, z, dz[m]);
           if (l + 1 === last) {
             const next = layers[last].offset + j * classes;
             const direction = parameters.subarray(next, next + classes);
-            loss.changes(residuals, row, target, epsilon, direction, da, dL);
+            loss.changes(residuals, row, target, direction, da, dL);
           } else {
             for (let m = 0; m < da.length; m++) {
               dL[m] = da[m] === 0 ? 0 : propagate(n, l, j, da[m]);

@@ -4,7 +4,7 @@
  */
 
 import { directionSign } from "../core/directions.ts";
-import type { Network } from "../core/network.ts";
+import { type Network, residualsOf } from "../core/network.ts";
 import { activationFunctions } from "./activations.ts";
 import { forward, mean, type Trace } from "./forward.ts";
 import { lossFunctions } from "./losses.ts";
@@ -25,7 +25,7 @@ export function changeAlong(
   trace: Trace,
   d: Float64Array, // [parameters]
 ): number {
-  const { layers, classes, epsilon } = network;
+  const { layers } = network;
   const { batch, residuals } = trace;
   const { changes } = lossFunctions[network.loss];
   const whole = Float64Array.of(1), dL = new Float64Array(1);
@@ -46,12 +46,13 @@ export function changeAlong(
       da = dz.map((dz, j) =>
         f.change(
           trace.activations[l + 1][n * (outputs + 1) + j],
-          trace.companions[l][n * outputs + j],
+          trace.derivatives[l][n * outputs + j],
+          trace.inputs[l][n * outputs + j],
           dz,
         )
       );
     });
-    changes(residuals, n * (classes + 1), batch.labels[n], epsilon, da, whole, dL);
+    changes(residuals, n * residualsOf(network), batch.labels[n], da, whole, dL);
     total += dL[0];
   }
   return total / batch.size;

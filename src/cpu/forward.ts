@@ -1,6 +1,6 @@
 /** The unperturbed forward pass in float64, and the trace of it that every method starts from. */
 
-import type { Layer, Network } from "../core/network.ts";
+import { type Layer, type Network, residualsOf } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
 import { activationFunctions } from "./activations.ts";
 import { lossFunctions } from "./losses.ts";
@@ -18,9 +18,10 @@ export interface Trace {
   readonly batch: Batch;
   /** Each layer's input activations, rows followed by a constant 1; the last are the logits. */
   readonly activations: Float64Array[]; // layers + 1 of [batch, width + 1]
-  /** Each layer's companions (see activations.ts). */
-  readonly companions: Float64Array[]; // layers of [batch, outputs]
-  readonly residuals: Float64Array; // [batch, classes + 1]
+  /** What each layer's activations are taken of, z, and their derivatives there. */
+  readonly inputs: Float64Array[]; // layers of [batch, outputs]
+  readonly derivatives: Float64Array[]; // layers of [batch, outputs]
+  readonly residuals: Float64Array; // [batch, residualsOf(network)]
   readonly losses: Float64Array; // [batch]
 }
 
@@ -62,30 +63,32 @@ export function dense(
 /** Runs a batch through the network. */
 export function forward(network: Network, parameters: Float64Array, batch: Batch): Trace {
   const activations = [batch.x];
-  const companions: Float64Array[] = [];
+  const inputs: Float64Array[] = [], derivatives: Float64Array[] = [];
   for (const layer of network.layers) {
     const { outputs, activation } = layer;
     const z = new Float64Array(batch.size * outputs);
     dense(layer, parameters, activations.at(-1)!, z);
-    const { value, companion } = activationFunctions[activation];
+    const { activate, derivative } = activationFunctions[activation];
     const a = new Float64Array(batch.size * (outputs + 1)).fill(1);
     for (let n = 0; n < batch.size; n++) {
-      for (let j = 0; j < outputs; j++) a[n * (outputs + 1) + j] = value(z[n * outputs + j]);
+      for (let j = 0; j < outputs; j++) a[n * (outputs + 1) + j] = activate(z[n * outputs + j]);
     }
     activations.push(a);
-    companions.push(z.map(companion));
+    inputs.push(z);
+    derivatives.push(z.map(derivative));
   }
   const { classes } = network;
   const logits = activations.at(-1)!;
-  const residuals = new Float64Array(batch.size * (classes + 1));
+  const width = residualsOf(network);
+  const residuals = new Float64Array(batch.size * width);
   const losses = new Float64Array(batch.size);
   const { value } = lossFunctions[network.loss];
   for (let n = 0; n < batch.size; n++) {
     const row = n * (classes + 1);
     const sample = logits.subarray(row, row + classes);
-    losses[n] = value(sample, batch.labels[n], network.epsilon, residuals, row);
+    losses[n] = value(sample, batch.labels[n], network.epsilon, residuals, n * width);
   }
-  return { batch, activations, companions, residuals, losses };
+  return { batch, activations, inputs, derivatives, residuals, losses };
 }
 
 /** Mean of the losses. */

@@ -55,3 +55,40 @@ export function sigmoid(z: number): number {
   const e = Math.exp(z);
   return e / (1 + e);
 }
+
+/**
+ * sigmoid(after) - sigmoid(z) for any after = z + dz, as a product of factors of one sign:
+ * f(z + dz) - f(z) = f(z + dz) f(-z) (1 - exp(-dz)), f = sigmoid, since f(-z) / f(z) = exp(-z).
+ * For dz < 0, where exp(-dz) may overflow, the same of the mirrored unit, -z and -dz, its sign
+ * turned.
+ */
+export function logisticChange(z: number, after: number, dz: number): number {
+  return dz >= 0
+    ? -expm1(-dz) * sigmoid(after) * sigmoid(-z)
+    : expm1(dz) * sigmoid(-after) * sigmoid(z);
+}
+
+/**
+ * max(z + dz, 0) - max(z, 0), by the signs before and after: the difference of the two would
+ * subtract near-equals.
+ */
+export function rectifiedChange(z: number, dz: number): number {
+  const after = z + dz;
+  if (Number.isNaN(after)) return after;
+  return z > 0 ? (after > 0 ? dz : -z) : (after > 0 ? after : 0);
+}
+
+/** log(1 + exp(y)) - max(y, 0) */
+export function softplusRest(y: number): number {
+  return log1p(Math.exp(-Math.abs(y)));
+}
+
+/**
+ * log(1 + exp(y + dy)) - log(1 + exp(y)) for any dy, `s` being sigmoid(y). Up to |dy| = 1 it is
+ * log1p(s expm1(dy)); beyond, the change of max(y, 0) and that of the rest, neither of which is then
+ * the difference of near-equals.
+ */
+export function softplusChange(y: number, s: number, dy: number): number {
+  if (Math.abs(dy) <= 1) return log1p(s * expm1(dy));
+  return rectifiedChange(y, dy) + (softplusRest(y + dy) - softplusRest(y));
+}

@@ -8,7 +8,7 @@ import type { Stage } from "./stage.ts";
 /** The dispatches that fill the gradient behind a forward pass. */
 export function backprop(stage: Stage): Command[] {
   const { gpu, options: { network, batch }, forward, parameters, gradient, slices } = stage;
-  const { layers, classes, epsilon, loss } = network;
+  const { layers, classes, loss } = network;
   const errors = layers.map(({ outputs }, l) =>
     gpu.buffer(`errors of layer ${l + 1}`, 4 * batch * outputs)
   );
@@ -17,7 +17,7 @@ export function backprop(stage: Stage): Command[] {
     "backprop_output",
     [Math.ceil(batch * classes / 64)],
     { residuals: forward.residuals, labels: forward.labels, errors: errors.at(-1)! },
-    { CLASSES: classes, BATCH: batch, EPSILON: epsilon },
+    { CLASSES: classes, BATCH: batch },
     { loss },
   )];
   for (let l = layers.length - 1; l >= 0; l--) {
@@ -47,13 +47,12 @@ export function backprop(stage: Stage): Command[] {
       [Math.ceil(inputs / lanesBefore), batch],
       {
         parameters,
-        values: forward.values[l],
         companions: forward.companions[l - 1],
         next_errors: errors[l],
         errors: errors[l - 1],
       },
       { ...constants, WORKGROUP: lanesBefore },
-      { activation: layers[l - 1].activation },
+      {},
       batch * inputs * outputs,
     ));
   }

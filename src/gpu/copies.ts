@@ -6,6 +6,7 @@
 
 import { stencilOf } from "../core/estimator.ts";
 import type { Command, Gpu } from "./device.ts";
+import { epsilonConstants } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 import { gradientAlong } from "./directions.ts";
@@ -27,7 +28,7 @@ function productOf(gpu: Gpu) {
 export function copies(stage: Stage): Command[] {
   const { gpu, options, forward, parameters, gradient, keys } = stage;
   const { network, estimator, batch } = options;
-  const { layers, inputs, classes, epsilon } = network;
+  const { layers, inputs, classes } = network;
   const random = estimator.name === "spsa";
   const points = stencilOf(estimator);
   const directions = random ? estimator.queries : network.parameters;
@@ -42,7 +43,7 @@ export function copies(stage: Stage): Command[] {
     gpu.buffer(`values of copies ${i}`, 4 * held * padded * widest)
   );
   const turned = gpu.buffer("inputs of copies", 4 * padded * inputs);
-  const residuals = gpu.buffer("residuals of copies", 4 * held * batch * (classes + 1));
+  const residuals = gpu.buffer("residuals of copies", 4); // which nothing needs
   const losses = gpu.buffer("losses of copies", 4 * held * batch);
   const slopes = random ? gpu.buffer("slopes", 4 * directions) : gradient;
   const stencil = uploadStencil(gpu, options);
@@ -54,7 +55,8 @@ export function copies(stage: Stage): Command[] {
     ROWS: held * batch,
     POINTS: points.length,
     CLASSES: classes,
-    EPSILON: epsilon,
+    ...epsilonConstants(network),
+    KEEP: false,
     QUERIES: estimator.queries,
     DIRECTIONS: directions,
     CENTRE: centre / (estimator.h * batch),
@@ -150,8 +152,8 @@ function runLength(
   points: number,
   whole: number,
 ): { run: number; work: number } {
-  const { network: { layers, classes, parameters }, batch } = options;
-  const widest = Math.max(classes + 1, ...layers.map((layer) => layer.outputs));
+  const { network: { layers, parameters }, batch } = options;
+  const widest = Math.max(...layers.map((layer) => layer.outputs));
   const work = batch * parameters;
   const groups = gpu.limits.maxComputeWorkgroupsPerDimension;
   const most = Math.min(

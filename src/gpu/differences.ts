@@ -36,8 +36,14 @@ function reach(options: EngineOptions, layer: number): number {
   return largestInput(options, layer) * estimator.h * farthest;
 }
 
-/** Nudges up to here are tiny: TINY in shaders/shared/special.wgsl. */
-const TINY = 2 ** -12;
+/**
+ * What kernels are compiled for: the reach of nudges, rounded up to one of these. The first is TINY
+ * in shaders/shared/special.wgsl, the others are where activations and losses take other forms.
+ */
+const REACHES = [2 ** -12, 0.5, 1, 3e38];
+
+/** The reach that kernels are compiled for. */
+const rounded = (reach: number) => REACHES.find((most) => reach <= most) ?? 3e38;
 
 /** Everything the stages of one gradient share. */
 interface Shared {
@@ -71,7 +77,7 @@ export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions)
     Math.ceil(points / 2) * (2 + classes),
     points * (1 + Math.max(0, classes - 16)),
   );
-  const turns = batch * (3 + gpu.block * turnsOfEntry);
+  const turns = batch * (4 + gpu.block * turnsOfEntry);
   const needed = Math.ceil(turns / (0.9 * gpu.loopTurns));
   const room = Math.floor(gpu.largestBuffer / (4 * network.parameters));
   const wanted = Math.min(gpu.software ? 2 : 25, room);
@@ -94,7 +100,6 @@ export function differences(stage: Stage): Command[] {
       CLASSES: network.classes,
       BATCH: batch,
       POINTS: points.length,
-      EPSILON: network.epsilon,
       SLICES: slices,
       PARAMETERS: network.parameters,
     },
@@ -118,7 +123,7 @@ function outputLayer({ gpu, options, forward, buffers, constants }: Shared, l: n
       ...constants,
       INPUTS: inputs,
       OFFSET: offset,
-      TINY_NUDGES: reach(options, l) <= TINY,
+      REACH: rounded(reach(options, l)),
     },
     { loss: options.network.loss },
     LOSS_WORK * options.batch * (inputs + 1) * outputs * Number(constants.POINTS),
@@ -151,7 +156,7 @@ function lastHiddenLayer(
       OUTPUTS: outputs,
       OFFSET: offset,
       NEXT: layers[l + 1].offset,
-      TINY_NUDGES: reach(options, l) <= TINY,
+      REACH: rounded(reach(options, l)),
       WORKGROUP: lanes,
       ABREAST: abreast,
     },
@@ -265,7 +270,7 @@ function earlierLayer(
       for (let m = l + 1; m < layers.length; m++) {
         const next = layers[m];
         const stage = m - l - 1;
-        const turns = stage === 0 ? held + 4 * held / points : held / 8 * (12 + next.inputs);
+        const turns = stage === 0 ? 2 * (held + 4 * held / points) : held / 8 * (20 + next.inputs);
         commands.push(command(
           gpu,
           stage === 0 ? "hop" : "propagate",

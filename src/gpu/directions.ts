@@ -12,7 +12,7 @@ import { type Stage, uploadStencil } from "./stage.ts";
 export function directions(stage: Stage): Command[] {
   const { gpu, options, forward, parameters, keys } = stage;
   const { network, estimator: { queries }, batch } = options;
-  const { layers, loss, classes, epsilon } = network;
+  const { layers, loss, classes } = network;
   const units = layers.reduce((sum, layer) => sum + layer.outputs, 0);
   const changes = gpu.buffer("changes along directions", 8 * queries * batch * units);
   const slopes = gpu.buffer("slopes", 4 * queries);
@@ -58,7 +58,7 @@ export function directions(stage: Stage): Command[] {
     "directions_slope",
     [queries],
     { stencil, changes, residuals: forward.residuals, labels: forward.labels, slopes },
-    { ...constants, CLASSES: classes, EPSILON: epsilon, AFTER: units - classes },
+    { ...constants, CLASSES: classes, AFTER: units - classes },
     { loss },
   );
   return [...passes, slope, gradientAlong(stage, slopes)];

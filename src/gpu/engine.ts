@@ -79,6 +79,7 @@ export class GpuEngine implements Engine {
   readonly #losses: GPUBuffer; // [MAX_GROUP], then the step and the weight that went bad
   readonly #gradientCommands: Command[];
   readonly #stepCommands: Command[];
+  readonly #check: Command;
   /** What other samples go through, the last ones. */
   #evaluation: { value: Prepared; release(): void } | undefined;
   #steps = 0; // taken so far
@@ -165,6 +166,11 @@ export class GpuEngine implements Engine {
       },
       { optimizer: optimizer.name },
     );
+    this.#check = command(gpu, "check", [width, Math.ceil(parameters / 256 / width)], {
+      parameters: this.#parameters,
+      step: this.#forward.step,
+      notes: this.#losses,
+    }, { BAD: MAX_GROUP, PARAMETERS: parameters });
     const stage: Stage = {
       gpu,
       options,
@@ -270,6 +276,7 @@ export class GpuEngine implements Engine {
   async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
     const done = this.#steps;
     this.gpu.run(this.stepCommands(indices, rates), rates.length);
+    this.gpu.run([this.#check]); // behind the last update
     const read = await this.gpu.read(this.#losses);
     const losses = Float64Array.from(new Float32Array(read, 0, rates.length));
     const [step, index] = new Uint32Array(read, 4 * MAX_GROUP);

@@ -1,6 +1,6 @@
 /** The unperturbed forward pass on the device, and the buffers that it leaves for the methods. */
 
-import type { Layer, Network } from "../core/network.ts";
+import { type Layer, type Network, residualsOf } from "../core/network.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
@@ -21,6 +21,11 @@ export function laneCount(width: number): number {
   return Math.min(64, Math.ceil(width / 8) * 8);
 }
 
+/** The cross-entropy's epsilon as kernels take it. No constant of theirs may be infinite. */
+export function epsilonConstants({ epsilon }: Network): Constants {
+  return { EPSILON: epsilon, LOG_EPSILON: Math.max(Math.log(epsilon), -3e38) };
+}
+
 /** Inputs of a sample that a workgroup of gather or compact lists. */
 const RUN = 1024;
 
@@ -35,8 +40,9 @@ export class Forward {
   /** The same, those that are not zero listed: see shaders/shared/listing.wgsl. */
   readonly entries: GPUBuffer[]; // layers of [batch, runs, pairs of a run] of four numbers
   readonly starts: GPUBuffer[]; // layers of [batch, runs, blocks of a run + 1]
-  readonly companions: GPUBuffer[]; // layers of [batch, outputs]
-  readonly residuals: GPUBuffer; // [batch, classes + 1]
+  /** Each unit's derivative and input. */
+  readonly companions: GPUBuffer[]; // layers of [batch, outputs] of two numbers
+  readonly residuals: GPUBuffer; // [batch, residualsOf(network)]
   readonly losses: GPUBuffer; // [batch]
   readonly commands: Command[];
   readonly #gpu: Gpu;
@@ -51,7 +57,7 @@ export class Forward {
     batch: number,
     steps: number,
   ) {
-    const { layers, inputs, classes, epsilon } = network;
+    const { layers, inputs, classes } = network;
     const { block } = gpu;
     this.#gpu = gpu;
     this.batch = batch;
@@ -70,9 +76,9 @@ export class Forward {
       gpu.buffer(`starts of layer ${l}`, 4 * batch * count * (RUN / block + 1))
     );
     this.companions = layers.map((layer, l) =>
-      gpu.buffer(`companions of layer ${l + 1}`, 4 * batch * layer.outputs)
+      gpu.buffer(`companions of layer ${l + 1}`, 8 * batch * layer.outputs)
     );
-    this.residuals = gpu.buffer("residuals", 4 * batch * (classes + 1));
+    this.residuals = gpu.buffer("residuals", 4 * batch * residualsOf(network));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
     checkSamples(samples, "float32");
@@ -128,7 +134,8 @@ export class Forward {
       CLASSES: classes,
       ROWS: batch,
       BATCH: batch,
-      EPSILON: epsilon,
+      ...epsilonConstants(network),
+      KEEP: true,
       COPY_STRIDE: 0,
       SAMPLE_STRIDE: classes + 1,
       CLASS_STRIDE: 1,

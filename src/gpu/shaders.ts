@@ -25,6 +25,7 @@ import blocks from "../../shaders/products/blocks.wgsl" with { type: "text" };
 import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
 import backpropHidden from "../../shaders/backprop_hidden.wgsl" with { type: "text" };
 import backpropOutput from "../../shaders/backprop_output.wgsl" with { type: "text" };
+import check from "../../shaders/check.wgsl" with { type: "text" };
 import collect from "../../shaders/collect.wgsl" with { type: "text" };
 import compact from "../../shaders/compact.wgsl" with { type: "text" };
 import copiesDense from "../../shaders/copies_dense.wgsl" with { type: "text" };
@@ -49,12 +50,14 @@ import total from "../../shaders/total.wgsl" with { type: "text" };
 import transpose from "../../shaders/transpose.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
 import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
+import companions from "../../shaders/shared/companions.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
 import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
 import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type: "text" };
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
+import notes from "../../shaders/shared/notes.wgsl" with { type: "text" };
 import origin from "../../shaders/shared/origin.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
@@ -66,6 +69,7 @@ export const KERNELS = {
   "backprop_gradient": backpropGradient,
   "backprop_hidden": backpropHidden,
   "backprop_output": backpropOutput,
+  "check": check,
   "collect": collect,
   "compact": compact,
   "copies_dense": copiesDense,
@@ -114,18 +118,23 @@ export type Fillings =
 
 const SHARED: Record<string, string> = {
   chunk,
+  companions,
   copies,
   directions,
   entries: entryPairs,
   entries_layout: entriesLayout,
   listing,
   logits,
+  notes,
   origin,
   parts,
   special,
   sums,
   step: optimizerStep,
 };
+
+/** Rewrites composed shaders, as a compiler may that does not calculate as written. For tests. */
+export const rewriting: { rewrite?: (code: string) => string } = {};
 
 /**
  * Resolves every `#import`, each piece once; a number becomes a constant: `#import block`, BLOCK.
@@ -148,5 +157,6 @@ export function compose(code: string, fillings: Fillings = {}): string {
       }
       return resolve(piece);
     });
-  return resolve(code);
+  const composed = resolve(code);
+  return rewriting.rewrite?.(composed) ?? composed;
 }

@@ -11,7 +11,7 @@
  */
 
 import { directionSign } from "../core/directions.ts";
-import type { Layer, Loss } from "../core/network.ts";
+import { type Layer, type Loss, residualsOf } from "../core/network.ts";
 import { initOptimizer, type OptimizerName, updateParameters } from "../core/optimizers.ts";
 import { activationFunctions } from "../cpu/activations.ts";
 import { lossFunctions } from "../cpu/losses.ts";
@@ -144,18 +144,16 @@ function* listed(
   }
 }
 
-/** A value and its companion as they follow from z, whose own error is relative to `magnitude`. */
+/** What a unit keeps as it follows from z, whose own error is relative to `magnitude`. */
 function activated(activation: Layer["activation"], z: number, magnitude: number) {
-  const { value, companion } = activationFunctions[activation];
-  const a = value(z), c = companion(z);
+  const { activate, derivative } = activationFunctions[activation];
+  const value = activate(z), slope = derivative(z);
   return {
-    value: a,
-    scale: STEEPEST[activation] * magnitude + Math.abs(a),
-    companion: c,
+    value,
+    scale: STEEPEST[activation] * magnitude + Math.abs(value),
+    slope,
     // Those of sigmoid and tanh change by no more than twice their own size for each unit of z.
-    companionScale: activation === "relu" || activation === "step"
-      ? magnitude
-      : Math.abs(c) * (1 + 2 * magnitude),
+    slopeScale: Math.abs(slope) * (1 + 2 * magnitude),
   };
 }
 
@@ -168,7 +166,6 @@ function lossMagnitude(
   residuals: Float64Array,
   row: number,
   target: number,
-  epsilon: number,
   d: Float64Array, // [classes]
 ): number {
   let sum = 0, v = 0;
@@ -183,24 +180,24 @@ function lossMagnitude(
     }
   }
   if (loss === "squared-error") return sum;
-  const p = residuals[row + target];
-  return sum * p / (p + epsilon) / Math.min(1, 1 + v);
+  const share = residuals[row + d.length + 1];
+  return share * sum / Math.min(1, 1 + v);
 }
 
 /** Units of rounding that the exact change of a unit and of the loss behind it add, besides sums. */
 const CHANGE_UNITS = 60;
 
-/** The exact change of a loss, where logits change by d, and what its error is relative to. */
+/** The exact change of sample n's loss, where logits change by d, and what its error is relative to. */
 function lossChange(
-  { loss, residuals, epsilon }: { loss: Loss; residuals: Float64Array; epsilon: number },
-  row: number,
+  loss: Loss,
+  residuals: Float64Array,
+  n: number,
   target: number,
   d: Float64Array, // [classes]
 ) {
-  const change = new Float64Array(1);
-  const { changes } = lossFunctions[loss];
-  changes(residuals, row, target, epsilon, d, Float64Array.of(1), change);
-  const magnitude = lossMagnitude(loss, residuals, row, target, epsilon, d);
+  const change = new Float64Array(1), row = n * residualsOf({ loss, classes: d.length });
+  lossFunctions[loss].changes(residuals, row, target, d, Float64Array.of(1), change);
+  const magnitude = lossMagnitude(loss, residuals, row, target, d);
   return { change: change[0], scale: Math.abs(change[0]) + magnitude };
 }
 
@@ -234,30 +231,28 @@ function* sliced({ BATCH, SLICES }: Numbers) {
 const lossTwin = (loss: Loss): Twin =>
 (
   before,
-  { BATCH, ROWS, CLASSES, EPSILON = 0, COPY_STRIDE, SAMPLE_STRIDE, CLASS_STRIDE },
+  { BATCH, ROWS, CLASSES, EPSILON = 0, COPY_STRIDE, SAMPLE_STRIDE, CLASS_STRIDE, KEEP },
 ) => {
   const logits = before.floats("logits"), labels = before.words("labels");
   const residuals: Expected[] = [], losses: Expected[] = [];
+  const isCrossEntropy = loss === "cross-entropy";
+  const length = residualsOf({ loss, classes: CLASSES });
   for (let n = 0; n < ROWS; n++) {
     const first = Math.floor(n / BATCH) * COPY_STRIDE + n % BATCH * SAMPLE_STRIDE;
     const z = Float64Array.from({ length: CLASSES }, (_, k) => logits[first + k * CLASS_STRIDE]);
-    const left = new Float64Array(CLASSES + 1);
+    const left = new Float64Array(length);
     const value = lossFunctions[loss].value(z, labels[n % BATCH], EPSILON, left, 0);
-    const largest = z.reduce((a, b) => Math.max(a, b));
-    const spread = 1 + largest - z.reduce((a, b) => Math.min(a, b));
-    left.forEach((residual, k) =>
-      residuals.push({
-        index: n * (CLASSES + 1) + k,
-        value: residual,
-        // An exponential is off by the rounding of its argument.
-        scale: Math.abs(residual) * (loss === "squared-error" ? 1 : spread),
-      })
-    );
-    losses.push({
-      index: n,
-      value,
-      scale: loss === "squared-error" ? value : spread + Math.abs(value),
-    });
+    // An exponential is off by the rounding of its argument, a logarithm by that of its terms.
+    const spread = 1 + Math.max(...z) - Math.min(...z) + Math.abs(Math.log(EPSILON || 1));
+    losses.push({ index: n, value, scale: isCrossEntropy ? spread + Math.abs(value) : value });
+    if (!KEEP) continue;
+    // The last of a cross-entropy's is no result, but how far its series may be trusted.
+    for (let k = 0; k < (isCrossEntropy ? length - 1 : length); k++) {
+      if (!Number.isFinite(left[k])) continue;
+      const isLogarithm = k >= CLASSES + 3;
+      const scale = Math.abs(left[k]) * (isCrossEntropy ? spread : 1) + (isLogarithm ? spread : 0);
+      residuals.push({ index: n * length + k, value: left[k], scale });
+    }
   }
   const bound = (CLASSES + 20) * UNIT;
   return [
@@ -317,11 +312,9 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
         }
         const on = activated(activation!, z, magnitude);
         values.push({ index: n * (OUTPUTS + 1) + j, value: on.value, scale: on.scale });
-        companions.push({
-          index: n * OUTPUTS + j,
-          value: on.companion,
-          scale: on.companionScale,
-        });
+        const index = 2 * (n * OUTPUTS + j);
+        companions.push({ index, value: on.slope, scale: on.slopeScale });
+        companions.push({ index: index + 1, value: z, scale: magnitude });
       }
       values.push({ index: n * (OUTPUTS + 1) + OUTPUTS, value: 1 });
     }
@@ -336,7 +329,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
   "squared-error_loss": lossTwin("squared-error"),
 
   output_gradient(before, constants, { loss }) {
-    const { INPUTS, CLASSES, OFFSET, BATCH, POINTS, SLICES, PARAMETERS, EPSILON } = constants;
+    const { INPUTS, CLASSES, OFFSET, BATCH, POINTS, SLICES, PARAMETERS } = constants;
     const a = before.floats("a"), labels = before.words("labels");
     const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
     const sums = new Sums();
@@ -347,9 +340,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
           for (const { offset, coefficient } of points) {
             const d = new Float64Array(CLASSES);
             d[k] = offset * a[n * (INPUTS + 1) + i];
-            const row = n * (CLASSES + 1);
-            const of = { loss: loss!, residuals, epsilon: EPSILON };
-            const { change, scale } = lossChange(of, row, labels[n], d);
+            const { change, scale } = lossChange(loss!, residuals, n, labels[n], d);
             sums.add(index, coefficient * change, Math.abs(coefficient) * scale);
           }
         }
@@ -361,7 +352,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
 
   hidden_gradient(before, constants, { activation, loss, block = 0 }) {
     const { INPUTS, OUTPUTS, OFFSET, NEXT, CLASSES, BATCH, POINTS } = constants;
-    const { SLICES, PARAMETERS, EPSILON } = constants;
+    const { SLICES, PARAMETERS } = constants;
     const { change } = activationFunctions[activation!];
     const w = before.floats("parameters"), labels = before.words("labels");
     const values = before.floats("values"), companions = before.floats("companions");
@@ -374,14 +365,13 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
       ) {
         for (let j = 0; j < OUTPUTS; j++) {
           for (const { offset, coefficient } of points) {
-            const s = values[n * (OUTPUTS + 1) + j], c = companions[n * OUTPUTS + j];
-            const da = change(s, c, offset * value);
+            const s = values[n * (OUTPUTS + 1) + j], at = 2 * (n * OUTPUTS + j);
+            const da = change(s, companions[at], companions[at + 1], offset * value);
             const d = Float64Array.from(
               { length: CLASSES },
               (_, k) => da * w[NEXT + j * CLASSES + k],
             );
-            const of = { loss: loss!, residuals, epsilon: EPSILON };
-            const on = lossChange(of, n * (CLASSES + 1), labels[n], d);
+            const on = lossChange(loss!, residuals, n, labels[n], d);
             const index = start + i * OUTPUTS + j;
             sums.add(index, coefficient * on.change, Math.abs(coefficient) * on.scale);
           }
@@ -392,28 +382,27 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "gradient", kind: "floats", elements: sums, bound }];
   },
 
-  backprop_output(before, { CLASSES, BATCH, EPSILON }, { loss }) {
+  backprop_output(before, { CLASSES, BATCH }, { loss }) {
     const residuals = before.doubles("residuals"), labels = before.words("labels");
+    const length = residualsOf({ loss: loss!, classes: CLASSES });
     const elements = range(BATCH * CLASSES).map((index): Expected => {
-      const n = Math.floor(index / CLASSES), k = index % CLASSES, row = n * (CLASSES + 1);
-      const slope = lossFunctions[loss!].derivative(residuals, row, labels[n], EPSILON, k);
-      // A probability near 1 is subtracted from 1, or what is missing from it is taken.
-      const lost = k === labels[n] ? Math.abs(residuals[row + k]) : 0;
-      return { index, value: slope / BATCH, scale: (Math.abs(slope) + lost) / BATCH };
+      const n = Math.floor(index / CLASSES), k = index % CLASSES;
+      const { derivative } = lossFunctions[loss!];
+      const value = derivative(residuals, n * length, labels[n], CLASSES, k) / BATCH;
+      return { index, value, scale: Math.abs(value) };
     });
     return [{ buffer: "errors", kind: "floats", elements, bound: 12 * UNIT }];
   },
 
-  backprop_hidden(before, { INPUTS, OUTPUTS, OFFSET }, { activation }, _after, [, batch = 1]) {
+  backprop_hidden(before, { INPUTS, OUTPUTS, OFFSET }, _fillings, _after, [, batch = 1]) {
     const w = before.floats("parameters"), errors = before.floats("next_errors");
-    const values = before.floats("values"), companions = before.floats("companions");
-    const { derivative } = activationFunctions[activation!];
+    const companions = before.floats("companions");
     const elements = range(batch * INPUTS).map((index): Expected => {
       const n = Math.floor(index / INPUTS), i = index % INPUTS;
-      const slope = derivative(values[n * (INPUTS + 1) + i], companions[index]);
       let sum = 0, scale = 0;
       for (let j = 0; j < OUTPUTS; j++) {
-        const term = slope * w[OFFSET + i * OUTPUTS + j] * errors[n * OUTPUTS + j];
+        const term = companions[2 * index] * w[OFFSET + i * OUTPUTS + j] *
+          errors[n * OUTPUTS + j];
         sum += term;
         scale += Math.abs(term);
       }
@@ -516,7 +505,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
         const row = (query * BATCH + n) * UNITS;
         const inputs = [...listed(before, INPUTS, block, n, 0, Math.ceil((INPUTS + 1) / block))];
         for (let j = 0; j < OUTPUTS; j++) {
-          pointsOf(before, 2).forEach(({ offset }, s) => {
+          pointsOf(before, 2).forEach(({ offset }, point) => {
             let dz = 0, magnitude = 0;
             const add = (term: number) => {
               dz += term;
@@ -525,10 +514,11 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
             const d = (i: number) => offset * directionSign(key, OFFSET + i * OUTPUTS + j);
             for (const { i, value } of inputs) add(value * d(i));
             for (let i = 0; i < (FIRST ? 0 : INPUTS); i++) {
-              add(changes[2 * (row + BEFORE + i) + s] * (w[OFFSET + i * OUTPUTS + j] + d(i)));
+              add(changes[2 * (row + BEFORE + i) + point] * (w[OFFSET + i * OUTPUTS + j] + d(i)));
             }
-            const da = change(values[n * (OUTPUTS + 1) + j], companions[n * OUTPUTS + j], dz);
-            const index = 2 * (row + AFTER + j) + s;
+            const s = values[n * (OUTPUTS + 1) + j], at = 2 * (n * OUTPUTS + j);
+            const da = change(s, companions[at], companions[at + 1], dz);
+            const index = 2 * (row + AFTER + j) + point;
             const scale = STEEPEST[activation!] * magnitude + Math.abs(da) * (1 + magnitude);
             elements.push({ index, value: da, scale });
           });
@@ -540,7 +530,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
   },
 
   directions_slope(before, constants, { loss }, _after, [queries]) {
-    const { CLASSES, BATCH, EPSILON, UNITS, AFTER } = constants;
+    const { CLASSES, BATCH, UNITS, AFTER } = constants;
     const changes = before.floats("changes"), labels = before.words("labels");
     const residuals = before.doubles("residuals"), points = pointsOf(before, 2);
     const sums = new Sums();
@@ -549,8 +539,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
         points.forEach(({ coefficient }, s) => {
           const row = (query * BATCH + n) * UNITS + AFTER;
           const d = Float64Array.from({ length: CLASSES }, (_, k) => changes[2 * (row + k) + s]);
-          const of = { loss: loss!, residuals, epsilon: EPSILON };
-          const { change, scale } = lossChange(of, n * (CLASSES + 1), labels[n], d);
+          const { change, scale } = lossChange(loss!, residuals, n, labels[n], d);
           sums.add(query, coefficient * change, Math.abs(coefficient) * scale);
         });
       }
