@@ -15,7 +15,7 @@
 override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
 override POINTS: u32; // of the stencil
-override BOUND: f32; // that no nudge moves a unit beyond, of a few: what it excludes is not compiled
+override REACH: f32; // the largest |dz| of any nudge, rounded up: h changes few pipelines
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
 @group(0) @binding(1) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
@@ -67,7 +67,7 @@ fn units_on(n: u32, units: vec4u) -> Units {
 // The units' changes at a point of the stencil.
 fn changes_at(on: Units, s: u32, input: f32) -> vec4f {
   let dz = vec4f(stencil[s].x * input);
-  if (BOUND <= NEAR_BY) {
+  if (REACH <= NEAR_BY) {
     return near_change(on.values, on.companions.derivatives, on.companions.inputs, dz);
   }
   return change(on.values, on.companions.derivatives, on.companions.inputs, dz);
@@ -247,7 +247,7 @@ fn hidden_gradient(
   let spread = high - low;
   let most = farthest(stencil[0].z) * max(max(spread.x, spread.y), max(spread.z, spread.w));
   var tiny_last = first;
-  if (BOUND <= TINY) {
+  if (REACH <= TINY) {
     tiny_last = select(first, last, most <= TINY);
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {

@@ -11,7 +11,7 @@ override CLASSES: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override BATCH: u32;
 override POINTS: u32; // of the stencil
-override BOUND: f32; // that no nudge moves a logit beyond, of a few: what it excludes is not compiled
+override REACH: f32; // the largest change of a logit that any nudge makes, rounded up
 override SLICES: u32;
 override PARAMETERS: u32;
 
@@ -36,7 +36,7 @@ fn slope(sample: Sample, k: u32) -> f32 {
   let offsets = vec4f(stencil[0].x, stencil[1].x, stencil[2].x, stencil[3].x);
   let coefficients = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
   let d = sample.input * offsets;
-  let dL = loss_change_of_one(sample.row, min(k, CLASSES - 1u), sample.label, d, BOUND);
+  let dL = loss_change_of_one(sample.row, min(k, CLASSES - 1u), sample.label, d, REACH);
   let products = coefficients * select(d, dL, is_finite(d)); // what is infinite must show
   var sum = products.x;
   if (POINTS > 1u) {

@@ -20,8 +20,8 @@ import {
 } from "./support.ts";
 import { hasNode, hasSwiftShader, SWIFTSHADER } from "./tools.ts";
 
-/** What has no twin: it counts submissions, or is seen in whole gradients of deep networks alone. */
-const WITHOUT_TWIN = ["tally", "entries", "nudge", "hop", "propagate", "collect"];
+/** What has no twin: it counts submissions, notes what is no number, or is seen in whole gradients of deep networks alone. */
+const WITHOUT_TWIN = ["tally", "check", "entries", "nudge", "hop", "propagate", "collect"];
 
 /** Fails with every row that is off, and where a kernel is missing. */
 function assertParity({ adapter, rows }: { adapter: string; rows: ParityRow[] }): void {

@@ -37,15 +37,13 @@ function reach(options: EngineOptions, layer: number): number {
 }
 
 /**
- * Up to where kernels have forms of their own, that cost less: TINY in shaders/shared/special.wgsl,
- * NEAR_BY in the activations, and 1 in the losses.
+ * What kernels are compiled for: the reach of nudges, rounded up to one of these. The first is TINY
+ * in shaders/shared/special.wgsl, the others are where activations and losses take other forms.
  */
-const BOUNDS = [2 ** -12, 0.5, 1, 3e38];
+const REACHES = [2 ** -12, 0.5, 1, 3e38];
 
-/** The least of them that holds for every nudge: h changes a pipeline only from one to another. */
-function bound(options: EngineOptions, layer: number): number {
-  return BOUNDS.find((most) => reach(options, layer) <= most) ?? BOUNDS.at(-1)!;
-}
+/** The reach that kernels are compiled for. */
+const rounded = (reach: number) => REACHES.find((most) => reach <= most) ?? 3e38;
 
 /** Everything the stages of one gradient share. */
 interface Shared {
@@ -138,7 +136,7 @@ function outputLayer({ gpu, options, forward, buffers, constants }: Shared, l: n
       ...constants,
       INPUTS: inputs,
       OFFSET: offset,
-      BOUND: bound(options, l),
+      REACH: rounded(reach(options, l)),
     },
     { loss: options.network.loss },
     LOSS_WORK * options.batch * (inputs + 1) * outputs * Number(constants.POINTS),
@@ -171,7 +169,7 @@ function lastHiddenLayer(
       OUTPUTS: outputs,
       OFFSET: offset,
       NEXT: layers[l + 1].offset,
-      BOUND: bound(options, l),
+      REACH: rounded(reach(options, l)),
       WORKGROUP: lanes,
       ABREAST: abreast,
     },

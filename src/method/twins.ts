@@ -144,18 +144,16 @@ function* listed(
   }
 }
 
-/** A value and its companions as they follow from z, whose own error is relative to `magnitude`. */
+/** What a unit keeps as it follows from z, whose own error is relative to `magnitude`. */
 function activated(activation: Layer["activation"], z: number, magnitude: number) {
   const { activate, derivative } = activationFunctions[activation];
-  const a = activate(z), c = derivative(z);
+  const value = activate(z), slope = derivative(z);
   return {
-    value: a,
-    scale: STEEPEST[activation] * magnitude + Math.abs(a),
-    derivative: c,
+    value,
+    scale: STEEPEST[activation] * magnitude + Math.abs(value),
+    slope,
     // Those of sigmoid and tanh change by no more than twice their own size for each unit of z.
-    derivativeScale: Math.abs(c) * (1 + 2 * magnitude),
-    input: z,
-    inputScale: magnitude,
+    slopeScale: Math.abs(slope) * (1 + 2 * magnitude),
   };
 }
 
@@ -182,22 +180,23 @@ function lossMagnitude(
     }
   }
   if (loss === "squared-error") return sum;
-  return sum * residuals[row + d.length + 1] / Math.min(1, 1 + v); // share: p / (p + epsilon)
+  const share = residuals[row + d.length + 1];
+  return share * sum / Math.min(1, 1 + v);
 }
 
 /** Units of rounding that the exact change of a unit and of the loss behind it add, besides sums. */
 const CHANGE_UNITS = 60;
 
-/** The exact change of a loss, where logits change by d, and what its error is relative to. */
+/** The exact change of sample n's loss, where logits change by d, and what its error is relative to. */
 function lossChange(
-  { loss, residuals }: { loss: Loss; residuals: Float64Array },
-  n: number, // the sample
+  loss: Loss,
+  residuals: Float64Array,
+  n: number,
   target: number,
   d: Float64Array, // [classes]
 ) {
   const change = new Float64Array(1), row = n * residualsOf({ loss, classes: d.length });
-  const { changes } = lossFunctions[loss];
-  changes(residuals, row, target, d, Float64Array.of(1), change);
+  lossFunctions[loss].changes(residuals, row, target, d, Float64Array.of(1), change);
   const magnitude = lossMagnitude(loss, residuals, row, target, d);
   return { change: change[0], scale: Math.abs(change[0]) + magnitude };
 }
@@ -232,37 +231,32 @@ function* sliced({ BATCH, SLICES }: Numbers) {
 const lossTwin = (loss: Loss): Twin =>
 (
   before,
-  { BATCH, ROWS, CLASSES, EPSILON = 0, KEEP, COPY_STRIDE, SAMPLE_STRIDE, CLASS_STRIDE },
+  { BATCH, ROWS, CLASSES, EPSILON = 0, COPY_STRIDE, SAMPLE_STRIDE, CLASS_STRIDE, KEEP },
 ) => {
   const logits = before.floats("logits"), labels = before.words("labels");
   const residuals: Expected[] = [], losses: Expected[] = [];
+  const isCrossEntropy = loss === "cross-entropy";
+  const length = residualsOf({ loss, classes: CLASSES });
   for (let n = 0; n < ROWS; n++) {
     const first = Math.floor(n / BATCH) * COPY_STRIDE + n % BATCH * SAMPLE_STRIDE;
     const z = Float64Array.from({ length: CLASSES }, (_, k) => logits[first + k * CLASS_STRIDE]);
-    const left = new Float64Array(residualsOf({ loss, classes: CLASSES }));
+    const left = new Float64Array(length);
     const value = lossFunctions[loss].value(z, labels[n % BATCH], EPSILON, left, 0);
-    const largest = z.reduce((a, b) => Math.max(a, b));
-    const spread = 1 + largest - z.reduce((a, b) => Math.min(a, b));
-    left.forEach((residual, k) => {
-      // Behind the logarithms of the probabilities stand numbers that may be infinite, or tell forms.
-      if (k >= 2 * CLASSES + 3) return;
-      residuals.push({
-        index: n * left.length + k,
-        value: residual,
-        // An exponential is off by the rounding of its argument, and so is a logarithm as it stands.
-        scale: (k < CLASSES + 3 ? Math.abs(residual) : 1) *
-          (loss === "squared-error" ? 1 : spread),
-      });
-    });
-    losses.push({
-      index: n,
-      value,
-      scale: loss === "squared-error" ? value : spread + Math.abs(value),
-    });
+    // An exponential is off by the rounding of its argument, a logarithm by that of its terms.
+    const spread = 1 + Math.max(...z) - Math.min(...z) + Math.abs(Math.log(EPSILON || 1));
+    losses.push({ index: n, value, scale: isCrossEntropy ? spread + Math.abs(value) : value });
+    if (!KEEP) continue;
+    // The last of a cross-entropy's is no result, but how far its series may be trusted.
+    for (let k = 0; k < (isCrossEntropy ? length - 1 : length); k++) {
+      if (!Number.isFinite(left[k])) continue;
+      const isLogarithm = k >= CLASSES + 3;
+      const scale = Math.abs(left[k]) * (isCrossEntropy ? spread : 1) + (isLogarithm ? spread : 0);
+      residuals.push({ index: n * length + k, value: left[k], scale });
+    }
   }
   const bound = (CLASSES + 20) * UNIT;
   return [
-    ...(KEEP ? [{ buffer: "residuals", kind: "floats" as const, elements: residuals, bound }] : []),
+    { buffer: "residuals", kind: "floats", elements: residuals, bound },
     { buffer: "losses", kind: "floats", elements: losses, bound },
   ];
 };
@@ -319,10 +313,8 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
         const on = activated(activation!, z, magnitude);
         values.push({ index: n * (OUTPUTS + 1) + j, value: on.value, scale: on.scale });
         const index = 2 * (n * OUTPUTS + j);
-        companions.push(
-          { index, value: on.derivative, scale: on.derivativeScale },
-          { index: index + 1, value: on.input, scale: on.inputScale },
-        );
+        companions.push({ index, value: on.slope, scale: on.slopeScale });
+        companions.push({ index: index + 1, value: z, scale: magnitude });
       }
       values.push({ index: n * (OUTPUTS + 1) + OUTPUTS, value: 1 });
     }
@@ -348,7 +340,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
           for (const { offset, coefficient } of points) {
             const d = new Float64Array(CLASSES);
             d[k] = offset * a[n * (INPUTS + 1) + i];
-            const { change, scale } = lossChange({ loss: loss!, residuals }, n, labels[n], d);
+            const { change, scale } = lossChange(loss!, residuals, n, labels[n], d);
             sums.add(index, coefficient * change, Math.abs(coefficient) * scale);
           }
         }
@@ -379,7 +371,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
               { length: CLASSES },
               (_, k) => da * w[NEXT + j * CLASSES + k],
             );
-            const on = lossChange({ loss: loss!, residuals }, n, labels[n], d);
+            const on = lossChange(loss!, residuals, n, labels[n], d);
             const index = start + i * OUTPUTS + j;
             sums.add(index, coefficient * on.change, Math.abs(coefficient) * on.scale);
           }
@@ -392,13 +384,12 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
 
   backprop_output(before, { CLASSES, BATCH }, { loss }) {
     const residuals = before.doubles("residuals"), labels = before.words("labels");
+    const length = residualsOf({ loss: loss!, classes: CLASSES });
     const elements = range(BATCH * CLASSES).map((index): Expected => {
       const n = Math.floor(index / CLASSES), k = index % CLASSES;
-      const row = n * residualsOf({ loss: loss!, classes: CLASSES });
-      const slope = lossFunctions[loss!].derivative(residuals, row, labels[n], CLASSES, k);
-      // A probability near 1 is subtracted from 1, or what is missing from it is taken.
-      const lost = k === labels[n] ? Math.abs(residuals[row + k]) : 0;
-      return { index, value: slope / BATCH, scale: (Math.abs(slope) + lost) / BATCH };
+      const { derivative } = lossFunctions[loss!];
+      const value = derivative(residuals, n * length, labels[n], CLASSES, k) / BATCH;
+      return { index, value, scale: Math.abs(value) };
     });
     return [{ buffer: "errors", kind: "floats", elements, bound: 12 * UNIT }];
   },
@@ -408,10 +399,10 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     const companions = before.floats("companions");
     const elements = range(batch * INPUTS).map((index): Expected => {
       const n = Math.floor(index / INPUTS), i = index % INPUTS;
-      const slope = companions[2 * index];
       let sum = 0, scale = 0;
       for (let j = 0; j < OUTPUTS; j++) {
-        const term = slope * w[OFFSET + i * OUTPUTS + j] * errors[n * OUTPUTS + j];
+        const term = companions[2 * index] * w[OFFSET + i * OUTPUTS + j] *
+          errors[n * OUTPUTS + j];
         sum += term;
         scale += Math.abs(term);
       }
@@ -514,7 +505,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
         const row = (query * BATCH + n) * UNITS;
         const inputs = [...listed(before, INPUTS, block, n, 0, Math.ceil((INPUTS + 1) / block))];
         for (let j = 0; j < OUTPUTS; j++) {
-          pointsOf(before, 2).forEach(({ offset }, s) => {
+          pointsOf(before, 2).forEach(({ offset }, point) => {
             let dz = 0, magnitude = 0;
             const add = (term: number) => {
               dz += term;
@@ -523,12 +514,11 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
             const d = (i: number) => offset * directionSign(key, OFFSET + i * OUTPUTS + j);
             for (const { i, value } of inputs) add(value * d(i));
             for (let i = 0; i < (FIRST ? 0 : INPUTS); i++) {
-              add(changes[2 * (row + BEFORE + i) + s] * (w[OFFSET + i * OUTPUTS + j] + d(i)));
+              add(changes[2 * (row + BEFORE + i) + point] * (w[OFFSET + i * OUTPUTS + j] + d(i)));
             }
-            const at = 2 * (n * OUTPUTS + j);
-            const [c, z] = companions.subarray(at, at + 2);
-            const da = change(values[n * (OUTPUTS + 1) + j], c, z, dz);
-            const index = 2 * (row + AFTER + j) + s;
+            const s = values[n * (OUTPUTS + 1) + j], at = 2 * (n * OUTPUTS + j);
+            const da = change(s, companions[at], companions[at + 1], dz);
+            const index = 2 * (row + AFTER + j) + point;
             const scale = STEEPEST[activation!] * magnitude + Math.abs(da) * (1 + magnitude);
             elements.push({ index, value: da, scale });
           });
@@ -549,7 +539,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
         points.forEach(({ coefficient }, s) => {
           const row = (query * BATCH + n) * UNITS + AFTER;
           const d = Float64Array.from({ length: CLASSES }, (_, k) => changes[2 * (row + k) + s]);
-          const { change, scale } = lossChange({ loss: loss!, residuals }, n, labels[n], d);
+          const { change, scale } = lossChange(loss!, residuals, n, labels[n], d);
           sums.add(query, coefficient * change, Math.abs(coefficient) * scale);
         });
       }
