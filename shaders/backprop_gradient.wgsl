@@ -4,22 +4,21 @@
 
 #import entries
 #import sums
-
-override BATCH: u32;
-override SLICES: u32; // the batch is cut into so many slices, summed by the update
+#import origin
 
 @group(0) @binding(0) var<storage, read> errors: array<f32>; // [BATCH, OUTPUTS]
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP, ABREAST)
 fn backprop_gradient(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
+  let group = origin + part;
   let first_unit = first_unit_of(group.y, local.x);
   let units = units_from(first_unit);
   let block_id = group.x;
-  let slice = group.z;
-  for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
+  let slice = group.z * ABREAST + local.y;
+  for (var n = start_of_slice(slice); n < start_of_slice(slice + 1u); n++) {
     let at = n * OUTPUTS + units;
     let error = vec4f(errors[at.x], errors[at.y], errors[at.z], errors[at.w]);
     let start = start_of(n, INPUTS, block_id);

@@ -1,6 +1,8 @@
 // Backpropagation, for comparison only: derivative of the mean loss for each hidden unit's input,
 // from those of the next layer. One thread a unit and sample.
 
+#import origin
+
 override INPUTS: u32; // of the next layer: the units at hand
 override OUTPUTS: u32; // of the next layer
 override OFFSET: u32; // of the next layer's matrix in the parameters
@@ -13,7 +15,8 @@ override OFFSET: u32; // of the next layer's matrix in the parameters
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn backprop_hidden(@builtin(global_invocation_id) id: vec3u) {
+fn backprop_hidden(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let n = id.y;
   let i = min(id.x, INPUTS - 1u);
   var sum = 0.0;

@@ -6,6 +6,7 @@
 // dense() in src/cpu/forward.ts, as copies() in src/cpu/copies.ts calls it.
 
 #import activation
+#import origin
 #import copies
 #import perturbation
 #import product

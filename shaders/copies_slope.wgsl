@@ -14,7 +14,7 @@ override CENTRE: f32; // coefficient of the unperturbed loss, / (h BATCH)
 @group(0) @binding(3) var<storage, read> losses: array<f32>; // [BATCH], unperturbed
 @group(0) @binding(4) var<storage, read_write> slopes: array<f32>; // [DIRECTIONS]
 
-override WORKGROUP: u32 = 32;
+const WORKGROUP = 32u;
 var<workgroup> partial: array<f32, 5u * WORKGROUP>; // sums of losses: a row a point, then the centre
 
 @compute @workgroup_size(WORKGROUP)

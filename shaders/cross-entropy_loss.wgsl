@@ -3,6 +3,7 @@
 
 #import logits
 #import special
+#import origin
 
 override CLASSES: u32;
 override ROWS: u32; // the batch, once or for several copies of the network
@@ -17,7 +18,8 @@ override KEEP: bool; // whether anything needs the residuals
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn loss(@builtin(global_invocation_id) id: vec3u) {
+fn loss(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let n = id.x;
   if (n >= ROWS) {
     return;
@@ -37,10 +39,16 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
     let logit = logits[first + k * CLASS_STRIDE];
     largest = select(max(largest, vec2f(logit)), largest, vec2u(k) == vec2u(label, top));
   }
+  // In runs of 64: added one by one, thousands of classes lose four digits.
   var sums = vec2f();
+  var run = vec2f();
   for (var k = 0u; k < CLASSES; k++) {
     let e = exp_exact((logits[first + k * CLASS_STRIDE] - largest).xyxy).xy;
-    sums += select(e, vec2f(), vec2u(k) == vec2u(label, top));
+    run += select(e, vec2f(), vec2u(k) == vec2u(label, top));
+    if (k % 64u == 63u || k == CLASSES - 1u) {
+      sums += run;
+      run = vec2f();
+    }
   }
   // Of all probabilities but the target's, and all but the largest, as multiples of the largest.
   let most = logits[first + top * CLASS_STRIDE];

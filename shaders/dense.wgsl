@@ -4,6 +4,9 @@
 
 #import activation
 #import entries
+#import lanes
+#import splits
+#import origin
 
 override INPUTS: u32;
 override OUTPUTS: u32;
@@ -13,10 +16,7 @@ override OFFSET: u32; // of the layer's matrix in the parameters
 @group(0) @binding(1) var<storage, read_write> values: array<f32>; // [batch, OUTPUTS + 1]
 @group(0) @binding(2) var<storage, read_write> companions: array<vec2f>; // [batch, OUTPUTS]: derivative, input
 
-override WORKGROUP: u32 = 8; // threads side by side
-override SPLITS: u32 = 1;
-
-var<workgroup> partial: array<vec4f, WORKGROUP * SPLITS>;
+var<workgroup> partial: array<vec4f, LANES * SPLITS>;
 
 fn row_of_weights(i: u32, units: vec4u) -> vec4f {
   let at = OFFSET + i * OUTPUTS + units;
@@ -32,11 +32,12 @@ fn store(n: u32, j: u32, value: f32, companion: vec2f) {
   }
 }
 
-@compute @workgroup_size(WORKGROUP, SPLITS)
-fn dense(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+@compute @workgroup_size(LANES, SPLITS)
+fn dense(@builtin(workgroup_id) part: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let group = origin + part;
   let n = group.y;
   // Threads side by side take units side by side. A sum beyond the last unit goes nowhere.
-  let units = 4u * WORKGROUP * group.x + local.x + WORKGROUP * vec4u(0u, 1u, 2u, 3u);
+  let units = 4u * LANES * group.x + local.x + LANES * vec4u(0u, 1u, 2u, 3u);
   var z = vec4f();
   for (var run = 0u; run * RUN <= INPUTS; run++) {
     let start = start_of(n, INPUTS, run * RUN_BLOCKS);
@@ -49,11 +50,11 @@ fn dense(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) loca
     }
   }
   if (SPLITS > 1u) {
-    partial[local.y * WORKGROUP + local.x] = z;
+    partial[local.y * LANES + local.x] = z;
     workgroupBarrier();
     z = vec4f();
     for (var split = 0u; split < SPLITS; split++) {
-      z += partial[split * WORKGROUP + local.x];
+      z += partial[split * LANES + local.x];
     }
   }
   if (local.y == 0u) {

@@ -6,6 +6,7 @@
 #import activation
 #import directions
 #import entries
+#import origin
 
 override INPUTS: u32;
 override OUTPUTS: u32;
@@ -28,7 +29,8 @@ override BEFORE: u32; // where the units of the layer before start
 override AFTER: u32; // where this layer's units start
 
 @compute @workgroup_size(WORKGROUP)
-fn directions_dense(@builtin(global_invocation_id) id: vec3u) {
+fn directions_dense(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let j = min(id.x, OUTPUTS - 1u);
   let n = id.y;
   let query = id.z;

@@ -3,9 +3,11 @@
 
 #import directions
 #import special
+#import origin
 
 override PARAMETERS: u32;
 override QUERIES: u32;
+override WIDTH: u32; // workgroups side by side
 
 @group(0) @binding(0) var<storage, read> keys: array<u32>; // [steps, QUERIES]
 @group(0) @binding(1) var<storage, read> step: u32;
@@ -15,11 +17,9 @@ override QUERIES: u32;
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn directions_gradient(
-  @builtin(global_invocation_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-) {
-  let index = id.y * groups.x * WORKGROUP + id.x;
+fn directions_gradient(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
+  let index = id.y * WIDTH * WORKGROUP + id.x;
   if (index >= PARAMETERS) {
     return;
   }

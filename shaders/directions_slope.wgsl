@@ -15,7 +15,7 @@ override AFTER: u32; // where the logits start among them
 @group(0) @binding(3) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(4) var<storage, read_write> slopes: array<f32>; // [queries]
 
-override WORKGROUP: u32 = 32;
+const WORKGROUP = 32u;
 var<workgroup> partial: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)

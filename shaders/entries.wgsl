@@ -8,7 +8,7 @@ override BATCH: u32;
 @group(0) @binding(1) var<storage, read_write> starts: array<u32>; // [WIDTH + 1], into entries
 @group(0) @binding(2) var<storage, read_write> entries: array<vec2u>; // (input, sample)
 
-override WORKGROUP: u32 = 256;
+const WORKGROUP = 256u;
 var<workgroup> counts: array<u32, WORKGROUP>;
 
 fn is_set(n: u32, i: u32) -> bool {

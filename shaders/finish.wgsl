@@ -8,7 +8,7 @@ override BATCH: u32;
 @group(0) @binding(1) var<storage, read_write> mean_losses: array<f32>; // [steps]
 @group(0) @binding(2) var<storage, read_write> step: u32;
 
-override WORKGROUP: u32 = 32;
+const WORKGROUP = 32u;
 var<workgroup> partial: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)

@@ -10,20 +10,19 @@
 #import special
 #import entries
 #import sums
+#import origin
 
 override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
-override BATCH: u32;
 override POINTS: u32; // of the stencil
-override REACH: f32; // the largest |dz| of any nudge
-override SLICES: u32; // the batch is cut into so many slices, summed by the update
+override REACH: f32; // the largest |dz| of any nudge, rounded up: h changes few pipelines
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
 @group(0) @binding(1) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
 @group(0) @binding(2) var<storage, read> companions: array<vec2f>; // [BATCH, OUTPUTS]: derivative, input
 @group(0) @binding(3) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH), reach)
 
 // Classes kept in registers; the others, where there are more, are read where they are used.
 const KEPT = 16u;
@@ -221,15 +220,16 @@ fn entry_of(e: u32) -> vec2u {
   return select(pair.xy, pair.zw, e % 2u == 1u);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP, ABREAST)
 fn hidden_gradient(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
+  let group = origin + part;
   let first_unit = first_unit_of(group.y, local.x);
   let units = units_from(first_unit);
   let block_id = group.x;
-  let slice = group.z;
+  let slice = group.z * ABREAST + local.y;
   var low = vec4f();
   var high = vec4f();
   for (var k = 0u; k < CLASSES; k++) {
@@ -240,14 +240,14 @@ fn hidden_gradient(
       weights[k] = weight;
     }
   }
-  let first = slice * BATCH / SLICES;
-  let last = (slice + 1u) * BATCH / SLICES;
+  let first = start_of_slice(slice);
+  let last = start_of_slice(slice + 1u);
   // How far a nudge moves a logit against another, at most. Three loops over entries, of which two are
   // empty: software devices run both sides of a branch, but no empty loop.
   let spread = high - low;
-  let most = farthest(REACH) * max(max(spread.x, spread.y), max(spread.z, spread.w));
+  let most = farthest(stencil[0].z) * max(max(spread.x, spread.y), max(spread.z, spread.w));
   var tiny_last = first;
-  if (REACH <= TINY) { // or compilers need not bother
+  if (REACH <= TINY) {
     tiny_last = select(first, last, most <= TINY);
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {

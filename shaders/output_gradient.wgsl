@@ -4,13 +4,14 @@
 
 #import loss
 #import special
+#import origin
 
 override INPUTS: u32;
 override CLASSES: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override BATCH: u32;
 override POINTS: u32; // of the stencil
-override REACH: f32; // the largest change of a logit that any nudge makes
+override REACH: f32; // the largest change of a logit that any nudge makes, rounded up
 override SLICES: u32;
 override PARAMETERS: u32;
 
@@ -54,7 +55,8 @@ fn store(slice: u32, i: u32, k: u32, sum: f32) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn output_gradient(@builtin(global_invocation_id) id: vec3u) {
+fn output_gradient(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let quads = (CLASSES + 3u) / 4u;
   let i = id.x / quads;
   let first = 4u * (id.x % quads);

@@ -1,6 +1,7 @@
 // Half the squared distance of the logits from the one-hot target: one thread a row.
 
 #import logits
+#import origin
 
 override CLASSES: u32;
 override ROWS: u32; // the batch, once or for several copies of the network
@@ -13,19 +14,26 @@ override KEEP: bool; // whether anything needs the residuals
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn loss(@builtin(global_invocation_id) id: vec3u) {
+fn loss(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let n = id.x;
   if (n >= ROWS) {
     return;
   }
   let first = logits_of(n);
+  // A sum of runs of 64, as that of the cross-entropy.
   var sum = 0.0;
+  var run = 0.0;
   for (var k = 0u; k < CLASSES; k++) {
     let residual = logits[first + k * CLASS_STRIDE] - select(0.0, 1.0, k == labels[n % BATCH]);
     if (KEEP) {
       residuals[n * CLASSES + k] = residual;
     }
-    sum = fma(residual, residual, sum);
+    run = fma(residual, residual, run);
+    if (k % 64u == 63u || k == CLASSES - 1u) {
+      sum += run;
+      run = 0.0;
+    }
   }
   losses[n] = 0.5 * sum;
 }

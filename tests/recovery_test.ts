@@ -34,8 +34,8 @@ const RUN: TrainingOptions = {
 async function begin(onOpen: (device: GPUDevice, times: number) => void = () => {}) {
   const told: string[] = [];
   let times = 0;
-  const engine = await RecoveringEngine.open(async () => {
-    const opened = (await GpuEngine.open(options))!;
+  const engine = await RecoveringEngine.open(async (losses) => {
+    const opened = (await GpuEngine.open(options, { share: 2 ** -losses }))!;
     onOpen(opened.gpu.device, times++);
     return opened;
   }, (line) => told.push(line));
@@ -134,6 +134,32 @@ gpuTest("lost twice in a row: the run ends where it can be gone on with, exactly
     assert.equal(told.length, 2);
     engine[Symbol.dispose]();
   });
+});
+
+gpuTest("work that was left undone: the same run to the same bits, in smaller pieces", async () => {
+  const whole = await begin();
+  const expected = await whole.go();
+  whole.engine[Symbol.dispose]();
+  const shares: number[] = [];
+  const late: (() => void)[] = [];
+  const { engine, told, events, go } = await begin(({ queue }, times) => {
+    shares.push([...Gpu.live].at(-1)!.workOfSubmission);
+    if (times > 1) return;
+    // One submission in the middle of the run is not made; the queue says that all is done.
+    let submissions = 0;
+    const submit = queue.submit.bind(queue);
+    queue.submit = (commands) => {
+      if (++submissions !== 30) submit(commands);
+      else late.push(() => submit(commands));
+    };
+  });
+  assert.deepEqual(await go(), expected);
+  assert.deepEqual(events, whole.events);
+  assert.equal(told.length, 2, `${told}`);
+  assert.match(told[0], /left work undone.* and opened again/);
+  assert.deepEqual(shares, [shares[0], shares[0] / 2, shares[0] / 4]);
+  engine[Symbol.dispose]();
+  late.forEach((submit) => submit()); // Deno's driver wants every command buffer
 });
 
 gpuTest("calls that wait when the device is lost are answered in their order", async () => {

@@ -1,6 +1,7 @@
 /** What tests share: the GPU, random networks, measured distances. */
 
 import assert from "node:assert/strict";
+import { DATA_NAMES, spellings } from "../src/cli/places.ts";
 import { createEstimator, type EstimatorName } from "../src/core/estimator.ts";
 import { initialParameters } from "../src/core/initialization.ts";
 import {
@@ -14,6 +15,8 @@ import {
 } from "../src/core/network.ts";
 import type { OptimizerName } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
+import { drawDigits } from "../src/data/digits.ts";
+import { writeIdx } from "../src/data/idx.ts";
 import type { Samples } from "../src/data/samples.ts";
 import type { EngineOptions, Method } from "../src/engine.ts";
 import { Gpu } from "../src/gpu/device.ts";
@@ -23,15 +26,42 @@ import { compareGradients } from "../src/method/gradcheck.ts";
 if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 
 export const ROOT = `${import.meta.dirname}/..`;
-export const MNIST = Deno.env.get("MNIST_DIR") ?? `${ROOT}/../shared/data/mnist`;
+/** A folder that may stand beside the checkout, with MNIST and the tutorial's weights. */
+const SHARED = `${ROOT}/../shared/data`;
+export const MNIST = Deno.env.get("MNIST_DIR") ?? `${SHARED}/mnist`;
+export const TUTORIAL_WEIGHTS = `${SHARED}/seed/weights_600.h5`;
 
-/** Whether MNIST is at hand; says so loudly where it is not. */
-export function hasMnist(): boolean {
+const isFile = (path: string) => {
   try {
-    return Deno.statSync(MNIST).isDirectory;
+    return Deno.statSync(path).isFile;
   } catch {
-    console.log(`SKIPPED: no MNIST in ${MNIST}; set MNIST_DIR to run this test`);
     return false;
+  }
+};
+
+/** Whether MNIST is at hand; a loud skip where it is not. */
+export function hasMnist(): boolean {
+  if (spellings(MNIST, DATA_NAMES.testImages).some(isFile)) return true;
+  console.log(`SKIPPED: no MNIST in ${MNIST}; set MNIST_DIR to run this test`);
+  return false;
+}
+
+/** Whether the tutorial's weights are at hand; a loud skip where they are not. */
+export function hasTutorialWeights(): boolean {
+  if (isFile(TUTORIAL_WEIGHTS)) return true;
+  console.log(`SKIPPED: no ${TUTORIAL_WEIGHTS}, the tutorial's weights`);
+  return false;
+}
+
+/** Writes a data set of digits as the four IDX files of a folder. */
+export async function writeDigits(folder: string, seed = 1): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const { train, test } = drawDigits({ seed, train: 30, test: 10 });
+  for (const [name, { count, x, labels }] of [["train", train], ["t10k", test]] as const) {
+    const images = { shape: [count, 28, 28], data: x as Uint8Array };
+    const classes = { shape: [count], data: Uint8Array.from(labels) };
+    await Deno.writeFile(`${folder}/${name}-images-idx3-ubyte`, writeIdx(images));
+    await Deno.writeFile(`${folder}/${name}-labels-idx1-ubyte`, writeIdx(classes));
   }
 }
 
@@ -49,7 +79,7 @@ export function gpuTest(
     }
     console.log(`adapter: ${probe.adapter}`);
     probe[Symbol.dispose]();
-    await body(async (scratchBytes) => (await Gpu.open(scratchBytes))!);
+    await body(async (scratchBytes) => (await Gpu.open({ scratchBytes }))!);
   });
 }
 
@@ -65,7 +95,7 @@ export function randomSamples(
   const x = bytes
     ? Uint8Array.from({ length: count * inputs }, () => 255 * value())
     : Float32Array.from({ length: count * inputs }, value);
-  const labels = Uint8Array.from({ length: count }, () => random.uniform() * classes);
+  const labels = Uint16Array.from({ length: count }, () => random.uniform() * classes);
   return { count, inputs, x, labels };
 }
 
@@ -196,43 +226,48 @@ export function assertClose(
   );
 }
 
-/**
- * What a task runs, as `deno task` would: arguments for Deno, those of the task that it calls, and
- * the last of several commands. (Not `deno task` itself, which prints what it runs.)
- */
+/** What a task runs, as `deno task` would: arguments for Deno. (`deno task` prints what it runs.) */
 export async function taskArguments(name: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const [, called, more] = /^deno task --quiet (\w+) (.*)/.exec(tasks[name]) ?? [];
-  if (called) return [...await taskArguments(called), ...more.split(" ")];
-  const command = (tasks[name] as string).split("&& ").at(-1)!
-    .replace(/"\$\(deno eval '.*?'\)"/, Deno.execPath())
-    .replace("$HOME", "/nonexistent");
-  return command.split(" ").slice(1);
+  return (tasks[name] as string).split(" ").slice(1);
 }
 
-/** Begins the command line as a user does, with the permissions of its task. */
-export async function begin(...[command, ...args]: string[]): Promise<Deno.ChildProcess> {
+/** Begins the command line as a user does who stands in some folder, with its task's permissions. */
+export async function beginIn(
+  folder: string,
+  ...[command, ...args]: string[]
+): Promise<Deno.ChildProcess> {
   return new Deno.Command(Deno.execPath(), {
     args: [...await taskArguments(command), ...args],
     cwd: ROOT,
-    env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
+    env: { INIT_CWD: folder, NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 }
 
-/** Runs the command line to its end. */
-export async function cli(...args: string[]) {
-  const { code, stdout, stderr } = await (await begin(...args)).output();
+/** Begins the command line as a user does who stands in the checkout. */
+export const begin = (...args: string[]) => beginIn(ROOT, ...args);
+
+/** How a command ended, and what it said. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Waits for the end of a command. */
+export async function ended(child: Deno.ChildProcess): Promise<Ended> {
+  const { code, stdout, stderr } = await child.output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
 }
 
-/** Builds the page and starts its server, both with the permissions of their tasks, on a free port. */
+/** Runs the command line to its end. */
+export const cli = async (...args: string[]) => await ended(await begin(...args));
+
+/** Starts the page's server, with the permissions of its task, on a free port. */
 export async function startServer(): Promise<{ url: string; server: Deno.ChildProcess }> {
-  const build = await taskArguments("build");
-  const built = await new Deno.Command(Deno.execPath(), { args: build, cwd: ROOT }).output();
-  assert.ok(built.success, new TextDecoder().decode(built.stderr));
   const server = new Deno.Command(Deno.execPath(), {
     args: [...await taskArguments("web"), "--port", "0"],
     cwd: ROOT,

@@ -63,6 +63,37 @@ export async function rscript(...args: string[]): Promise<void> {
   assert.ok(success, new TextDecoder().decode(stderr));
 }
 
+/** A Vulkan driver that computes on the CPU, as Chromium brings it along. */
+export const SWIFTSHADER = [
+  "/usr/lib/chromium/vk_swiftshader_icd.json",
+  "/usr/lib/chromium-browser/vk_swiftshader_icd.json",
+  "/opt/google/chrome/vk_swiftshader_icd.json",
+].find((path) => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+});
+
+/** Whether there is Node; fails in CI, and is a loud skip elsewhere. */
+export function hasNode(): boolean {
+  try {
+    if (new Deno.Command("node", { args: ["--version"] }).outputSync().success) return true;
+  } catch { /* reported below */ }
+  assert.notEqual(Deno.env.get("GPU"), "required", "Node is missing: apt-get install nodejs");
+  console.log("SKIPPED: no Node was found; apt-get install nodejs");
+  return false;
+}
+
+/** Whether there is SwiftShader; fails in CI, and is a loud skip elsewhere. */
+export function hasSwiftShader(): boolean {
+  if (SWIFTSHADER) return true;
+  assert.notEqual(Deno.env.get("GPU"), "required", "no SwiftShader: apt-get install chromium");
+  console.log("SKIPPED: no SwiftShader was found; apt-get install chromium");
+  return false;
+}
+
 /** Whether there is Chromium; fails in CI, and is a loud skip elsewhere. */
 export function hasChromium(): boolean {
   if (findChromium()) return true;

@@ -1,5 +1,6 @@
 /** What the page asks of its worker, what it answers, and what it reports by itself. */
 
+import type { ParityRow } from "../src/method/parity.ts";
 import type { Comparison } from "../src/mod.ts";
 import type { Settings } from "./settings.ts";
 
@@ -51,11 +52,17 @@ export interface RaceRow {
   readonly cosine: number; // between its gradient and backprop's, at its own weights
 }
 
-/** The check of an adapter. */
-export interface CheckResult {
+/** An adapter's gradients against float64. */
+export interface Checked {
   readonly adapter: string;
   readonly tensors: readonly (Comparison & { backpropRelativeError: number })[];
   readonly sweep: readonly { h: number; differences: number; copies: number }[];
+}
+
+/** All that an adapter was compared in; no rows where there is none. */
+export interface CheckResult {
+  readonly adapter: string;
+  readonly rows: readonly ParityRow[];
 }
 
 /** The questions, with their answers. */
@@ -87,13 +94,15 @@ export type Report =
     kind: "evaluation";
     step: number;
     accuracy: number;
-    confusion: Uint32Array; // [classes, classes]: label, prediction
+    confusion: Uint32Array; // [classes, classes]: label, prediction; empty for very many
     worst: readonly { label: number; prediction: number; loss: number; pixels: Uint8Array }[];
   }
   | { kind: "paused"; step: number; done: boolean }
   | { kind: "stopped"; step: number; message: string }
   | { kind: "notice"; line: string }
-  | { kind: "race"; rows: readonly RaceRow[]; done: boolean };
+  | { kind: "race"; rows: readonly RaceRow[]; done: boolean }
+  | { kind: "check" } & Checked
+  | { kind: "parity"; rows: readonly ParityRow[] };
 
 /** Messages to the worker. */
 export interface Question {

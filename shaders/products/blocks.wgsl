@@ -54,9 +54,10 @@ fn store_band(quad: u32, columns: BlockColumns, band: Band) {
 
 @compute @workgroup_size(THREADS)
 fn copies_dense(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  let group = origin + part;
   let copy = (group.z * THREADS + lane) * select(1u, BLOCK_COLUMNS, ACROSS);
   let unit = group.x * select(BLOCK_COLUMNS, 1u, ACROSS);
   let columns = BlockColumns(

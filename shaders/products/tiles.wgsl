@@ -19,10 +19,11 @@ fn activated(sums: mat4x4f) -> mat4x4f {
 
 @compute @workgroup_size(8, 8)
 fn copies_dense(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  let group = origin + part;
   let copy = group.z * select(1u, TILE, ACROSS);
   let unit = group.x * select(TILE, 1u, ACROSS);
   // A thread loads the same four samples and four columns throughout, every fourth input of them.

@@ -6,7 +6,10 @@ override INPUTS: u32;
 override OUTPUTS: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override PARAMETERS: u32;
+override BATCH: u32;
+override SLICES: u32; // the batch is cut into so many slices, summed by the update
 override WORKGROUP: u32 = 64;
+override ABREAST: u32 = 1; // slices of a workgroup, so that its threads are a hardware's whole wave
 
 @group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
 
@@ -15,6 +18,11 @@ var<private> sums: array<vec4f, BLOCK>;
 // Threads side by side take units side by side, each four of them.
 fn first_unit_of(group: u32, lane: u32) -> u32 {
   return 4u * WORKGROUP * group + lane;
+}
+
+// Where its slice of the batch starts and, for the next slice, ends; those beyond the last are empty.
+fn start_of_slice(slice: u32) -> u32 {
+  return min(slice, SLICES) * BATCH / SLICES;
 }
 
 // Its four units; for those beyond the last, the last is done again for nothing.
@@ -29,6 +37,9 @@ fn store(row: u32, unit: u32, sum: f32) {
 }
 
 fn store_sums(slice: u32, block_id: u32, first_unit: u32) {
+  if (slice >= SLICES) {
+    return;
+  }
   for (var i = 0u; i < min(BLOCK, INPUTS + 1u - BLOCK * block_id); i++) {
     let row = slice * PARAMETERS + OFFSET + (BLOCK * block_id + i) * OUTPUTS;
     let sum = sums[i];

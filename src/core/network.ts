@@ -27,6 +27,9 @@ export const ACTIVATIONS = Object.keys(activations).filter((name): name is Activ
 export type Loss = LossName;
 export const LOSSES = Object.keys(losses) as Loss[];
 
+/** The most classes that are told apart: labels and predictions are numbers of 16 bits. */
+export const MAX_CLASSES = 65536;
+
 /** The small number the tutorial adds inside the logarithm of its cross-entropy. */
 export const TUTORIAL_EPSILON = 1e-7;
 
@@ -133,8 +136,9 @@ const nodeName = (nodes: readonly Node[], i: number) =>
 /**
  * Connects operations to a network, and lays out its parameters. A dense layer from the last node
  * into the classes is added at the end.
- * @throws {RangeError} naming the node whose width is no positive whole number, which takes what
- *   does not come before it, or which adds values of different widths.
+ * @throws {RangeError} when there are more than `MAX_CLASSES` classes; naming the node whose width
+ *   is no positive whole number, which takes what does not come before it, or which adds values of
+ *   different widths.
  */
 export function connect({ nodes: given, ...common }: Common & { nodes: readonly Node[] }): Network {
   const { inputs, classes, loss = "cross-entropy", epsilon = TUTORIAL_EPSILON } = common;
@@ -148,6 +152,11 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
           `give whole numbers from 1`,
       );
     }
+  }
+  if (classes > MAX_CLASSES) {
+    throw new RangeError(
+      `Cannot tell ${classes} classes apart: at most ${MAX_CLASSES} are supported; group them`,
+    );
   }
   const nodes: Node[] = [...given, { operation: "dense", width: classes }];
   const sources = nodes.map((node, i) => sourcesOf(nodes, node, i));
@@ -256,7 +265,7 @@ export function textOfNodes(nodes: readonly Node[]): string {
 }
 
 /** Numbers that the forward pass keeps of a sample's loss, for its exact changes. */
-export function residualsOf({ loss, classes }: Network): number {
+export function residualsOf({ loss, classes }: Pick<Network, "loss" | "classes">): number {
   return losses[loss].residuals(classes);
 }
 

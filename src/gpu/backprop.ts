@@ -23,14 +23,21 @@ export function backprop(stage: Stage): Command[] {
   for (let l = layers.length - 1; l >= 0; l--) {
     const { inputs, outputs, offset } = layers[l];
     const constants = { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, BATCH: batch };
-    const { block, count, lanes } = tilesOf(gpu, layers[l]);
+    const { block, count, lanes, abreast } = tilesOf(gpu, layers[l]);
     commands.push(command(
       gpu,
       "backprop_gradient",
-      [count, Math.ceil(outputs / 4 / lanes), slices],
+      [count, Math.ceil(outputs / 4 / lanes), Math.ceil(slices / abreast)],
       { entries: forward.entries[l], starts: forward.starts[l], errors: errors[l], gradient },
-      { ...constants, SLICES: slices, PARAMETERS: network.parameters, WORKGROUP: lanes },
+      {
+        ...constants,
+        SLICES: slices,
+        PARAMETERS: network.parameters,
+        WORKGROUP: lanes,
+        ABREAST: abreast,
+      },
       { block },
+      batch * (inputs + 1) * outputs,
     ));
     if (l === 0) break;
     const lanesBefore = laneCount(inputs);
@@ -45,6 +52,8 @@ export function backprop(stage: Stage): Command[] {
         errors: errors[l - 1],
       },
       { ...constants, WORKGROUP: lanesBefore },
+      {},
+      batch * inputs * outputs,
     ));
   }
   return commands;

@@ -14,6 +14,9 @@ import { gradientAlong } from "./directions.ts";
 /** Inputs that a sum takes at a time: llvmpipe ends a thread's loops after 65,535 turns. */
 const PART = 32768;
 
+/** A term of a loss, in multiply-adds. */
+const EXPONENTIAL_WORK = 20;
+
 /** How samples and columns are shared out: which product, and what a workgroup of it takes. */
 function productOf(gpu: Gpu) {
   return gpu.software
@@ -107,12 +110,20 @@ export function copies(stage: Stage): Command[] {
       }
     });
     commands.push(
-      command(gpu, `${network.loss}_loss`, [Math.ceil(count * batch / 64)], {
-        logits: values[(layers.length - 1) % 2],
-        labels: forward.labels,
-        residuals,
-        losses,
-      }, constants),
+      command(
+        gpu,
+        `${network.loss}_loss`,
+        [Math.ceil(count * batch / 64)],
+        {
+          logits: values[(layers.length - 1) % 2],
+          labels: forward.labels,
+          residuals,
+          losses,
+        },
+        constants,
+        {},
+        EXPONENTIAL_WORK * count * batch * classes,
+      ),
       command(gpu, "copies_slope", split(count / points.length), {
         ...buffers,
         copy_losses: losses,
@@ -147,7 +158,6 @@ function runLength(
   const groups = gpu.limits.maxComputeWorkgroupsPerDimension;
   const most = Math.min(
     gpu.scratchBytes / (16 * Math.ceil(batch / 4) * widest),
-    Math.max(points, gpu.workOfSubmission / work),
     groups * 64 / batch, // of the losses
     groups,
   );

@@ -5,19 +5,106 @@
 
 import { sizeOf } from "../core/fit.ts";
 import { EngineLost } from "../engine.ts";
+import { command, compileAll } from "./kernel.ts";
+import type { Fillings } from "./shaders.ts";
+
+/** A kernel's grid of workgroups. */
+export type Groups = readonly [x: number, y?: number, z?: number];
 
 /** One dispatch, ready to be recorded. */
 export interface Command {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
-  readonly groups: readonly [x: number, y?: number, z?: number];
+  readonly groups: Groups;
   /** Multiply-adds that it takes, roughly; 0 where they are few. */
   readonly work: number;
+  /** Whether its kernel says `#import origin`, so that it can be dispatched in parts. */
+  readonly isDivisible?: boolean;
+  /** What it was made of, for who compares it with its twin. */
+  readonly source?: Source;
 }
 
+/** What a command was made of. */
+export interface Source {
+  readonly groups: Groups;
+  readonly constants: Readonly<Record<string, number | boolean>>;
+  readonly fillings: Fillings;
+  /** By the variable names of the WGSL. */
+  readonly buffers: Readonly<Record<string, GPUBuffer>>;
+}
+
+/** What is known of an adapter before anything is computed on it. */
+export interface AdapterKind {
+  /** For people. */
+  readonly name: string;
+  /** Whether it computes on the CPU. */
+  readonly software: boolean;
+  /**
+   * The most turns that the loops of one invocation take, nested ones counted together: Mesa's
+   * software Vulkan ends them silently after 65,535 (LP_MAX_TGSI_LOOP_ITERATIONS).
+   */
+  readonly loopTurns: number;
+  /**
+   * Inputs that a thread takes, in kernels that keep a sum for each: few where threads are many, and
+   * many where loads are dear, but not so many that a compiler takes seconds over them.
+   */
+  readonly block: number;
+}
+
+/** What an adapter says of itself; browsers may leave all of it blank. */
+type AdapterInfo = Partial<
+  Pick<GPUAdapterInfo, "description" | "vendor" | "architecture" | "device" | "isFallbackAdapter">
+>;
+
 /** Adapters that compute on the CPU, by the names they go by. */
-const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|software/i;
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|\bwarp\b|software/i;
+/** Those among them that run loops to their end. */
+const BOUNDLESS_SOFTWARE = /swiftshader|basic render|\bwarp\b/i;
+
+/** Reads off what an adapter says of itself how it wants to be treated. */
+export function kindOf(
+  { description, vendor, architecture, device, isFallbackAdapter = false }: AdapterInfo,
+): AdapterKind {
+  const names = [description, vendor, architecture, device].filter(Boolean).join(" ");
+  const name = description || names || "unnamed adapter";
+  const software = isFallbackAdapter || SOFTWARE.test(names);
+  // Whatever has no name may be Mesa's: its limit costs others nothing but a few more threads.
+  const isBoundless = names !== "" && (!software || BOUNDLESS_SOFTWARE.test(names));
+  return {
+    name,
+    software,
+    loopTurns: isBoundless ? Infinity : 65535,
+    block: !software ? 32 : isBoundless ? 128 : 64,
+  };
+}
+
+/** How a device is opened. */
+export interface OpenOptions {
+  /** The most bytes of a buffer of intermediate results; the device's limits may make it less. */
+  readonly scratchBytes?: number;
+  /** The share of the usual work that a dispatch or submission takes at most; default 1. */
+  readonly share?: number;
+  /** Milliseconds in which an adapter that is not there yet is asked for again; default 0. */
+  readonly wait?: number;
+  /** Whether to ask for WebGPU's default limits alone, as the least of devices has them. */
+  readonly defaultLimits?: boolean;
+}
+
+/**
+ * A watchdog ends what takes 2 s or longer. This leaves a factor of ten for kernels whose
+ * multiply-adds are slower than those that the rate was measured by.
+ */
+const PATIENCE_MILLISECONDS = 200;
+
+/** Multiply-adds a second, until they are measured: what slow adapters of each kind do. */
+const FIRST_RATE = { software: 5e9, hardware: 2.5e10 };
+
+/** The rate is measured by work that took so long, at least: a readback alone may take 12 ms. */
+const MEASURED_MILLISECONDS = 50;
+
+/** An adapter that is not there is asked for again after so long. */
+const RETRY_MILLISECONDS = 100;
 
 /** Asks for all that the adapter offers of these; everything works with WebGPU's defaults too. */
 const LIMITS = [
@@ -54,18 +141,20 @@ export class Gpu implements Disposable {
   readonly largestBuffer: number;
   /** The most bytes that a buffer of intermediate results should have. */
   readonly scratchBytes: number;
-  /**
-   * The most turns that the loops of one invocation take, nested ones counted together: Mesa's
-   * software Vulkan ends them silently after 65,535 (LP_MAX_TGSI_LOOP_ITERATIONS).
-   */
+  /** See `AdapterKind`. */
   readonly loopTurns: number;
-  /**
-   * Inputs that a thread takes, in kernels that keep a sum for each: few where threads are many, and
-   * many where loads are dear, but not so many that a compiler takes seconds over them.
-   */
+  /** See `AdapterKind`. */
   readonly block: number;
-  /** Multiply-adds of one submission, so that it ends within about 200 ms on slow adapters. */
-  readonly workOfSubmission: number;
+  /** Where a part of a kernel's grid starts: the layout of `#import origin`. */
+  readonly originLayout: GPUBindGroupLayout;
+  readonly #origins = new Map<string, GPUBindGroup>();
+  readonly #patience: number; // milliseconds that a dispatch or submission takes at most
+  #rate: number; // multiply-adds a second, as measured
+  #work = 0; // multiply-adds handed to the queue
+  #measured = { work: 0, at: 0 }; // how much of it was done, and when
+  /** Submissions so far, and how many of them the device counted. */
+  #submissions = 0;
+  readonly #tally: { buffer: GPUBuffer; count: Command };
   readonly #owned = new Set<GPUBuffer>();
   readonly #staging: GPUBuffer[] = []; // those not in use
   /** Buffers that the device has not yet said it has room for. */
@@ -74,19 +163,17 @@ export class Gpu implements Disposable {
   #timestamps: { queries: GPUQuerySet; buffer: GPUBuffer } | undefined;
   #error: Error | undefined;
 
-  private constructor(adapter: GPUAdapter, device: GPUDevice, scratchBytes: number) {
-    const { description, vendor, architecture, device: model } = adapter.info;
-    this.adapter = description || [vendor, architecture, model].filter(Boolean).join(" ") ||
-      "unnamed adapter";
-    this.software = SOFTWARE.test(`${description} ${architecture} ${model}`);
-    const isMesa = this.software && !/swiftshader/i.test(this.adapter);
-    this.block = isMesa ? 64 : this.software ? 128 : 32;
-    this.loopTurns = isMesa ? 65535 : Infinity;
-    this.workOfSubmission = this.software ? 1e9 : 5e10;
+  private constructor(kind: AdapterKind, device: GPUDevice, options: OpenOptions) {
+    this.adapter = kind.name;
+    this.software = kind.software;
+    this.loopTurns = kind.loopTurns;
+    this.block = kind.block;
     this.device = device;
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
     this.largestBuffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    this.scratchBytes = Math.min(scratchBytes, this.largestBuffer);
+    this.scratchBytes = Math.min(options.scratchBytes ?? 64 * MiB, this.largestBuffer);
+    this.#patience = (options.share ?? 1) * PATIENCE_MILLISECONDS;
+    this.#rate = FIRST_RATE[kind.software ? "software" : "hardware"];
     Gpu.live.add(this);
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -94,6 +181,17 @@ export class Gpu implements Disposable {
       this.#error ??= new Error(`Cannot go on: the GPU reports ${message}`);
     });
     device.lost.then(({ message }) => this.#error ??= new EngineLost(message || "no reason"));
+    this.originLayout = device.createBindGroupLayout({
+      label: "origin",
+      entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } }],
+    });
+    const buffer = this.buffer("tally", 4);
+    this.#tally = { buffer, count: command(this, "tally", [1], { tally: buffer }, {}) };
+  }
+
+  /** Multiply-adds that one dispatch or submission should have at most, at the measured rate. */
+  get workOfSubmission(): number {
+    return this.#rate * this.#patience / 1000;
   }
 
   /** Buffers that exist on the device; a leak would show here. */
@@ -101,19 +199,27 @@ export class Gpu implements Disposable {
     return this.#owned.size;
   }
 
-  /**
-   * Opens the default adapter; `undefined` where there is no WebGPU or no adapter.
-   * @param scratchBytes the most that a buffer of intermediate results takes; the device's limits
-   *   may make it less.
-   */
-  static async open(scratchBytes = 64 * MiB): Promise<Gpu | undefined> {
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  /** Opens the default adapter; `undefined` where there is no WebGPU or no adapter. */
+  static async open(options: OpenOptions = {}): Promise<Gpu | undefined> {
+    const adapter = await requestAdapter(options.wait ?? 0);
     if (!adapter) return undefined;
-    const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+    const { info } = adapter;
+    const kind = kindOf({
+      description: info.description,
+      vendor: info.vendor,
+      architecture: info.architecture,
+      device: info.device,
+      // Older browsers have it on the adapter itself.
+      isFallbackAdapter: info.isFallbackAdapter ||
+        (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter,
+    });
+    const requiredLimits = options.defaultLimits
+      ? {}
+      : Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = (["timestamp-query"] as const)
       .filter((name) => adapter.features.has(name));
     const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-    return new Gpu(adapter, device, scratchBytes);
+    return new Gpu(kind, device, options);
   }
 
   get limits(): GPUSupportedLimits {
@@ -125,9 +231,14 @@ export class Gpu implements Disposable {
     if (this.#error) throw this.#error;
   }
 
-  /** Waits until the device has said whether it has room for all buffers, and throws if not. */
+  /**
+   * Waits until the device has compiled all kernels, side by side where it can, and said whether it
+   * has room for all buffers.
+   * @throws {CompileError} naming the kernel that the device does not compile.
+   * @throws {RangeError} naming the buffer that it has no room for.
+   */
   async settle(): Promise<void> {
-    await Promise.all(this.#unsettled);
+    await Promise.all([compileAll(this), ...this.#unsettled]);
     this.check();
   }
 
@@ -228,38 +339,102 @@ export class Gpu implements Disposable {
 
   /**
    * Runs dispatches in order, `times` over: as one submission, or as several where they hold so
-   * much work that a watchdog would take a single one for a hang.
+   * much work that a watchdog would take a single one for a hang. A dispatch that is too much on its
+   * own goes in parts of its grid. No bit of a result depends on either.
    */
   run(commands: readonly Command[], times = 1): void {
     this.check();
-    const { device } = this;
-    let encoder = device.createCommandEncoder();
-    let pass = encoder.beginComputePass();
+    if (this.#measured.work === this.#work) this.#measured.at = performance.now(); // it was idle
+    const most = this.workOfSubmission;
+    const parts = commands.map((command) => this.#partsOf(command, most));
+    let submission = this.#begin();
     let held = 0; // work recorded so far
-    const submit = () => {
-      pass.end();
-      device.queue.submit([encoder.finish()]);
-    };
     for (let time = 0; time < times; time++) {
-      for (const { label, pipeline, bindGroup, groups, work } of commands) {
-        if (held > 0 && held + work > this.workOfSubmission) {
-          submit();
-          encoder = device.createCommandEncoder();
-          pass = encoder.beginComputePass();
-          held = 0;
+      commands.forEach(({ label, pipeline, bindGroup, isDivisible, work }, i) => {
+        for (const { origin, groups } of parts[i]) {
+          const share = work / parts[i].length;
+          if (held > 0 && held + share > most) {
+            this.#submit(submission);
+            submission = this.#begin();
+            held = 0;
+          }
+          held += share;
+          this.#work += share;
+          const timestampWrites = this.#stamps(label);
+          if (timestampWrites) {
+            submission.pass.end();
+            submission.pass = submission.encoder.beginComputePass({ timestampWrites });
+          }
+          const { pass } = submission;
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, bindGroup);
+          if (isDivisible) pass.setBindGroup(1, this.#originAt(origin));
+          pass.dispatchWorkgroups(...groups);
         }
-        held += work;
-        const timestampWrites = this.#stamps(label);
-        if (timestampWrites) {
-          pass.end();
-          pass = encoder.beginComputePass({ timestampWrites });
-        }
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...groups);
-      }
+      });
     }
-    submit();
+    this.#submit(submission);
+  }
+
+  #begin() {
+    const encoder = this.device.createCommandEncoder();
+    return { encoder, pass: encoder.beginComputePass() };
+  }
+
+  /**
+   * Submits what was recorded, and behind it, in the same command buffer, a dispatch that counts the
+   * submission: some drivers report work as finished that they gave up.
+   */
+  #submit(
+    { encoder, pass }: { encoder: GPUCommandEncoder; pass: GPUComputePassEncoder },
+    copy: (encoder: GPUCommandEncoder) => void = () => {},
+  ): void {
+    const { pipeline, bindGroup, groups } = this.#tally.count;
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(...groups);
+    pass.end();
+    copy(encoder);
+    this.device.queue.submit([encoder.finish()]);
+    this.#submissions++;
+  }
+
+  /** The parts that a command is dispatched in, none of more than about `most` multiply-adds. */
+  #partsOf({ groups, work, isDivisible }: Command, most: number): Part[] {
+    const whole = {
+      origin: [0, 0, 0],
+      groups: [groups[0], groups[1] ?? 1, groups[2] ?? 1],
+    } as const;
+    return isDivisible ? cut(whole, work / most) : [whole];
+  }
+
+  /** What a kernel reads where its part of the grid starts from. */
+  #originAt(origin: Part["origin"]): GPUBindGroup {
+    const key = origin.join();
+    let known = this.#origins.get(key);
+    if (!known) {
+      const buffer = this.upload("origin", Uint32Array.of(...origin, 0), GPUBufferUsage.UNIFORM);
+      known = this.device.createBindGroup({
+        label: "origin",
+        layout: this.originLayout,
+        entries: [{ binding: 0, resource: { buffer } }],
+      });
+      this.#origins.set(key, known);
+    }
+    return known;
+  }
+
+  /** Notes that so much work is done, now, and how fast that was. */
+  #measure(work: number): void {
+    const now = performance.now(), { work: before, at } = this.#measured;
+    if (work <= before) return;
+    const milliseconds = now - at;
+    if (milliseconds >= MEASURED_MILLISECONDS) {
+      // One measurement may be far off: a machine was asleep, or an answer came late.
+      const rate = 1000 * (work - before) / milliseconds;
+      this.#rate = Math.min(2 * this.#rate, Math.max(this.#rate / 2, rate));
+    }
+    this.#measured = { work, at: now };
   }
 
   /**
@@ -303,17 +478,35 @@ export class Gpu implements Disposable {
     };
   }
 
-  /** Copies the first `bytes` of a buffer back, behind all that was submitted before. */
+  /**
+   * Copies the first `bytes` of a buffer back, behind all that was submitted before.
+   * @throws {EngineLost} where the device is lost, or did not do all of that.
+   */
   async read(buffer: GPUBuffer, bytes = buffer.size): Promise<ArrayBuffer> {
+    return (await this.readAll([{ buffer, bytes }]))[0];
+  }
+
+  /** Copies the first bytes of several buffers back at once, which takes as long as one. */
+  async readAll(
+    wanted: readonly { readonly buffer: GPUBuffer; readonly bytes: number }[],
+  ): Promise<ArrayBuffer[]> {
     this.check();
-    const staging = this.#stagingOf(bytes);
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, 0, staging, 0, Math.ceil(bytes / 4) * 4);
-    this.device.queue.submit([encoder.finish()]);
-    let data;
+    const words = (bytes: number) => Math.ceil(bytes / 4) * 4;
+    const total = wanted.reduce((sum, { bytes }) => sum + words(bytes), 0);
+    const staging = this.#stagingOf(total + 4);
+    this.#submit(this.#begin(), (encoder) => {
+      let at = 0;
+      for (const { buffer, bytes } of wanted) {
+        encoder.copyBufferToBuffer(buffer, 0, staging, at, words(bytes));
+        at += words(bytes);
+      }
+      encoder.copyBufferToBuffer(this.#tally.buffer, 0, staging, total, 4);
+    });
+    const submissions = this.#submissions, work = this.#work;
+    let data: ArrayBuffer;
     try {
-      await staging.mapAsync(GPUMapMode.READ, 0, Math.ceil(bytes / 4) * 4);
-      data = staging.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
+      await staging.mapAsync(GPUMapMode.READ, 0, total + 4);
+      data = staging.getMappedRange(0, total + 4).slice(0);
       staging.unmap();
     } catch (error) {
       // The buffers of a lost device fail before the device says that it is lost, if it ever does.
@@ -324,9 +517,15 @@ export class Gpu implements Disposable {
       this.check();
       throw new EngineLost((error as Error).message);
     }
+    const [counted] = new Uint32Array(data, total, 1);
+    if (counted !== submissions % 2 ** 32) {
+      this.#error ??= new EngineLost("it left work undone, and said that it was done");
+    }
     this.check(); // what a lost device maps is not to be trusted
+    this.#measure(work);
     this.#staging.push(staging);
-    return data;
+    let at = 0;
+    return wanted.map(({ bytes }) => data.slice(at, (at += words(bytes)) - words(bytes) + bytes));
   }
 
   /** A buffer to read so many bytes through: a free one, or one in place of a free one too small. */
@@ -347,5 +546,41 @@ export class Gpu implements Disposable {
     for (const buffer of this.#owned) buffer.destroy();
     this.#timestamps?.queries.destroy();
     this.device.destroy();
+  }
+}
+
+/** A part of a kernel's grid of workgroups. */
+interface Part {
+  readonly origin: readonly [number, number, number];
+  readonly groups: readonly [number, number, number];
+}
+
+/** Halves a grid, along its longest side, until it is in `pieces` or more, or no part has two. */
+export function cut(whole: Part, pieces: number): Part[] {
+  let parts = [whole];
+  while (parts.length < pieces) {
+    const halves = parts.flatMap((part) => {
+      const longest = Math.max(...part.groups);
+      if (longest === 1) return [part];
+      const side = part.groups.indexOf(longest), first = Math.ceil(longest / 2);
+      const half = (length: number, from: number): Part => ({
+        origin: part.origin.with(side, part.origin[side] + from) as [number, number, number],
+        groups: part.groups.with(side, length) as [number, number, number],
+      });
+      return [half(first, 0), half(longest - first, first)];
+    });
+    if (halves.length === parts.length) break;
+    parts = halves;
+  }
+  return parts;
+}
+
+/** The default adapter; one that is not there yet is asked for again within `wait` milliseconds. */
+async function requestAdapter(wait: number): Promise<GPUAdapter | null | undefined> {
+  const end = performance.now() + wait;
+  for (;;) {
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter || !navigator.gpu || performance.now() >= end) return adapter;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
   }
 }

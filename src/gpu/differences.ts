@@ -12,6 +12,9 @@ import { type Forward, tilesOf } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
+/** An exact change of an activation, and of a loss whose sum is there, in multiply-adds. */
+const ACTIVATION_WORK = 30, LOSS_WORK = 30;
+
 /** The largest input of a layer: the data's, or what its activation can reach. */
 function largestInput(options: EngineOptions, layer: number): number {
   if (layer === 0) return largestValue(options.samples);
@@ -30,8 +33,17 @@ function largestValue({ x }: Samples): number {
 function reach(options: EngineOptions, layer: number): number {
   const { estimator } = options;
   const farthest = Math.max(...stencilOf(estimator).map(({ offset }) => Math.abs(offset)));
-  return Math.min(largestInput(options, layer) * estimator.h * farthest, 3e38);
+  return largestInput(options, layer) * estimator.h * farthest;
 }
+
+/**
+ * What kernels are compiled for: the reach of nudges, rounded up to one of these. The first is TINY
+ * in shaders/shared/special.wgsl, the others are where activations and losses take other forms.
+ */
+const REACHES = [2 ** -12, 0.5, 1, 3e38];
+
+/** The reach that kernels are compiled for. */
+const rounded = (reach: number) => REACHES.find((most) => reach <= most) ?? 3e38;
 
 /** Everything the stages of one gradient share. */
 interface Shared {
@@ -50,24 +62,38 @@ interface Shared {
  */
 function walkers(gpu: Gpu, turns: number, threads = 1): number {
   const least = Math.ceil(turns / (0.9 * gpu.loopTurns));
-  return Math.ceil(threads * Math.max(least, gpu.software ? 512 : 65536) / 64);
+  const groups = Math.ceil(threads * Math.max(least, gpu.software ? 512 : 65536) / 64);
+  return Math.min(groups, gpu.limits.maxComputeWorkgroupsPerDimension);
 }
 
-/**
- * Partial sums that a gradient is made in: a hardware device wants more threads than one batch-long
- * loop for each weight gives it, and a software device ends loops that are too long.
- */
-export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions): number {
-  if (!gpu.software) return Math.min(batch, 25);
-  // The loops of hidden_gradient.wgsl over one entry, where changes are not tiny, and where they are
-  // and there are more classes than it keeps. Each counts one turn more: the one that ends it.
+/** Turns of loops that hidden_gradient.wgsl takes over one sample. */
+function turnsOfSample(gpu: Gpu, { network, estimator }: EngineOptions): number {
+  // The loops over one entry, where changes are not tiny, and where they are and there are more
+  // classes than it keeps. Each counts one turn more: the one that ends it.
   const points = stencilOf(estimator).length, { classes } = network;
   const turnsOfEntry = 2 + Math.max(
     Math.ceil(points / 2) * (2 + classes),
     points * (1 + Math.max(0, classes - 16)),
   );
-  const turns = batch * (4 + gpu.block * turnsOfEntry);
-  return Math.min(batch, Math.max(2, Math.ceil(turns / (0.9 * gpu.loopTurns))));
+  return 4 + gpu.block * turnsOfEntry;
+}
+
+/** Whether a thread of hidden_gradient.wgsl gets to the end of one sample at least. */
+const isFused = (gpu: Gpu, options: EngineOptions) =>
+  turnsOfSample(gpu, options) <= 0.9 * gpu.loopTurns;
+
+/**
+ * Partial sums that a gradient is made in: a hardware device wants more threads than one batch-long
+ * loop for each weight gives it, and a software device ends loops that are too long.
+ */
+export function slicesOf(gpu: Gpu, options: EngineOptions): number {
+  const { network: { classes, parameters }, batch } = options;
+  const collected = 2 + classes; // turns of collect.wgsl over a sample
+  const turns = Math.max(isFused(gpu, options) ? turnsOfSample(gpu, options) : 0, collected);
+  const needed = Math.ceil(batch * turns / (0.9 * gpu.loopTurns));
+  const room = Math.floor(gpu.largestBuffer / (4 * parameters));
+  const wanted = Math.min(gpu.software ? 2 : 25, room);
+  return Math.min(batch, Math.max(1, needed, wanted));
 }
 
 /** The dispatches that fill the gradient behind a forward pass. */
@@ -93,7 +119,8 @@ export function differences(stage: Stage): Command[] {
   const last = network.layers.length - 1;
   return network.layers.flatMap((_, l) => {
     if (l === last) return outputLayer(shared, l);
-    return l === last - 1 ? lastHiddenLayer(shared, l) : earlierLayer(shared, l);
+    const fused = l === last - 1 && isFused(gpu, options);
+    return fused ? lastHiddenLayer(shared, l) : earlierLayer(shared, l);
   });
 }
 
@@ -105,8 +132,14 @@ function outputLayer({ gpu, options, forward, buffers, constants }: Shared, l: n
     "output_gradient",
     [Math.ceil((inputs + 1) * Math.ceil(outputs / 4) / 64), Number(constants.SLICES)],
     { ...buffers, a: forward.values[l] },
-    { ...constants, INPUTS: inputs, OFFSET: offset, REACH: reach(options, l) },
+    {
+      ...constants,
+      INPUTS: inputs,
+      OFFSET: offset,
+      REACH: rounded(reach(options, l)),
+    },
     { loss: options.network.loss },
+    LOSS_WORK * options.batch * (inputs + 1) * outputs * Number(constants.POINTS),
   )];
 }
 
@@ -117,17 +150,18 @@ function lastHiddenLayer(
 ): Command[] {
   const { layers, loss } = options.network;
   const { inputs, outputs, offset, activation } = layers[l];
-  const { block, count, lanes } = tilesOf(gpu, layers[l]);
+  const { block, count, lanes, abreast } = tilesOf(gpu, layers[l]);
   return [command(
     gpu,
     "hidden_gradient",
-    [count, Math.ceil(outputs / 4 / lanes), Number(constants.SLICES)],
+    [count, Math.ceil(outputs / 4 / lanes), Math.ceil(Number(constants.SLICES) / abreast)],
     {
       ...buffers,
       entries: forward.entries[l],
       starts: forward.starts[l],
       values: forward.values[l + 1],
       companions: forward.companions[l],
+      stencil: uploadStencil(gpu, options, reach(options, l)),
     },
     {
       ...constants,
@@ -135,16 +169,15 @@ function lastHiddenLayer(
       OUTPUTS: outputs,
       OFFSET: offset,
       NEXT: layers[l + 1].offset,
-      REACH: reach(options, l),
+      REACH: rounded(reach(options, l)),
       WORKGROUP: lanes,
+      ABREAST: abreast,
     },
     { activation, loss, block },
-    options.batch * (inputs + 1) * outputs * Number(constants.POINTS) * options.network.classes,
+    options.batch * (inputs + 1) * outputs * Number(constants.POINTS) *
+      (options.network.classes + ACTIVATION_WORK + LOSS_WORK),
   )];
 }
-
-/** An exact change of an activation, in multiply-adds. */
-const ACTIVATION_WORK = 30;
 
 /** Copies of a layer's weights that go through the later layers at a time. */
 interface Chunk {
@@ -201,7 +234,11 @@ function earlierLayer(
   const points = Number(constants.POINTS);
   const later = layers.slice(l + 1);
   const width = Math.max(...later.map((layer) => layer.outputs));
-  const rows = Math.floor(gpu.scratchBytes / (4 * width));
+  // Nor should a chunk be more than a watchdog lets pass: its kernels walk it as a whole.
+  const most = gpu.workOfSubmission / (width * (width + ACTIVATION_WORK));
+  const rows = Math.floor(
+    Math.min(gpu.scratchBytes / (4 * width), Math.max(batch * points, most)),
+  );
   const chunks = chunksOf(layers[l], batch * points, rows);
   const held = Math.max(...chunks.map((chunk) => chunk.inputs * chunk.units * batch * points));
   const entries = gpu.buffer("entries", 8 * (inputs + 1) * batch);
@@ -271,7 +308,7 @@ function earlierLayer(
       commands.push(command(
         gpu,
         "collect",
-        [Math.ceil(units / 64), chunk.inputs],
+        [Math.ceil(units / 64), chunk.inputs, Number(constants.SLICES)],
         { ...lists, changes: changes[(later.length - 1) % 2] },
         { ...constants, OFFSET: offset, OUTPUTS: outputs },
         { loss: network.loss },

@@ -17,7 +17,7 @@ import {
 } from "../core/optimizers.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
-import { type Command, Gpu } from "./device.ts";
+import { type Command, Gpu, type OpenOptions } from "./device.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
 import { differences, slicesOf } from "./differences.ts";
@@ -86,12 +86,19 @@ export class GpuEngine implements Engine {
 
   /**
    * Opens an engine on the default adapter; `undefined` where there is none.
+   * @param tryOut throws where the device is not to be used.
    * @throws {RangeError} when the network, the batch or the data do not fit the device.
+   * @throws {CompileError} when the device does not compile a kernel.
    */
-  static async open(options: EngineOptions): Promise<GpuEngine | undefined> {
-    const gpu = await Gpu.open();
+  static async open(
+    options: EngineOptions,
+    how: OpenOptions = {},
+    tryOut: (gpu: Gpu) => Promise<void> = () => Promise.resolve(),
+  ): Promise<GpuEngine | undefined> {
+    const gpu = await Gpu.open(how);
     if (!gpu) return undefined;
     try {
+      await tryOut(gpu);
       const engine = new GpuEngine(gpu, options);
       await gpu.settle();
       return engine;
@@ -174,7 +181,19 @@ export class GpuEngine implements Engine {
       keys: this.#keys,
     };
     const gradient = method(stage);
-    this.#gradientCommands = [...this.#forward.commands, ...gradient, finish];
+    const total = command(
+      gpu,
+      "total",
+      [width, Math.ceil(parameters / 256 / width)],
+      { gradient: this.#gradient },
+      { PARAMETERS: parameters, SLICES: this.#slices, WIDTH: width },
+    );
+    this.#gradientCommands = [
+      ...this.#forward.commands,
+      ...gradient,
+      ...(this.#slices > 1 ? [total] : []),
+      finish,
+    ];
     this.#stepCommands = [...this.#forward.commands, ...gradient, update, finish];
   }
 
@@ -218,21 +237,27 @@ export class GpuEngine implements Engine {
     this.gpu.write(this.#keys, keys);
   }
 
-  async gradient(indices: Uint32Array): Promise<Gradient> {
+  /** Begins a gradient without running it: its dispatches, for who follows them one by one. */
+  gradientCommands(indices: Uint32Array): readonly Command[] { // indices: [batch]
     this.#begin(indices, 1);
-    this.gpu.run(this.#gradientCommands);
-    const { parameters } = this.#options.network;
-    const [losses, slices] = await Promise.all([
-      this.gpu.read(this.#losses, 4),
-      this.gpu.read(this.#gradient, 4 * parameters * this.#slices),
-    ]);
-    const partial = new Float32Array(slices); // [slices, parameters]
-    const gradient = new Float64Array(parameters);
-    partial.forEach((value, index) => gradient[index % parameters] += value);
-    return { loss: new Float32Array(losses)[0], gradient };
+    return this.#gradientCommands;
   }
 
-  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+  async gradient(indices: Uint32Array): Promise<Gradient> {
+    this.gpu.run(this.gradientCommands(indices));
+    const { parameters } = this.#options.network;
+    const [losses, total] = await this.gpu.readAll([
+      { buffer: this.#losses, bytes: 4 },
+      { buffer: this.#gradient, bytes: 4 * parameters },
+    ]);
+    return {
+      loss: new Float32Array(losses)[0],
+      gradient: Float64Array.from(new Float32Array(total)),
+    };
+  }
+
+  /** Begins steps without running them: the dispatches of each. */
+  stepCommands(indices: Uint32Array, rates: Float64Array): readonly Command[] {
     if (rates.length > MAX_GROUP) {
       throw new RangeError(`Cannot take ${rates.length} steps at once: at most ${MAX_GROUP}`);
     }
@@ -244,9 +269,13 @@ export class GpuEngine implements Engine {
     this.gpu.write(this.#rates, table);
     this.gpu.write(this.#losses, NOTHING_BAD, 4 * MAX_GROUP);
     this.#begin(indices, rates.length);
-    const done = this.#steps;
     this.#steps += rates.length;
-    this.gpu.run(this.#stepCommands, rates.length);
+    return this.#stepCommands;
+  }
+
+  async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+    const done = this.#steps;
+    this.gpu.run(this.stepCommands(indices, rates), rates.length);
     this.gpu.run([this.#check]); // behind the last update
     const read = await this.gpu.read(this.#losses);
     const losses = Float64Array.from(new Float32Array(read, 0, rates.length));
@@ -256,18 +285,24 @@ export class GpuEngine implements Engine {
     return losses;
   }
 
-  async evaluate(samples: Samples): Promise<Evaluation> {
-    const { forward, commands, scores } = this.#wayOf(samples);
-    const batches = Math.ceil(samples.count / forward.batch);
+  /** Begins an evaluation without running it: the dispatches of each batch. */
+  evaluationCommands(samples: Samples): readonly Command[] {
+    const { forward, commands } = this.#wayOf(samples);
     // The last batch is filled up with the last sample again.
     const indices = Uint32Array.from(
-      { length: batches * forward.batch },
+      { length: Math.ceil(samples.count / forward.batch) * forward.batch },
       (_, n) => Math.min(n, samples.count - 1),
     );
     forward.begin(indices);
-    this.gpu.run(commands, batches);
+    return commands;
+  }
+
+  async evaluate(samples: Samples): Promise<Evaluation> {
+    const { forward, scores } = this.#wayOf(samples);
+    const batches = Math.ceil(samples.count / forward.batch);
+    this.gpu.run(this.evaluationCommands(samples), batches);
     const table = new Float32Array(await this.gpu.read(scores, 8 * samples.count));
-    const predictions = new Uint8Array(samples.count);
+    const predictions = new Uint16Array(samples.count);
     const losses = new Float64Array(samples.count);
     let correct = 0, loss = 0;
     for (let n = 0; n < samples.count; n++) {
@@ -306,11 +341,16 @@ export class GpuEngine implements Engine {
     return logits;
   }
 
+  /** Lets the way of other samples go. */
+  forgetEvaluation(): void {
+    this.#evaluation?.release();
+    this.#evaluation = undefined;
+  }
+
   /** The way of these samples; that of others goes. */
   #wayOf(samples: Samples): Prepared {
     if (this.#evaluation?.value.samples !== samples) {
-      this.#evaluation?.release();
-      this.#evaluation = undefined; // also where these do not fit
+      this.forgetEvaluation(); // also where these do not fit
       this.#evaluation = this.gpu.lease(() => this.#prepare(samples));
     }
     return this.#evaluation.value;

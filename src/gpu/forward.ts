@@ -5,10 +5,14 @@ import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 
-/** How kernels cut a layer up that take four units and a block of inputs a thread. */
+/**
+ * How kernels cut a layer up that take four units and a block of inputs a thread: `lanes` threads
+ * side by side, and as many slices of the batch `abreast` as fill a wave of 64.
+ */
 export function tilesOf({ block, software }: Gpu, { inputs, outputs }: Shape) {
   const lanes = software ? 8 : laneCount(Math.ceil(outputs / 4));
-  return { block, count: Math.ceil((inputs + 1) / block), lanes };
+  const abreast = software ? 1 : Math.floor(64 / lanes);
+  return { block, count: Math.ceil((inputs + 1) / block), lanes, abreast };
 }
 type Shape = Pick<Layer, "inputs" | "outputs">;
 
@@ -24,6 +28,22 @@ export function epsilonConstants({ epsilon }: Network): Constants {
 
 /** Inputs of a sample that a workgroup of gather or compact lists. */
 const RUN = 1024;
+
+/** Loops over the classes that a thread of a loss takes for its sample, at most. */
+const LOSS_LOOPS = 4;
+
+/**
+ * Refuses more classes than a thread can loop over on the device, so many times.
+ * @throws {RangeError} with the most that it can.
+ */
+export function checkLoops(gpu: Gpu, classes: number, loops: number): void {
+  const most = Math.floor(0.9 * gpu.loopTurns / loops);
+  if (classes <= most) return;
+  throw new RangeError(
+    `Cannot tell ${classes} classes apart on ${gpu.adapter}: it breaks loops off behind ${most} ` +
+      `classes; use a smaller batch, or --backend cpu`,
+  );
+}
 
 /** A batch's way through the network, recorded once. */
 export class Forward {
@@ -77,7 +97,7 @@ export class Forward {
     this.residuals = gpu.buffer("residuals", 4 * batch * residualsOf(network));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
-    checkSamples(samples, "float32");
+    checkSamples(samples, classes, "float32");
     const lists = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) =>
       command(
         gpu,
@@ -115,11 +135,13 @@ export class Forward {
           values: this.values[l + 1],
           companions: this.companions[l],
         },
-        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, WORKGROUP: lanes, SPLITS: splits },
-        { activation, block },
+        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset },
+        { activation, block, lanes, splits },
+        batch * (inputs + 1) * outputs,
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });
+    checkLoops(gpu, classes, LOSS_LOOPS);
     const loss = command(gpu, `${network.loss}_loss`, [Math.ceil(batch / 64)], {
       logits: this.values.at(-1)!,
       labels: this.labels,

@@ -10,53 +10,128 @@ export type Constants = Record<string, number | boolean>;
 /** A kernel by its name, or one from elsewhere by its code. */
 export type Kernel = KernelName | { readonly name: string; readonly code: string };
 
-/** A kernel's compiled form, shared by all commands with the same constants. */
-interface Compiled {
-  readonly pipeline: GPUComputePipeline;
+/** What the device says of a kernel that it does not compile. */
+export class CompileError extends Error {
+  /** What it says, for people. */
+  readonly reason: string;
+
+  /** @param kernel its name. */
+  constructor(readonly kernel: string, adapter: string, message: string) {
+    const reason = `${adapter} does not compile the kernel ${kernel} (${message.trim()})`;
+    super(`Cannot use WebGPU: ${reason}; use --backend cpu`);
+    this.reason = reason;
+  }
+}
+
+/** A kernel with its constants, compiled once for all commands that have the same. */
+class Compiled {
   readonly layout: GPUBindGroupLayout;
   /** Binding numbers by the variable names of the WGSL. */
   readonly bindings: ReadonlyMap<string, number>;
+  /** Whether it can be dispatched in parts: see shaders/shared/origin.wgsl. */
+  readonly isDivisible: boolean;
+  readonly #gpu: Gpu;
+  readonly #descriptor: GPUComputePipelineDescriptor;
+  /** What the device says of the WGSL itself. */
+  readonly #complaint: Promise<GPUError | null>;
+  #pipeline: GPUComputePipeline | undefined;
+
+  constructor(
+    gpu: Gpu,
+    { name, code: source }: Exclude<Kernel, string>,
+    constants: Constants,
+    fillings: Fillings,
+  ) {
+    const { device, originLayout } = this.#gpu = gpu;
+    const code = compose(source, fillings);
+    const definitions = makeShaderDataDefinitions(code);
+    const [entryPoint] = Object.keys(definitions.entryPoints);
+    const declared = [...code.matchAll(/^override (\w+): \w+( =)?/gm)]
+      .flatMap(([, constant, isOptional]): [string, number][] => {
+        const value = constants[constant];
+        if (value !== undefined) return [[constant, Number(value)]];
+        if (isOptional) return [];
+        throw new TypeError(`Cannot compile ${name}: ${constant} is missing`);
+      });
+    const [own] = makeBindGroupLayoutDescriptors(definitions, { compute: { entryPoint } });
+    const variables = Object.entries({ ...definitions.storages, ...definitions.uniforms });
+    this.isDivisible = variables.some(([, { group }]) => group === 1);
+    this.bindings = new Map(
+      variables.filter(([, { group }]) => group === 0)
+        .map(([variable, { binding }]) => [variable, binding]),
+    );
+    this.layout = device.createBindGroupLayout(own as GPUBindGroupLayoutDescriptor);
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ label: name, code });
+    this.#complaint = device.popErrorScope().catch(() => null); // a lost device says so itself
+    this.#descriptor = {
+      label: name,
+      layout: device.createPipelineLayout({
+        bindGroupLayouts: this.isDivisible ? [this.layout, originLayout] : [this.layout],
+      }),
+      compute: {
+        module,
+        entryPoint,
+        constants: Object.fromEntries(declared),
+      },
+    };
+  }
+
+  /** The pipeline; compiled here and now where nobody waited for it. */
+  get pipeline(): GPUComputePipeline {
+    return this.#pipeline ??= this.#gpu.device.createComputePipeline(this.#descriptor);
+  }
+
+  /**
+   * Compiles the pipeline beside others.
+   * @throws {CompileError} when the device does not compile it.
+   */
+  async compile(): Promise<void> {
+    if (this.#pipeline) return;
+    const { device, adapter } = this.#gpu, { label } = this.#descriptor;
+    const complaint = await this.#complaint;
+    if (complaint) throw new CompileError(label!, adapter, complaint.message);
+    try {
+      this.#pipeline = await device.createComputePipelineAsync(this.#descriptor);
+      return;
+    } catch { /* it may reject where the other form works */ }
+    device.pushErrorScope("validation");
+    device.pushErrorScope("internal");
+    let reason: string | undefined;
+    try {
+      void this.pipeline;
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    const errors = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
+    reason ??= errors.find((error) => error)?.message;
+    if (reason !== undefined) throw new CompileError(label!, adapter, reason);
+  }
 }
 
 const compiled = new WeakMap<Gpu, Map<string, Compiled>>();
 
-/** Compiles a kernel, once for each set of constants. */
-function compile(
+/** A kernel's compiled form, once for each set of constants. */
+function compiledFor(
   gpu: Gpu,
-  { name, code: source }: Exclude<Kernel, string>,
+  kernel: Exclude<Kernel, string>,
   constants: Constants,
   fillings: Fillings,
-): Compiled {
-  const key = JSON.stringify([name, constants, fillings]);
+) {
+  const key = JSON.stringify([kernel.name, constants, fillings]);
   let known = compiled.get(gpu);
   if (!known) compiled.set(gpu, known = new Map());
-  const before = known.get(key);
-  if (before) return before;
-  const { device } = gpu;
-  const code = compose(source, fillings);
-  const definitions = makeShaderDataDefinitions(code);
-  const [entryPoint] = Object.keys(definitions.entryPoints);
-  const declared = Object.entries(constants)
-    .filter(([constant]) => new RegExp(`^override ${constant}:`, "m").test(code))
-    .map(([constant, value]): [string, number] => [constant, Number(value)]);
-  const descriptors = makeBindGroupLayoutDescriptors(definitions, { compute: { entryPoint } });
-  const layout = device.createBindGroupLayout(descriptors[0] as GPUBindGroupLayoutDescriptor);
-  const pipeline = device.createComputePipeline({
-    label: name,
-    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    compute: {
-      module: device.createShaderModule({ label: name, code }),
-      entryPoint,
-      constants: Object.fromEntries(declared),
-    },
-  });
-  const bindings = new Map(
-    Object.entries({ ...definitions.storages, ...definitions.uniforms })
-      .map(([variable, { binding }]) => [variable, binding]),
-  );
-  const result = { pipeline, layout, bindings };
-  known.set(key, result);
-  return result;
+  let one = known.get(key);
+  if (!one) known.set(key, one = new Compiled(gpu, kernel, constants, fillings));
+  return one;
+}
+
+/**
+ * Compiles every kernel of a device that is not compiled yet, side by side.
+ * @throws {CompileError} naming the first that the device does not compile.
+ */
+export async function compileAll(gpu: Gpu): Promise<void> {
+  await Promise.all([...compiled.get(gpu)?.values() ?? []].map((one) => one.compile()));
 }
 
 /**
@@ -85,14 +160,24 @@ export function command(
         `allows ${limit} a dimension; use a smaller network or batch`,
     );
   }
-  const { pipeline, layout, bindings } = compile(gpu, named, constants, fillings);
+  const one = compiledFor(gpu, named, constants, fillings);
   const bindGroup = gpu.device.createBindGroup({
     label: name,
-    layout,
-    entries: [...bindings].map(([variable, binding]) => {
+    layout: one.layout,
+    entries: [...one.bindings].map(([variable, binding]) => {
       if (!buffers[variable]) throw new TypeError(`Cannot bind ${name}: ${variable} is missing`);
       return { binding, resource: { buffer: buffers[variable] } };
     }),
   });
-  return { label: name, pipeline, bindGroup, groups, work };
+  return {
+    label: name,
+    get pipeline() {
+      return one.pipeline;
+    },
+    bindGroup,
+    groups,
+    work,
+    isDivisible: one.isDivisible,
+    source: { groups, constants, fillings, buffers },
+  };
 }

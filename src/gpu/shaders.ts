@@ -39,6 +39,8 @@ import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "te
 import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
+import tally from "../../shaders/tally.wgsl" with { type: "text" };
+import total from "../../shaders/total.wgsl" with { type: "text" };
 import transpose from "../../shaders/transpose.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
 import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
@@ -52,6 +54,7 @@ import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
 import ramp from "../../shaders/shared/ramp.wgsl" with { type: "text" };
 import notes from "../../shaders/shared/notes.wgsl" with { type: "text" };
+import origin from "../../shaders/shared/origin.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
@@ -82,6 +85,8 @@ export const KERNELS = {
   "propagate": propagate,
   "score": score,
   "squared-error_loss": squaredErrorLoss,
+  "tally": tally,
+  "total": total,
   "transpose": transpose,
   "update": update,
 } as const;
@@ -103,11 +108,17 @@ export const ROLES = {
   perturbation: { weight, signs },
   product: { tiles, blocks },
 } as const;
-/** Which piece fills each role. */
-export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] } & {
-  /** Inputs that a thread takes: the length of an array of its own, which no override can give. */
-  readonly block?: number;
-};
+/**
+ * Numbers that the lengths of arrays depend on, which no override may give: some compilers make such
+ * arrays of no elements. Each becomes a constant of its name: inputs that a thread takes, threads
+ * side by side, and threads that share a sum.
+ */
+const NUMBERS = ["block", "lanes", "splits"] as const;
+
+/** Which piece fills each role, and the numbers. */
+export type Fillings =
+  & { readonly [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] }
+  & { readonly [Name in (typeof NUMBERS)[number]]?: number };
 
 const SHARED: Record<string, string> = {
   chunk,
@@ -120,6 +131,7 @@ const SHARED: Record<string, string> = {
   listing,
   logits,
   notes,
+  origin,
   parts,
   ramp,
   special,
@@ -131,8 +143,8 @@ const SHARED: Record<string, string> = {
 export const rewriting: { rewrite?: (code: string) => string } = {};
 
 /**
- * Resolves every `#import`, each piece once; `#import block` becomes a constant.
- * @throws {SyntaxError} when a name is neither a shared piece nor a filled role.
+ * Resolves every `#import`, each piece once; a number becomes a constant: `#import block`, BLOCK.
+ * @throws {SyntaxError} when a name is no shared piece, and no role or number that is filled.
  */
 export function compose(code: string, fillings: Fillings = {}): string {
   const seen = new Set<string>();
@@ -141,8 +153,9 @@ export function compose(code: string, fillings: Fillings = {}): string {
       if (seen.has(name)) return "";
       seen.add(name);
       const role = name as keyof typeof ROLES;
-      const piece = name === "block" && fillings.block
-        ? `const BLOCK = ${fillings.block}u;`
+      const number = NUMBERS.find((number) => number === name);
+      const piece = number && fillings[number]
+        ? `const ${name.toUpperCase()} = ${fillings[number]}u;`
         : SHARED[name] ??
           (ROLES[role] as Record<string, string> | undefined)?.[fillings[role] ?? ""];
       if (piece === undefined) {

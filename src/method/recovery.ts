@@ -1,7 +1,7 @@
 /**
  * An engine that outlives its device. It keeps the last known-good weights and the calls made since.
  * Where the device is lost it opens an engine anew, puts these weights in place and makes the calls
- * again in their order: the same dispatches on the same bits. Whoever waits for an answer gets it
+ * again in their order: the same work on the same bits, if in smaller pieces. Whoever waits for an answer gets it
  * late, and nobody gets one twice.
  */
 
@@ -33,7 +33,9 @@ interface Call {
 export class RecoveringEngine implements Engine {
   readonly backend: Engine["backend"];
   readonly software: boolean;
-  readonly #open: () => Promise<Engine>;
+  readonly #open: (losses: number) => Promise<Engine>;
+  /** Devices lost so far. */
+  #losses = 0;
   readonly #tell: (line: string) => void;
   /** What computes now; undefined between a loss and the next engine. */
   #engine: Engine | undefined;
@@ -47,7 +49,11 @@ export class RecoveringEngine implements Engine {
   #snapshotAt = performance.now(); // Infinity while one is under way
   #disposed = false;
 
-  private constructor(engine: Engine, open: () => Promise<Engine>, tell: (line: string) => void) {
+  private constructor(
+    engine: Engine,
+    open: (losses: number) => Promise<Engine>,
+    tell: (line: string) => void,
+  ) {
     this.backend = engine.backend;
     this.software = engine.software;
     this.#adapter = engine.adapter;
@@ -58,14 +64,15 @@ export class RecoveringEngine implements Engine {
 
   /**
    * Opens an engine that is opened again where its device is lost.
-   * @param open opens an engine, the same each time.
+   * @param open opens an engine, the same each time; it is told how many were lost before, so that
+   *   one may give the device less to do at a time.
    * @param tell is given one line for each time that this happens.
    */
   static async open(
-    open: () => Promise<Engine>,
+    open: (losses: number) => Promise<Engine>,
     tell: (line: string) => void,
   ): Promise<RecoveringEngine> {
-    return new RecoveringEngine(await open(), open, tell);
+    return new RecoveringEngine(await open(0), open, tell);
   }
 
   get adapter(): string {
@@ -193,7 +200,7 @@ export class RecoveringEngine implements Engine {
     const before = this.#adapter;
     let engine;
     try {
-      engine = await this.#open();
+      engine = await this.#open(++this.#losses);
     } catch (error) {
       this.#opening = false;
       const { message } = error as Error;

@@ -1,0 +1,420 @@
+/**
+ * Parity: whatever this adapter computes against float64, kernel by kernel and gradient by gradient.
+ * Nothing but the adapter is needed for it, so that it runs wherever there is one: on the command
+ * line, in the page, under any implementation of WebGPU.
+ */
+
+import { createEstimator, type EstimatorName } from "../core/estimator.ts";
+import { initialParameters } from "../core/initialization.ts";
+import {
+  type Activation,
+  ACTIVATIONS,
+  createNetwork,
+  type Loss,
+  parameterTensors,
+  shapeOf,
+} from "../core/network.ts";
+import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
+import { Xoshiro } from "../core/random.ts";
+import { CpuEngine } from "../cpu/engine.ts";
+import { type Samples, selectSamples } from "../data/samples.ts";
+import type { EngineOptions, Method } from "../engine.ts";
+import type { Command } from "../gpu/device.ts";
+import { type Gpu, GpuEngine } from "../gpu/engine.ts";
+import type { KernelName } from "../gpu/shaders.ts";
+import { copiesErrorBound } from "./bounds.ts";
+import { WrongNumbers } from "./errors.ts";
+import { compareGradients } from "./gradcheck.ts";
+import { isRight, type ParityRow, worseOf } from "./measured.ts";
+import { compareWithTwin, Memory, TWINS, UNIT } from "./twins.ts";
+
+export { isRight, type ParityRow };
+
+/** A network at a place where gradients are compared. */
+interface Trial {
+  readonly inputs: number;
+  readonly hidden: readonly number[];
+  readonly classes: number;
+  readonly batch: number;
+  readonly activation: Activation;
+  readonly loss: Loss;
+  readonly method: Method;
+  readonly estimator: EstimatorName;
+  /** Nudges, small and large; the kernels are followed at the first. */
+  readonly hs: readonly number[];
+  readonly bytes?: boolean;
+  readonly epsilon?: number;
+}
+
+/** The sizes: odd, so that no vector, workgroup, tile or block is full; one of everything; many classes. */
+const SIZES = [
+  { inputs: 33, hidden: [13], classes: 10, batch: 7, bytes: true },
+  { inputs: 1, hidden: [1], classes: 2, batch: 1 },
+  { inputs: 70, hidden: [9, 5], classes: 3, batch: 5 },
+  { inputs: 6, hidden: [5, 4, 3], classes: 19, batch: 3 },
+] as const;
+
+/** Nudges of exact changes: what the tutorial takes, far less, and as much as a weight is. */
+const NUDGES = [1e-2, 1e-6, 1];
+
+/** Nudges that flip step units, whose arithmetic is exact: see `dyadic`. */
+const FLIPS = [0.5, 0.25];
+
+/** A nudge that float32 can see in a whole loss. */
+const VISIBLE = [0.5];
+
+/** A network whose copies are few, so that their bound says something; a tile's edge lies inside. */
+const COPIED = { inputs: 20, hidden: [7], classes: 3, batch: 17 } as const;
+
+const central = { method: "differences", estimator: "central" } as const;
+const lossOf = (i: number): Loss => i % 2 === 0 ? "cross-entropy" : "squared-error";
+
+/** What is compared, every kernel and every method among it. */
+const TRIALS: readonly Trial[] = [
+  ...ACTIVATIONS.flatMap((activation, i): Trial[] => {
+    const hs = activation === "step" ? FLIPS : NUDGES;
+    return [
+      { ...SIZES[0], ...central, activation, loss: lossOf(i), hs },
+      { ...SIZES[2], ...central, activation, loss: lossOf(i + 1), hs },
+      {
+        ...SIZES[2],
+        activation,
+        loss: lossOf(i),
+        method: "backprop",
+        estimator: "central",
+        hs: [1],
+      },
+    ];
+  }),
+  ...SIZES.map((size, i): Trial => ({
+    ...size,
+    ...central,
+    activation: ACTIVATIONS[i % 3],
+    loss: lossOf(i),
+    hs: NUDGES,
+    epsilon: 0,
+    estimator: i % 2 === 0 ? "five-point" : "forward",
+  })),
+  {
+    ...SIZES[2],
+    activation: "tanh",
+    loss: "cross-entropy",
+    method: "differences",
+    estimator: "spsa",
+    hs: NUDGES,
+  },
+  {
+    ...SIZES[0],
+    activation: "sigmoid",
+    loss: "squared-error",
+    method: "differences",
+    estimator: "spsa",
+    hs: NUDGES,
+  },
+  {
+    ...COPIED,
+    activation: "sigmoid",
+    loss: "cross-entropy",
+    method: "copies",
+    estimator: "central",
+    hs: VISIBLE,
+  },
+  {
+    ...COPIED,
+    activation: "relu",
+    loss: "squared-error",
+    method: "copies",
+    estimator: "central",
+    hs: VISIBLE,
+  },
+  {
+    ...COPIED,
+    activation: "tanh",
+    loss: "cross-entropy",
+    method: "copies",
+    estimator: "spsa",
+    hs: VISIBLE,
+  },
+];
+
+/** Numbers in 64ths: sums of their products are exact in float32, and so is every flip of a unit. */
+const dyadic = (value: number) => Math.round(64 * value) / 64;
+
+/** The network of a trial, fresh weights of it, and samples. */
+function placeOf(trial: Trial, optimizer: OptimizerName = "sgd") {
+  const { inputs, hidden, classes, batch, activation, loss, method, estimator } = trial;
+  const { epsilon } = trial;
+  const network = createNetwork({ inputs, hidden, classes, activation, loss, epsilon });
+  const random = new Xoshiro(11);
+  const isExact = activation === "step";
+  const count = 2 * batch + 1;
+  const value = () => random.uniform() < 0.3 ? 0 : random.uniform();
+  const x = trial.bytes && !isExact
+    ? Uint8Array.from({ length: count * inputs }, () => 255 * value())
+    : Float32Array.from({ length: count * inputs }, () => isExact ? dyadic(value()) : value());
+  const labels = Uint8Array.from({ length: count }, () => random.uniform() * classes);
+  const samples: Samples = { count, inputs, x, labels };
+  // Biases too: what is zero hides its errors.
+  const parameters = initialParameters(network, "xavier", random)
+    .map((weight) => weight === 0 ? 0.1 * random.normal() : weight)
+    .map((weight) => isExact ? dyadic(weight) : Math.fround(weight));
+  const indices = Uint32Array.from({ length: batch }, (_, n) => 2 * n);
+  const optionsAt = (h: number): EngineOptions => ({
+    network,
+    method,
+    estimator: createEstimator(estimator, h, 3),
+    optimizer: { name: optimizer, weightDecay: 0.01 },
+    samples,
+    batch,
+    seed: 5,
+  });
+  return { network, samples, parameters, indices, optionsAt };
+}
+
+/** Does something with an engine on a device that others go on with. */
+export async function onDevice<T>(
+  gpu: Gpu,
+  options: EngineOptions,
+  parameters: Float64Array,
+  body: (engine: GpuEngine) => Promise<T>,
+): Promise<T> {
+  const { value: engine, release } = gpu.lease(() => new GpuEngine(gpu, options));
+  try {
+    await gpu.settle();
+    engine.setParameters(parameters);
+    return await body(engine);
+  } finally {
+    release();
+  }
+}
+
+/** A kernel by its file, and what fills its roles. */
+const kernelName = ({ label, source }: Command) =>
+  [
+    label,
+    ...Object.entries(source!.fillings).filter(([, piece]) => typeof piece === "string")
+      .map(([, piece]) => piece),
+  ].join(", ");
+
+/** Runs dispatches one by one, each compared with its twin where it has one. */
+async function* followed(gpu: Gpu, commands: readonly Command[]): AsyncGenerator<ParityRow> {
+  const buffers = [...new Set(commands.flatMap(({ source }) => Object.values(source!.buffers)))];
+  const look = async () => {
+    const contents = await gpu.readAll(buffers.map((buffer) => ({ buffer, bytes: buffer.size })));
+    return new Map(buffers.map((buffer, i) => [buffer, contents[i]]));
+  };
+  const memoryOf = (command: Command, contents: Map<GPUBuffer, ArrayBuffer>) =>
+    new Memory(
+      new Map(
+        Object.entries(command.source!.buffers).map(([name, buffer]) =>
+          [name, contents.get(buffer)!] as const
+        ),
+      ),
+    );
+  let before = await look();
+  for (const command of commands) {
+    gpu.run([command]);
+    const after = await look();
+    const twin = TWINS[command.label as KernelName];
+    if (twin) {
+      const measured = compareWithTwin(
+        twin,
+        command.source!,
+        memoryOf(command, before),
+        memoryOf(command, after),
+      );
+      yield { name: kernelName(command), ...measured };
+    }
+    before = after;
+  }
+}
+
+/**
+ * How much of a gradient cancels between samples: the norm of the sums of the samples' magnitudes,
+ * over that of the sums.
+ */
+async function cancellation(
+  options: EngineOptions,
+  parameters: Float64Array,
+  indices: Uint32Array,
+) {
+  const { network, batch } = options;
+  const magnitudes = new Float64Array(network.parameters);
+  for (const index of indices) {
+    const samples = selectSamples(options.samples, Uint32Array.of(index));
+    using cpu = new CpuEngine({ ...options, samples, batch: 1 }, 1);
+    cpu.setParameters(parameters);
+    const { gradient } = await cpu.gradient(Uint32Array.of(0));
+    gradient.forEach((value, i) => magnitudes[i] += Math.abs(value) / batch);
+  }
+  return magnitudes;
+}
+
+/** The whole gradient on the device and in float64. */
+async function gradients(gpu: Gpu, trial: Trial, h: number) {
+  const { network, parameters, indices, optionsAt } = placeOf(trial);
+  const options = optionsAt(h);
+  using cpu = new CpuEngine(options, 1);
+  cpu.setParameters(parameters);
+  const { gradient: expected } = await cpu.gradient(indices);
+  const actual = await onDevice(
+    gpu,
+    options,
+    parameters,
+    async (engine) => (await engine.gradient(indices)).gradient,
+  );
+  const batch = { ...options, samples: selectSamples(options.samples, indices) };
+  const floor = trial.method === "copies" ? copiesErrorBound(batch, parameters) : 0;
+  return { network, options, parameters, indices, actual, expected, floor };
+}
+
+/**
+ * Compares one gradient, tensor by tensor; the worst of them counts.
+ *
+ * Copies may err by what their bound says, over the largest element. The other ways add up terms
+ * that are each right to about 64 units of rounding and as many again as their sums are long; how
+ * much cancels between samples is read off float64.
+ */
+async function gradientRow(gpu: Gpu, trial: Trial, h: number): Promise<ParityRow> {
+  const found = await gradients(gpu, trial, h);
+  const { network, options, parameters, indices, actual, expected, floor } = found;
+  const name = [
+    `gradient by ${trial.method}`,
+    shapeOf(network),
+    trial.activation,
+    trial.loss,
+    ...(trial.epsilon === 0 ? ["epsilon 0"] : []),
+    ...(trial.method === "backprop" ? [] : [trial.estimator, `h = ${h}`]),
+  ].join(", ");
+  if (trial.method === "copies") {
+    const largest = (values: Float64Array) =>
+      values.reduce((max, value) => Math.abs(value) <= max ? max : Math.abs(value), 0);
+    const scale = largest(expected);
+    const worst = largest(actual.map((value, i) => value - expected[i])) / scale;
+    return { name, worst, bound: floor / scale };
+  }
+  const magnitudes = await cancellation(options, parameters, indices);
+  const longest = Math.max(...network.layers.map(({ inputs }) => inputs + 1));
+  const units = 64 + longest + network.classes + trial.batch;
+  const norm = (values: Float64Array) => Math.hypot(...values);
+  const compared = compareGradients(network, actual, expected);
+  return parameterTensors(network).map(({ offset, size }, t) => {
+    const part = (values: Float64Array) => values.subarray(offset, offset + size);
+    const ratio = norm(part(magnitudes)) / norm(part(expected));
+    return { name, worst: compared[t].relativeError, bound: units * UNIT * (ratio || 1) };
+  }).reduce(worseOf);
+}
+
+/** Follows every kernel through a trial. */
+async function* kernelRows(gpu: Gpu, trial: Trial): AsyncGenerator<ParityRow> {
+  const { parameters, indices, optionsAt } = placeOf(trial);
+  const options = optionsAt(trial.hs[0]);
+  const { value: engine, release } = gpu.lease(() => new GpuEngine(gpu, options));
+  try {
+    await gpu.settle();
+    engine.setParameters(parameters);
+    yield* followed(gpu, engine.gradientCommands(indices));
+  } finally {
+    release();
+  }
+}
+
+/** The network that optimisers and evaluations are followed through. */
+const UPDATED: Trial = {
+  ...SIZES[0],
+  activation: "tanh",
+  loss: "cross-entropy",
+  method: "backprop",
+  estimator: "central",
+  hs: [1],
+};
+
+/** Follows an optimiser's step, from a state as it may be in the middle of a run. */
+async function* updateRows(gpu: Gpu, optimizer: OptimizerName): AsyncGenerator<ParityRow> {
+  const { network, samples, parameters, indices, optionsAt } = placeOf(UPDATED, optimizer);
+  const random = new Xoshiro(2);
+  const { value: engine, release } = gpu.lease(() => new GpuEngine(gpu, optionsAt(1)));
+  try {
+    await gpu.settle();
+    engine.setParameters(parameters, {
+      first: Float64Array.from({ length: network.parameters }, () => 0.01 * random.normal()),
+      second: Float64Array.from({ length: network.parameters }, () => 0.01 * random.uniform()),
+      steps: 9,
+    });
+    yield* followed(gpu, engine.stepCommands(indices, Float64Array.of(0.1)));
+    if (optimizer === "sgd") yield* followed(gpu, engine.evaluationCommands(samples));
+  } finally {
+    release();
+    engine.forgetEvaluation();
+  }
+}
+
+/**
+ * Compares everything, a row at a time: the gradients as they are done, then every kernel with the
+ * worst of all that it was seen to do.
+ * @param gpu the device; it is left as it was found.
+ */
+export async function* parity(gpu: Gpu): AsyncGenerator<ParityRow> {
+  const kernels = new Map<string, ParityRow>();
+  const note = async (rows: AsyncGenerator<ParityRow>) => {
+    for await (const row of rows) {
+      const known = kernels.get(row.name);
+      kernels.set(row.name, known ? worseOf(known, row) : row);
+    }
+  };
+  for (const trial of TRIALS) {
+    await note(kernelRows(gpu, trial));
+    for (const h of trial.hs) yield await gradientRow(gpu, trial, h);
+  }
+  for (const optimizer of OPTIMIZERS) await note(updateRows(gpu, optimizer));
+  yield* [...kernels.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** The most that a tensor of the canary's gradient may be off. */
+const CANARY_TOLERANCE = 1e-5;
+
+/**
+ * Compares gradients of a tiny network with float64, at a large and a small nudge: two hidden
+ * layers or more, of the activations and the loss that are going to be used.
+ * @throws {WrongNumbers} naming the tensor that is off, and the kernel that made it so.
+ */
+export async function checkCanary(gpu: Gpu, { network, method, estimator }: EngineOptions) {
+  const used = [...new Set(network.layers.map(({ activation }) => activation))]
+    .filter((activation): activation is Activation => activation !== "identity");
+  for (const activation of used.length > 0 ? used : ["sigmoid" as const]) {
+    const trial: Trial = {
+      inputs: 5,
+      hidden: [4, 3],
+      classes: 3,
+      batch: 3,
+      activation,
+      loss: network.loss,
+      epsilon: network.epsilon,
+      method,
+      estimator: estimator.name,
+      hs: method === "copies" ? VISIBLE : activation === "step" ? FLIPS : [1e-2, 1e-6],
+    };
+    for (const h of trial.hs) {
+      const off = await firstOff(gpu, trial, h);
+      if (off) throw new WrongNumbers(gpu.adapter, off);
+    }
+  }
+}
+
+/** What is off in a trial's gradient: the tensor, and the kernel where that is known. */
+async function firstOff(gpu: Gpu, trial: Trial, h: number): Promise<string | undefined> {
+  const { network, indices, actual, expected, floor } = await gradients(gpu, trial, h);
+  const tensor = compareGradients(network, actual, expected).find((tensor) =>
+    !(tensor.relativeError <= CANARY_TOLERANCE || tensor.maxAbsDifference <= floor)
+  );
+  if (!tensor) return undefined;
+  let kernel = "";
+  for await (const row of kernelRows(gpu, { ...trial, hs: [h] })) {
+    if (isRight(row)) continue;
+    kernel = `, and so is the kernel ${row.name}, by ${row.worst.toExponential(1)}`;
+    break;
+  }
+  return `${tensor.name} of a ${shapeOf(network)} network's gradient is off by ` +
+    `${tensor.relativeError.toExponential(1)} from float64 at h = ${h} (${indices.length} ` +
+    `samples, ${trial.activation}, ${trial.loss})${kernel}`;
+}
