@@ -1,31 +1,44 @@
-// Backpropagation, for comparison only: derivative of the mean loss for each hidden unit's input,
-// from those of the next layer. One thread a unit and sample.
+// Backpropagation, for comparison only: derivative of the mean loss for each unit's input, from
+// those of a layer that takes it; what several layers take is summed up, one at a time. One thread a
+// unit and sample.
 
 #import activation
 
-override INPUTS: u32; // of the next layer: the units at hand
-override OUTPUTS: u32; // of the next layer
-override OFFSET: u32; // of the next layer's matrix in the parameters
+override WIDTH: u32; // of the layer at hand
+override OUTPUTS: u32; // of the layer that takes it
+override OFFSET: u32; // of its matrix in the parameters
+override DENSE: bool; // whether it is a dense layer, or else a sum
+override ADD: bool; // to what other layers gave
+override LAST: bool; // the activation's derivative comes behind the last
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
-@group(0) @binding(1) var<storage, read> values: array<f32>; // [batch, INPUTS + 1]
-@group(0) @binding(2) var<storage, read> companions: array<f32>; // [batch, INPUTS]
+@group(0) @binding(1) var<storage, read> values: array<f32>; // [batch, WIDTH + 1]
+@group(0) @binding(2) var<storage, read> companions: array<f32>; // [batch, WIDTH]
 @group(0) @binding(3) var<storage, read> next_errors: array<f32>; // [batch, OUTPUTS]
-@group(0) @binding(4) var<storage, read_write> errors: array<f32>; // [batch, INPUTS]
+@group(0) @binding(4) var<storage, read_write> errors: array<f32>; // [batch, WIDTH]
 
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
 fn backprop_hidden(@builtin(global_invocation_id) id: vec3u) {
   let n = id.y;
-  let i = min(id.x, INPUTS - 1u);
+  let i = min(id.x, WIDTH - 1u);
   var sum = 0.0;
-  for (var j = 0u; j < OUTPUTS; j++) {
-    sum = fma(parameters[OFFSET + i * OUTPUTS + j], next_errors[n * OUTPUTS + j], sum);
+  if (DENSE) {
+    for (var j = 0u; j < OUTPUTS; j++) {
+      sum = fma(parameters[OFFSET + i * OUTPUTS + j], next_errors[n * OUTPUTS + j], sum);
+    }
+  } else {
+    sum = next_errors[n * WIDTH + i];
   }
-  if (id.x < INPUTS) {
-    let value = vec4f(values[n * (INPUTS + 1u) + i]);
-    let slope = derivative(value, vec4f(companions[n * INPUTS + i]));
-    errors[n * INPUTS + i] = slope.x * sum;
+  if (id.x < WIDTH) {
+    let at = n * WIDTH + i;
+    if (ADD) {
+      sum += errors[at];
+    }
+    if (LAST) {
+      sum *= derivative(vec4f(values[n * (WIDTH + 1u) + i]), vec4f(companions[at])).x;
+    }
+    errors[at] = sum;
   }
 }

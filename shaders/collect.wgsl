@@ -1,58 +1,39 @@
-// Last stage: the changes of the logits change the loss, and the changes of a weight's copies on
-// all samples are its gradient. One thread a weight W[i,j] of the chunk.
+// A weight's gradient is the sum, over the samples where its input is not 0, of its unit's responses
+// to that input's slot. A thread takes four units of the part and a block of inputs, on a slice of
+// the batch; the update adds the slices up.
 
-#import loss
-#import chunk
+#import part
+#import slots_layout
+#import sums
 
-override OFFSET: u32; // of the nudged layer's matrix in the parameters
-override OUTPUTS: u32; // of the nudged layer
-override CLASSES: u32;
-override POINTS: u32; // of the stencil
+override BATCH: u32;
+override SLICES: u32;
+override WORKGROUP: u32;
 
-@group(0) @binding(0) var<uniform> chunk: Chunk;
-@group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
-@group(0) @binding(2) var<storage, read> starts: array<u32>; // [inputs of the nudged layer + 2]
-@group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
-@group(0) @binding(4) var<storage, read> changes: array<f32>; // [rows, CLASSES], of the logits
-@group(0) @binding(5) var<storage, read> residuals: array<f32>; // [batch, CLASSES + 1]
-@group(0) @binding(6) var<storage, read> labels: array<u32>; // [batch]
-@group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [slices, parameters]
-
-override WORKGROUP: u32 = 64;
-
-// Changes of logit k for the points of the stencil, from `row` on.
-fn changes_of(row: u32, k: u32) -> vec4f {
-  let rows = row + min(vec4u(0u, 1u, 2u, 3u), vec4u(POINTS - 1u));
-  let at = rows * CLASSES + k;
-  return vec4f(changes[at.x], changes[at.y], changes[at.z], changes[at.w]);
-}
+@group(0) @binding(0) var<storage, read> places: array<vec2u>; // [batch, runs, RUN_PAIRS]: two of slot << 8 | input in its block
+@group(0) @binding(1) var<storage, read> starts: array<u32>; // [batch, runs, RUN_BLOCKS + 1], of pairs
+@group(0) @binding(2) var<storage, read> responses: array<vec4f>; // [batch, runs, SLOTS, quads of the part]
 
 @compute @workgroup_size(WORKGROUP)
-fn collect(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
-) {
-  let i = chunk.first_input + group.y;
-  let j = min(group.x * WORKGROUP + local.x, chunk.units - 1u);
-  let first = starts[chunk.first_input];
-  // The stencil's points, at most four, go side by side; those beyond the last have no weight.
-  let points = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
-  let coefficients = select(vec4f(), points, vec4u(0u, 1u, 2u, 3u) < vec4u(POINTS));
-  var sum = vec4f();
-  for (var e = starts[i]; e < starts[i + 1u]; e++) {
-    let n = entries[e].y;
-    let residual_row = n * (CLASSES + 1u);
-    let label = labels[n];
-    let row = ((e - first) * chunk.units + j) * POINTS;
-    let reference = loss_reference(changes_of(row, label));
-    var total = vec4f();
-    for (var k = 0u; k < CLASSES; k++) {
-      total += loss_term(residuals[residual_row + k], changes_of(row, k) - reference);
+fn collect(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let block_id = group.x;
+  let quad = group.y * WORKGROUP + lane;
+  let quads = quads_of_part();
+  if (quad >= quads) {
+    return;
+  }
+  let slice = group.z;
+  let runs = (INPUTS + RUN) / RUN;
+  let run = block_id / RUN_BLOCKS;
+  for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
+    let start = (n * runs + run) * (RUN_BLOCKS + 1u) + block_id % RUN_BLOCKS;
+    let first = slots_of(n, runs, run);
+    let end = starts[start + 1u];
+    for (var e = starts[start]; e < end; e++) {
+      let pair = places[e];
+      sums[pair.x & 0xffu] += responses[(first + (pair.x >> 8u)) * quads + quad];
+      sums[pair.y & 0xffu] += responses[(first + (pair.y >> 8u)) * quads + quad];
     }
-    let of_target = loss_target(residuals[residual_row + label]);
-    sum += coefficients * loss_change(total, of_target, false);
   }
-  if (group.x * WORKGROUP + local.x < chunk.units) {
-    gradient[OFFSET + i * OUTPUTS + chunk.first_unit + j] = (sum.x + sum.y) + (sum.z + sum.w);
-  }
+  store_sums(slice, block_id, part.first_unit + 4u * quad);
 }

@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly batch: number;
   /** Seeds the random directions of `spsa`. */
   readonly seed: number;
+  /** Whether copies are evaluated once for what they have in common; default true. */
+  readonly sharing?: boolean;
 }
 
 /** A gradient of the mean loss over a batch. */

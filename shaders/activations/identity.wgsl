@@ -26,3 +26,16 @@ fn tiny_change(a: vec4f, c: vec4f, curvature: vec4f, dz: f32) -> vec4f {
 fn derivative(a: vec4f, c: vec4f) -> vec4f {
   return vec4f(1.0);
 }
+
+// One straight piece.
+fn piece_slope(c: vec4f) -> vec4f {
+  return vec4f(1.0);
+}
+
+fn piece_low(c: vec4f) -> vec4f {
+  return vec4f(-3e38);
+}
+
+fn piece_high(c: vec4f) -> vec4f {
+  return vec4f(3e38);
+}

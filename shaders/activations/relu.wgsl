@@ -30,3 +30,16 @@ fn tiny_change(a: vec4f, z: vec4f, curvature: vec4f, dz: f32) -> vec4f {
 fn derivative(a: vec4f, z: vec4f) -> vec4f {
   return select(vec4f(), vec4f(1.0), z > vec4f());
 }
+
+// The straight piece that holds z: its slope, and where it begins and ends.
+fn piece_slope(z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1.0), z > vec4f());
+}
+
+fn piece_low(z: vec4f) -> vec4f {
+  return select(vec4f(-3e38), vec4f(), z > vec4f());
+}
+
+fn piece_high(z: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(3e38), z > vec4f());
+}

@@ -27,3 +27,13 @@ fn tiny_change(a: vec4f, z: vec4f, curvature: vec4f, dz: f32) -> vec4f {
 fn derivative(a: vec4f, z: vec4f) -> vec4f {
   return vec4f();
 }
+
+const STATES = 2u;
+
+fn state_value(state: u32) -> f32 {
+  return f32(state);
+}
+
+fn state_of(z: vec4f) -> vec4u {
+  return select(vec4u(), vec4u(1u), z > vec4f());
+}

@@ -6,21 +6,10 @@ override INPUTS: u32;
 override OUTPUTS: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override PARAMETERS: u32;
-override WORKGROUP: u32 = 64;
 
 @group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
 
 var<private> sums: array<vec4f, BLOCK>;
-
-// Threads side by side take units side by side, each four of them.
-fn first_unit_of(group: u32, lane: u32) -> u32 {
-  return 4u * WORKGROUP * group + lane;
-}
-
-// Its four units; for those beyond the last, the last is done again for nothing.
-fn units_from(first: u32) -> vec4u {
-  return min(first + WORKGROUP * vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
-}
 
 fn store(row: u32, unit: u32, sum: f32) {
   if (unit < OUTPUTS) {
@@ -33,8 +22,8 @@ fn store_sums(slice: u32, block_id: u32, first_unit: u32) {
     let row = slice * PARAMETERS + OFFSET + (BLOCK * block_id + i) * OUTPUTS;
     let sum = sums[i];
     store(row, first_unit, sum.x);
-    store(row, first_unit + WORKGROUP, sum.y);
-    store(row, first_unit + 2u * WORKGROUP, sum.z);
-    store(row, first_unit + 3u * WORKGROUP, sum.w);
+    store(row, first_unit + 1u, sum.y);
+    store(row, first_unit + 2u, sum.z);
+    store(row, first_unit + 3u, sum.w);
   }
 }

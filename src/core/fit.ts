@@ -1,6 +1,6 @@
 /** Whether a network fits a device, and which narrower one would. */
 
-import { createNetwork, type Network, shapeOf } from "./network.ts";
+import { connect, type Network, shapeOf } from "./network.ts";
 
 /** Bytes for people. */
 export function sizeOf(bytes: number): string {
@@ -10,9 +10,13 @@ export function sizeOf(bytes: number): string {
 }
 
 /** The network with its hidden layers as wide as `share` of what they are, at least 1. */
-function narrowed({ inputs, classes, layers }: Network, share: number): Network {
-  const hidden = layers.slice(0, -1).map(({ outputs }) => Math.max(1, Math.floor(share * outputs)));
-  return createNetwork({ inputs, classes, hidden });
+function narrowed({ inputs, classes, nodes }: Network, share: number): Network {
+  const narrower = nodes.map((node) =>
+    node.operation === "dense"
+      ? { ...node, width: Math.max(1, Math.floor(share * node.width)) }
+      : node
+  );
+  return connect({ inputs, classes, nodes: narrower });
 }
 
 /**

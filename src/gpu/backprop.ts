@@ -1,5 +1,6 @@
 /** The chain rule on the device, for comparison only: nothing that trains numerically uses it. */
 
+import { layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command } from "./kernel.ts";
@@ -10,7 +11,7 @@ export function backprop(stage: Stage): Command[] {
   const { gpu, options: { network, batch }, forward, parameters, gradient, slices } = stage;
   const { layers, classes, epsilon, loss } = network;
   const errors = layers.map(({ outputs }, l) =>
-    gpu.buffer(`errors of layer ${l + 1}`, 4 * batch * outputs)
+    gpu.buffer(`errors of ${layerName(network, l)}`, 4 * batch * outputs)
   );
   const commands = [command(
     gpu,
@@ -21,32 +22,52 @@ export function backprop(stage: Stage): Command[] {
     { loss },
   )];
   for (let l = layers.length - 1; l >= 0; l--) {
-    const { inputs, outputs, offset } = layers[l];
-    const constants = { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, BATCH: batch };
-    const { block, count, lanes } = tilesOf(gpu, layers[l]);
+    const { kind, inputs, outputs, offset, activation, from: [from] } = layers[l];
+    const takers = layers.flatMap(({ from }, m) => from.filter((of) => of === l).map(() => m));
+    const lanes = laneCount(outputs);
+    takers.forEach((m, i) => {
+      const taker = layers[m];
+      commands.push(command(
+        gpu,
+        "backprop_hidden",
+        [Math.ceil(outputs / lanes), batch],
+        {
+          parameters,
+          values: forward.values(l).buffer,
+          companions: forward.companions[l],
+          next_errors: errors[m],
+          errors: errors[l],
+        },
+        {
+          WIDTH: outputs,
+          OUTPUTS: taker.outputs,
+          OFFSET: taker.offset,
+          DENSE: taker.kind === "dense",
+          ADD: i > 0,
+          LAST: i === takers.length - 1,
+          WORKGROUP: lanes,
+        },
+        { activation },
+      ));
+    });
+    if (kind !== "dense") continue;
+    const { block, count, lanes: quads } = tilesOf(gpu, layers[l]);
+    const { entries, starts } = forward.values(from).lists!;
     commands.push(command(
       gpu,
       "backprop_gradient",
-      [count, Math.ceil(outputs / 4 / lanes), slices],
-      { entries: forward.entries[l], starts: forward.starts[l], errors: errors[l], gradient },
-      { ...constants, SLICES: slices, PARAMETERS: network.parameters, WORKGROUP: lanes },
-      { block },
-    ));
-    if (l === 0) break;
-    const lanesBefore = laneCount(inputs);
-    commands.push(command(
-      gpu,
-      "backprop_hidden",
-      [Math.ceil(inputs / lanesBefore), batch],
+      [count, Math.ceil(outputs / 4 / quads), slices],
+      { entries, starts, errors: errors[l], gradient },
       {
-        parameters,
-        values: forward.values[l],
-        companions: forward.companions[l - 1],
-        next_errors: errors[l],
-        errors: errors[l - 1],
+        INPUTS: inputs,
+        OUTPUTS: outputs,
+        OFFSET: offset,
+        BATCH: batch,
+        SLICES: slices,
+        PARAMETERS: network.parameters,
+        WORKGROUP: quads,
       },
-      { ...constants, WORKGROUP: lanesBefore },
-      { activation: layers[l - 1].activation },
+      { block },
     ));
   }
   return commands;

@@ -1,0 +1,233 @@
+// Responses of a layer's units where a moved unit moves all logits along one direction: the exact
+// change of the sample's loss for every nudge of every slot, combined by the stencil. A thread takes
+// four units of a sample; what it needs of them it loads once for all slots. Where the direction
+// holds only up to a kink, what goes beyond it is listed, to go the general way. Twin of respond()
+// in src/cpu/respond.ts.
+
+#import activation
+#import loss
+#import special
+#import part
+#import slots_layout
+#import direction
+
+override WIDTH: u32; // inputs of the layer + 1
+override OUTPUTS: u32;
+override CLASSES: u32;
+override POINTS: u32; // of the stencil
+override STRIDE: u32; // threads that share a run's slots
+override WORKGROUP: u32;
+
+@group(0) @binding(0) var<storage, read> slots: array<f32>; // [batch, runs, SLOTS]
+@group(0) @binding(1) var<storage, read> slot_counts: array<u32>; // [batch, runs]
+@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
+@group(0) @binding(3) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(4) var<storage, read> residuals: array<f32>; // [batch, CLASSES + 1]
+@group(0) @binding(5) var<storage, read> labels: array<u32>; // [batch]
+@group(0) @binding(6) var<storage, read_write> responses: array<vec4f>; // [batch, runs, SLOTS, quads of the part]
+@group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch), reach)
+
+// Classes kept in registers; the others, where there are more, are read where they are used.
+const KEPT = 16u;
+
+// The thread's units on its sample.
+struct Units {
+  n: u32,
+  quad: u32, // of the part
+  units: vec4u,
+  values: vec4f,
+  companions: vec4f,
+  curvature: vec4f,
+  reference: vec4f, // what changes of logits are taken against, for a change of 1
+  of_target: LossTarget,
+}
+
+fn units_of(n: u32, quad: u32) -> Units {
+  let units = min(part.first_unit + 4u * quad + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let row = n * (OUTPUTS + 1u) + units;
+  let companion_row = n * OUTPUTS + units;
+  let value = vec4f(values[row.x], values[row.y], values[row.z], values[row.w]);
+  return Units(
+    n,
+    quad,
+    units,
+    value,
+    vec4f(
+      companions[companion_row.x],
+      companions[companion_row.y],
+      companions[companion_row.z],
+      companions[companion_row.w]
+    ),
+    curvature(value),
+    loss_reference(direction(n, quad, units, labels[n])),
+    loss_target(residuals[n * (CLASSES + 1u) + labels[n]])
+  );
+}
+
+// What an input's nudges do to the sample's loss, by the stencil: exact forms, class by class, two
+// points of the stencil at a time.
+fn slope(on: Units, input: f32) -> vec4f {
+  let row = on.n * (CLASSES + 1u);
+  var slope = vec4f();
+  for (var s = 0u; s < POINTS; s += 2u) {
+    let da = activation_change(on.values, on.companions, vec4f(stencil[s].x * input));
+    let db = activation_change(on.values, on.companions, vec4f(stencil[s + 1u].x * input));
+    var sum_a = vec4f();
+    var sum_b = vec4f();
+    for (var k = 0u; k < CLASSES; k++) {
+      let along = direction(on.n, on.quad, on.units, k) - on.reference;
+      sum_a += loss_term(residuals[row + k], da * along);
+      sum_b += loss_term(residuals[row + k], db * along);
+    }
+    slope = fma(vec4f(stencil[s].y), loss_change(sum_a, on.of_target, false), slope);
+    if (s + 1u < POINTS) {
+      slope = fma(vec4f(stencil[s + 1u].y), loss_change(sum_b, on.of_target, false), slope);
+    }
+  }
+  return slope;
+}
+
+// The same where neither a unit's input nor a logit moves by more than TINY: short series, and
+// everything in registers, which here makes most of the speed. Four classes, of which those from
+// CLASSES on are left out.
+struct FourParts {
+  x: mat4x4f,
+  y: mat4x4f,
+}
+
+fn parts_of(on: Units, k: u32) -> Parts {
+  if (k < CLASSES) {
+    let residual = residuals[on.n * (CLASSES + 1u) + k];
+    return tiny_parts(residual, direction(on.n, on.quad, on.units, k) - on.reference);
+  }
+  return Parts();
+}
+
+fn four_parts(on: Units, first: u32) -> FourParts {
+  let a = parts_of(on, first);
+  let b = parts_of(on, first + 1u);
+  let c = parts_of(on, first + 2u);
+  let d = parts_of(on, first + 3u);
+  return FourParts(mat4x4f(a.x, b.x, c.x, d.x), mat4x4f(a.y, b.y, c.y, d.y));
+}
+
+fn four_terms(parts: FourParts, first: u32, da: vec4f) -> vec4f {
+  var sum = fma(da, parts.y[0], parts.x[0]);
+  if (first + 1u < CLASSES) {
+    sum += fma(da, parts.y[1], parts.x[1]);
+  }
+  if (first + 2u < CLASSES) {
+    sum += fma(da, parts.y[2], parts.x[2]);
+  }
+  if (first + 3u < CLASSES) {
+    sum += fma(da, parts.y[3], parts.x[3]);
+  }
+  return sum;
+}
+
+struct TinyUnits {
+  on: Units,
+  parts0: FourParts,
+  parts1: FourParts,
+  parts2: FourParts,
+  parts3: FourParts,
+}
+
+fn tiny_change_of_loss(tiny: TinyUnits, dz: f32) -> vec4f {
+  let on = tiny.on;
+  let da = tiny_change(on.values, on.companions, on.curvature, dz);
+  var sum = four_terms(tiny.parts0, 0u, da);
+  if (CLASSES > 4u) {
+    sum += four_terms(tiny.parts1, 4u, da);
+  }
+  if (CLASSES > 8u) {
+    sum += four_terms(tiny.parts2, 8u, da);
+  }
+  if (CLASSES > 12u) {
+    sum += four_terms(tiny.parts3, 12u, da);
+  }
+  for (var k = KEPT; k < CLASSES; k++) {
+    let parts = parts_of(on, k);
+    sum += fma(da, parts.y, parts.x);
+  }
+  return loss_change(da * sum, on.of_target, true);
+}
+
+// By the stencil, whose first two points come as (offset h, coefficient / (h batch)) each.
+fn tiny_slope(tiny: TinyUnits, points: vec4f, input: f32) -> vec4f {
+  var sum = points.y * tiny_change_of_loss(tiny, points.x * input);
+  if (POINTS > 1u) {
+    sum = fma(vec4f(points.w), tiny_change_of_loss(tiny, points.z * input), sum);
+  }
+  for (var s = 2u; s < POINTS; s++) {
+    let change = tiny_change_of_loss(tiny, stencil[s].x * input);
+    sum = fma(vec4f(stencil[s].y), change, sum);
+  }
+  return sum;
+}
+
+// Lists what the direction does not hold for.
+fn list_beyond(on: Units, row: u32, input: f32) {
+  var farthest = vec4f();
+  var nearest = vec4f();
+  for (var s = 0u; s < POINTS; s++) {
+    let da = activation_change(on.values, on.companions, vec4f(stencil[s].x * input));
+    farthest = max(farthest, da);
+    nearest = min(nearest, da);
+  }
+  list_outside(on.n, on.quad, row * quads_of_part() + on.quad, nearest, farthest);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn respond(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let quad = group.x * WORKGROUP + lane;
+  let n = group.y;
+  if (quad >= quads_of_part()) {
+    return;
+  }
+  let on = units_of(n, quad);
+  // How far a nudge moves a logit against another, at most.
+  var low = vec4f();
+  var high = vec4f();
+  for (var k = 0u; k < CLASSES; k++) {
+    let along = direction(n, quad, on.units, k);
+    low = min(low, along);
+    high = max(high, along);
+  }
+  let spread = high - low;
+  let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
+  let reach = stencil[0].z;
+  let is_tiny = reach <= TINY && reach * CHANGE_FACTOR * widest <= TINY;
+  let runs = (WIDTH + RUN - 1u) / RUN;
+  // Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
+  for (var run = 0u; run < runs; run++) {
+    let first = slots_of(n, runs, run);
+    let last = first + slot_counts[n * runs + run];
+    let tiny_last = select(first, last, is_tiny);
+    if (first < tiny_last) {
+      let points = vec4f(stencil[0].xy, stencil[1].xy);
+      let tiny = TinyUnits(
+        on,
+        four_parts(on, 0u),
+        four_parts(on, 4u),
+        four_parts(on, 8u),
+        four_parts(on, 12u)
+      );
+      for (var row = first + 1u + group.z; row < tiny_last; row += STRIDE) {
+        responses[row * quads_of_part() + quad] = tiny_slope(tiny, points, slots[row]);
+        if (HAS_REACH) {
+          list_beyond(on, row, slots[row]);
+        }
+      }
+    }
+    for (var row = tiny_last + 1u + group.z; row < last; row += STRIDE) {
+      responses[row * quads_of_part() + quad] = slope(on, slots[row]);
+      if (HAS_REACH) {
+        list_beyond(on, row, slots[row]);
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+// Rows of changes of what is listed: for each item the points of the stencil.
+
+#import part
+
+override POINTS: u32; // of the stencil
+override PER_SAMPLE: u32; // slots or states of a sample
+override OUTPUTS: u32; // of the nudged layer
+
+@group(0) @binding(9) var<storage, read> items: array<u32>; // how many there are, then the items
+
+fn count_of_items() -> u32 {
+  return min(max(items[0], part.first_item) - part.first_item, part.items);
+}
+
+fn count_of_rows() -> u32 {
+  return count_of_items() * POINTS;
+}
+
+// Where the response that a row is a point of lies; rows beyond the last are the last again.
+fn response_of(row: u32) -> u32 {
+  return items[1u + part.first_item + min(row / POINTS, max(count_of_items(), 1u) - 1u)];
+}
+
+fn sample_of(response: u32) -> u32 {
+  return response / (4u * quads_of_part()) / PER_SAMPLE;
+}
+
+fn unit_of(response: u32) -> u32 {
+  return min(part.first_unit + response % (4u * quads_of_part()), OUTPUTS - 1u);
+}

@@ -1,0 +1,37 @@
+// Four rows of changes side by side, and a layer's values on their samples.
+
+override ROW_QUADS: u32; // that there is room for
+override WIDTH: u32; // of the layer whose units change
+
+@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, WIDTH + 1]
+@group(0) @binding(3) var<storage, read> companions: array<f32>; // [batch, WIDTH]
+@group(0) @binding(4) var<storage, read_write> changes: array<vec4f>; // [WIDTH, ROW_QUADS]
+
+fn responses_of(quad: u32) -> vec4u {
+  return vec4u(
+    response_of(4u * quad),
+    response_of(4u * quad + 1u),
+    response_of(4u * quad + 2u),
+    response_of(4u * quad + 3u)
+  );
+}
+
+fn samples_of(responses: vec4u) -> vec4u {
+  return vec4u(
+    sample_of(responses.x),
+    sample_of(responses.y),
+    sample_of(responses.z),
+    sample_of(responses.w)
+  );
+}
+
+// What a change of unit k's input does to it, in four rows.
+fn effect_on(samples: vec4u, k: u32, dz: vec4f) -> vec4f {
+  let at = samples * (WIDTH + 1u) + k;
+  let of_c = samples * WIDTH + k;
+  return effect(
+    vec4f(values[at.x], values[at.y], values[at.z], values[at.w]),
+    vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]),
+    dz
+  );
+}
