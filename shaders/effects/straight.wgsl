@@ -1,8 +1,6 @@
 // What a change of its input does to a unit made of straight pieces as long as it stays on its
 // piece, and how far along the row's direction that is, ahead and behind.
 
-override ROW_QUADS: u32;
-
 @group(0) @binding(8) var<storage, read_write> reaches: array<atomic<u32>>; // [2: ahead and behind, 4 ROW_QUADS], the bits of numbers that are not negative
 
 const FAR = 3e38;

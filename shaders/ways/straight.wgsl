@@ -18,7 +18,8 @@ fn direction(n: u32, quad: u32, units: vec4u, k: u32) -> vec4f {
 fn list_outside(n: u32, quad: u32, response: u32, nearest: vec4f, farthest: vec4f) {
   let at = n * quads_of_part() + quad;
   let beyond = (farthest > reaches[at]) | (-nearest > reaches[ROW_QUADS + at]);
-  for (var unit = 0u; unit < min(4u, part.units - 4u * quad); unit++) {
+  let first = part.first_unit + 4u * quad;
+  for (var unit = 0u; unit < min(4u, max(first, OUTPUTS) - first); unit++) {
     if (beyond[unit]) {
       atomicStore(&items[1u + atomicAdd(&items[0], 1u)], 4u * response + unit);
     }
