@@ -7,7 +7,6 @@
 
 override BATCH: u32;
 override SLICES: u32; // the batch is cut into so many slices, summed by the update
-override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> errors: array<f32>; // [BATCH, OUTPUTS]
 
@@ -16,8 +15,8 @@ fn backprop_gradient(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first_unit = 4u * (group.y * WORKGROUP + lane);
-  let units = min(first_unit + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let first_unit = first_unit_of(group.y, lane);
+  let units = units_from(first_unit);
   let block_id = group.x;
   let slice = group.z;
   for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {

@@ -8,7 +8,6 @@
 
 override BATCH: u32;
 override SLICES: u32;
-override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> places: array<vec2u>; // [batch, runs, RUN_PAIRS]: two of slot << 8 | input in its block
 @group(0) @binding(1) var<storage, read> starts: array<u32>; // [batch, runs, RUN_BLOCKS + 1], of pairs

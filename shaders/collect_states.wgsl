@@ -10,7 +10,6 @@
 override BATCH: u32;
 override POINTS: u32; // of the stencil
 override SLICES: u32;
-override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]: inputs of units
 @group(0) @binding(1) var<storage, read> responses: array<vec4f>; // [batch, STATES, quads of the part]
@@ -38,7 +37,7 @@ fn collect_states(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation
     return;
   }
   let first_unit = part.first_unit + 4u * quad;
-  let units = min(first_unit + vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  let units = units_from(first_unit);
   let slice = group.z;
   for (var n = slice * BATCH / SLICES; n < (slice + 1u) * BATCH / SLICES; n++) {
     let at = n * OUTPUTS + units;

@@ -40,8 +40,24 @@ fn place_of(group: vec3u, lane: u32) -> Place {
   return Place(group.x * select(COLUMNS, 1u, ACROSS), copy, group.y * QUADS);
 }
 
+fn next_of(place: Place, groups: vec3u) -> Place {
+  return Place(place.column, COPIES, place.quad);
+}
+
+fn first_input() -> u32 {
+  return FROM;
+}
+
+fn behind_inputs() -> u32 {
+  return TO;
+}
+
+fn is_last() -> bool {
+  return TO == INPUTS;
+}
+
 fn is_empty(place: Place) -> bool {
-  return false;
+  return place.copy >= COPIES;
 }
 
 // The columns from `first` on behind that of a copy's unit.

@@ -4,13 +4,11 @@
 #import activation
 #import part
 
-override OUTPUTS: u32;
-
-@group(0) @binding(0) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
+@group(0) @binding(0) var<storage, read> values: array<f32>; // [batch, outputs + 1]
 @group(0) @binding(1) var<storage, read_write> responses: array<f32>; // [batch, STATES, units of the part]
 @group(0) @binding(9) var<storage, read_write> items: array<atomic<u32>>; // how many there are, then the items
 
-const WORKGROUP = 64u;
+override WORKGROUP: u32;
 
 @compute @workgroup_size(WORKGROUP)
 fn list_states(
@@ -19,10 +17,10 @@ fn list_states(
 ) {
   let unit = group.x * WORKGROUP + lane;
   let n = group.y;
-  if (unit >= min(part.units, OUTPUTS - part.first_unit)) {
+  if (unit >= min(part.units, part.outputs - part.first_unit)) {
     return;
   }
-  let value = values[n * (OUTPUTS + 1u) + part.first_unit + unit];
+  let value = values[n * (part.outputs + 1u) + part.first_unit + unit];
   var next = 1u + atomicAdd(&items[0], STATES - 1u);
   for (var state = 0u; state < STATES; state++) {
     let response = 4u * quads_of_part() * (n * STATES + state) + unit;

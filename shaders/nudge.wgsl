@@ -1,16 +1,15 @@
-// How far do nudges of what is listed move their units? One thread four rows. Twin of nudge() in
+// How far do nudges of what is listed move their units? A thread takes four rows at a time. Twin of nudge() in
 // src/cpu/rows.ts.
 
 #import activation
 #import rows
 
-override ROW_QUADS: u32;
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> slots: array<f32>; // [batch, slots of a sample]
 @group(0) @binding(1) var<storage, read_write> moves: array<vec4f>; // [ROW_QUADS]
-@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
-@group(0) @binding(3) var<storage, read> companions: array<f32>; // [batch, OUTPUTS]
+@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, outputs + 1]
+@group(0) @binding(3) var<storage, read> companions: array<f32>; // [batch, outputs]
 @group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
 
 fn move_of(row: u32) -> f32 {
@@ -18,14 +17,14 @@ fn move_of(row: u32) -> f32 {
   let n = sample_of(response);
   let unit = unit_of(response);
   let dz = stencil[row % POINTS].x * slots[response / (4u * quads_of_part())];
-  let value = vec4f(values[n * (OUTPUTS + 1u) + unit]);
-  return activation_change(value, vec4f(companions[n * OUTPUTS + unit]), vec4f(dz)).x;
+  let value = vec4f(values[n * (part.outputs + 1u) + unit]);
+  return activation_change(value, vec4f(companions[n * part.outputs + unit]), vec4f(dz)).x;
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn nudge(@builtin(global_invocation_id) id: vec3u) {
-  let row = 4u * id.x;
-  if (row < count_of_rows()) {
-    moves[id.x] = vec4f(move_of(row), move_of(row + 1u), move_of(row + 2u), move_of(row + 3u));
+fn nudge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  for (var quad = id.x; 4u * quad < count_of_rows(); quad += groups.x * WORKGROUP) {
+    let row = 4u * quad;
+    moves[quad] = vec4f(move_of(row), move_of(row + 1u), move_of(row + 2u), move_of(row + 3u));
   }
 }

@@ -1,7 +1,8 @@
-// Responses of a layer's units where a moved unit moves all logits along one direction: the exact
-// change of the sample's loss for every nudge of every slot, combined by the stencil. A thread takes
-// four units of a sample; what it needs of them it loads once for all slots. Where the direction
-// holds only up to a kink, what goes beyond it is listed, to go the general way. Twin of respond()
+// Responses of a layer's units where linear operations and pieces stand behind them: as far as no
+// kink is met, a moved unit moves the logits along one direction, propagated once for each sample and
+// unit. The exact change of the sample's loss for every nudge of every slot, combined by the stencil. A thread takes
+// four units of a sample; what it needs of them it loads once for all slots. What goes beyond a kink
+// is listed, to go the general way. Twin of respond()
 // in src/cpu/respond.ts.
 
 #import activation
@@ -9,7 +10,6 @@
 #import special
 #import part
 #import slots_layout
-#import direction
 
 override WIDTH: u32; // inputs of the layer + 1
 override OUTPUTS: u32;
@@ -26,6 +26,16 @@ override WORKGROUP: u32;
 @group(0) @binding(5) var<storage, read> labels: array<u32>; // [batch]
 @group(0) @binding(6) var<storage, read_write> responses: array<vec4f>; // [batch, runs, SLOTS, quads of the part]
 @group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch), reach)
+
+@group(0) @binding(7) var<storage, read> directions: array<vec4f>; // [CLASSES, ROW_QUADS], rows as in rows/all.wgsl
+@group(0) @binding(8) var<storage, read> reaches: array<vec4f>; // [2: ahead and behind, ROW_QUADS]
+@group(0) @binding(9) var<storage, read_write> items: array<atomic<u32>>; // how many there are, then the items
+
+override ROW_QUADS: u32;
+
+fn direction(n: u32, quad: u32, units: vec4u, k: u32) -> vec4f {
+  return directions[k * ROW_QUADS + n * quads_of_part() + quad];
+}
 
 // Classes kept in registers; the others, where there are more, are read where they are used.
 const KEPT = 16u;
@@ -166,6 +176,19 @@ fn tiny_slope(tiny: TinyUnits, points: vec4f, input: f32) -> vec4f {
   return sum;
 }
 
+// Lists those of four responses in which a nudge goes beyond a kink: what is listed goes the
+// general way, and takes the place of what the direction gave.
+fn list_outside(n: u32, quad: u32, response: u32, nearest: vec4f, farthest: vec4f) {
+  let at = n * quads_of_part() + quad;
+  let beyond = (farthest > reaches[at]) | (-nearest > reaches[ROW_QUADS + at]);
+  let first = part.first_unit + 4u * quad;
+  for (var unit = 0u; unit < min(4u, max(first, OUTPUTS) - first); unit++) {
+    if (beyond[unit]) {
+      atomicStore(&items[1u + atomicAdd(&items[0], 1u)], 4u * response + unit);
+    }
+  }
+}
+
 // Lists what the direction does not hold for.
 fn list_beyond(on: Units, row: u32, input: f32) {
   var farthest = vec4f();
@@ -218,16 +241,12 @@ fn respond(
       );
       for (var row = first + 1u + group.z; row < tiny_last; row += STRIDE) {
         responses[row * quads_of_part() + quad] = tiny_slope(tiny, points, slots[row]);
-        if (HAS_REACH) {
-          list_beyond(on, row, slots[row]);
-        }
+        list_beyond(on, row, slots[row]);
       }
     }
     for (var row = tiny_last + 1u + group.z; row < last; row += STRIDE) {
       responses[row * quads_of_part() + quad] = slope(on, slots[row]);
-      if (HAS_REACH) {
-        list_beyond(on, row, slots[row]);
-      }
+      list_beyond(on, row, slots[row]);
     }
   }
 }

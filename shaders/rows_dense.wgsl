@@ -8,13 +8,8 @@
 #import row_quads
 #import product
 
-override OFFSET: u32; // of the matrix in the parameters
-override INPUTS: u32;
-override FROM: u32; // the first input of this part of the sums
-override TO: u32; // behind the last
-
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
-@group(0) @binding(1) var<storage, read> a: array<vec4f>; // [INPUTS, ROW_QUADS]
+@group(0) @binding(1) var<storage, read> a: array<vec4f>; // [inputs, ROW_QUADS]
 
 // Four columns side by side: units.
 struct Columns {
@@ -30,6 +25,23 @@ fn place_of(group: vec3u, lane: u32) -> Place {
   return Place(group.x * COLUMNS, 0u, (group.y * LANES + lane) * QUADS);
 }
 
+// A group's threads walk the rows, as many as there are.
+fn next_of(place: Place, groups: vec3u) -> Place {
+  return Place(place.column, place.copy, place.quad + groups.y * LANES * QUADS);
+}
+
+fn first_input() -> u32 {
+  return changed.first;
+}
+
+fn behind_inputs() -> u32 {
+  return changed.behind;
+}
+
+fn is_last() -> bool {
+  return changed.behind == changed.inputs;
+}
+
 fn is_empty(place: Place) -> bool {
   return 4u * place.quad >= count_of_rows();
 }
@@ -39,17 +51,17 @@ fn inputs_at(place: Place, i: u32) -> u32 {
 }
 
 fn weights_at(i: u32, columns: Columns) -> vec4f {
-  let at = OFFSET + i * WIDTH + min(columns.units, vec4u(WIDTH - 1u));
+  let at = changed.offset + i * changed.width + min(columns.units, vec4u(changed.width - 1u));
   return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
 fn exists(quad: u32, unit: u32) -> bool {
-  return quad < ROW_QUADS && unit < WIDTH;
+  return quad < ROW_QUADS && unit < changed.width;
 }
 
 // Sums begin with nothing, or with the part before.
 fn begin_column(quad: u32, unit: u32) -> vec4f {
-  if (FROM > 0u && exists(quad, unit)) {
+  if (changed.first > 0u && exists(quad, unit)) {
     return changes[unit * ROW_QUADS + quad];
   }
   return vec4f();
@@ -83,7 +95,7 @@ fn close(quad: u32, columns: Columns) {
     return;
   }
   let samples = samples_of(responses_of(quad));
-  for (var k = columns.units.x; k < min(columns.units.x + 4u, WIDTH); k++) {
+  for (var k = columns.units.x; k < min(columns.units.x + 4u, changed.width); k++) {
     let at = k * ROW_QUADS + quad;
     changes[at] = effect_on(samples, k, changes[at]);
   }

@@ -1,5 +1,5 @@
 // The changes of the logits change the loss: an item's rows, combined by the stencil, are its
-// response. One thread an item, the stencil's points, at most four, side by side.
+// response. A thread takes an item at a time, the stencil's points, at most four, side by side.
 
 #import loss
 #import rows
@@ -15,11 +15,13 @@ override WORKGROUP: u32;
 @group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
 
 @compute @workgroup_size(WORKGROUP)
-fn rows_loss(@builtin(global_invocation_id) id: vec3u) {
-  let item = id.x;
-  if (item >= count_of_items()) {
-    return;
+fn rows_loss(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  for (var item = id.x; item < count_of_items(); item += groups.x * WORKGROUP) {
+    respond_to(item);
   }
+}
+
+fn respond_to(item: u32) {
   let points = min(vec4u(0u, 1u, 2u, 3u), vec4u(POINTS - 1u));
   let rows = item * POINTS + points;
   let response = response_of(rows.x);

@@ -17,6 +17,11 @@ fn loss_term(probability: f32, d: vec4f) -> vec4f {
   return probability * expm1(d);
 }
 
+// The same where it is tiny: two terms of its series, the rest below d^2 / 6.
+fn loss_tiny_term(probability: f32, d: vec4f) -> vec4f {
+  return probability * d * fma(d, vec4f(0.5), vec4f(1.0));
+}
+
 // The same where it is tiny and d = w da, in two parts that do not change with da: the term is
 // da (x + da y), x = p w and y = p w^2 / 2, the rest of the series being below d^2 / 6.
 fn tiny_parts(probability: f32, w: vec4f) -> Parts {

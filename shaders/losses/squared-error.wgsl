@@ -13,6 +13,10 @@ fn loss_term(residual: f32, d: vec4f) -> vec4f {
   return d * fma(d, vec4f(0.5), vec4f(residual));
 }
 
+fn loss_tiny_term(residual: f32, d: vec4f) -> vec4f {
+  return loss_term(residual, d);
+}
+
 // The same where d = w da, in two parts that do not change with da: the term is da (x + da y).
 fn tiny_parts(residual: f32, w: vec4f) -> Parts {
   return Parts(residual * w, 0.5 * w * w);

@@ -57,12 +57,15 @@ fn store_band(quad: u32, columns: BlockColumns, band: Band) {
 @compute @workgroup_size(LANES)
 fn product(
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = place_of(group, lane);
-  if (is_empty(place)) {
-    return;
+  for (var place = place_of(group, lane); !is_empty(place); place = next_of(place, groups)) {
+    multiply(place);
   }
+}
+
+fn multiply(place: Place) {
   let columns = BlockColumns(
     columns_at(place, 0u),
     columns_at(place, 4u),
@@ -76,7 +79,7 @@ fn product(
   var band2 = begin_band(quad + 2u, columns);
   var band3 = begin_band(quad + 3u, columns);
   var band4 = begin_band(quad + 4u, columns);
-  for (var i = FROM; i < TO; i++) {
+  for (var i = first_input(); i < behind_inputs(); i++) {
     let weights = Weights(
       weights_at(i, columns.c0),
       weights_at(i, columns.c1),
@@ -95,7 +98,7 @@ fn product(
   store_band(quad + 2u, columns, band2);
   store_band(quad + 3u, columns, band3);
   store_band(quad + 4u, columns, band4);
-  if (TO < INPUTS) {
+  if (!is_last()) {
     return;
   }
   // An activation is much code to compile: it is there once, for what was stored.

@@ -16,13 +16,16 @@ var<workgroup> w_tile: array<vec4f, DEPTH * QUADS>; // [DEPTH, 64 columns]
 @compute @workgroup_size(8, 8)
 fn product(
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = place_of(group, 0u);
-  if (is_empty(place)) {
-    return;
+  for (var place = place_of(group, 0u); !is_empty(place); place = next_of(place, groups)) {
+    multiply(place, local, lane);
   }
+}
+
+fn multiply(place: Place, local: vec3u, lane: u32) {
   // A thread loads the same four rows and four columns throughout, every fourth input of them.
   let loaded = lane % QUADS;
   let loaded_columns = columns_at(place, 4u * loaded);
@@ -35,10 +38,10 @@ fn product(
   var sums01 = begin(quad, columns1);
   var sums10 = begin(quad + 8u, columns0);
   var sums11 = begin(quad + 8u, columns1);
-  for (var start = FROM; start < TO; start += DEPTH) {
+  for (var start = first_input(); start < behind_inputs(); start += DEPTH) {
     for (var at = lane; at < DEPTH * QUADS; at += THREADS) {
-      let i = min(start + at / QUADS, TO - 1u);
-      let inside = start + at / QUADS < TO;
+      let i = min(start + at / QUADS, behind_inputs() - 1u);
+      let inside = start + at / QUADS < behind_inputs();
       a_tile[at] = select(vec4f(), a[inputs_at(loaded_rows, i)], inside);
       w_tile[at] = weights_at(i, loaded_columns);
     }
@@ -59,7 +62,7 @@ fn product(
   store(quad, columns1, sums01);
   store(quad + 8u, columns0, sums10);
   store(quad + 8u, columns1, sums11);
-  if (TO == INPUTS) {
+  if (is_last()) {
     close(quad, columns0);
     close(quad, columns1);
     close(quad + 8u, columns0);

@@ -3,7 +3,6 @@
 #import part
 
 override BATCH: u32;
-override OUTPUTS: u32; // of the nudged layer
 
 fn count_of_rows() -> u32 {
   return BATCH * 4u * quads_of_part();
@@ -18,5 +17,5 @@ fn sample_of(response: u32) -> u32 {
 }
 
 fn unit_of(response: u32) -> u32 {
-  return min(part.first_unit + response % (4u * quads_of_part()), OUTPUTS - 1u);
+  return min(part.first_unit + response % (4u * quads_of_part()), part.outputs - 1u);
 }

@@ -3,8 +3,6 @@
 #import part
 
 override POINTS: u32; // of the stencil
-override PER_SAMPLE: u32; // slots or states of a sample
-override OUTPUTS: u32; // of the nudged layer
 
 @group(0) @binding(9) var<storage, read> items: array<u32>; // how many there are, then the items
 
@@ -22,9 +20,9 @@ fn response_of(row: u32) -> u32 {
 }
 
 fn sample_of(response: u32) -> u32 {
-  return response / (4u * quads_of_part()) / PER_SAMPLE;
+  return response / (4u * quads_of_part()) / part.per_sample;
 }
 
 fn unit_of(response: u32) -> u32 {
-  return min(part.first_unit + response % (4u * quads_of_part()), OUTPUTS - 1u);
+  return min(part.first_unit + response % (4u * quads_of_part()), part.outputs - 1u);
 }

@@ -7,6 +7,8 @@ struct Part {
   units: u32, // that the layer has from there on, or fewer
   first_item: u32,
   items: u32, // that there is room for
+  outputs: u32, // of the nudged layer
+  per_sample: u32, // slots or states of a sample
 }
 
 @group(0) @binding(10) var<uniform> part: Part;

@@ -2,7 +2,8 @@
 // come four side by side, and so do columns (units). How they are shared out among threads is the
 // product's part, which holds the entry point; the kernel says what is multiplied:
 //   place_of(group, lane) and columns_at(place, first), four columns from there on;
-//   is_empty(place), whether there is nothing to do;
+//   is_empty(place), whether there is nothing to do, and next_of(place, groups), what comes next;
+//   first_input(), behind_inputs() and is_last(), which part of the sums it is;
 //   inputs_at(place, i), where input i of a place's first four rows is in `a`;
 //   weights_at(i, columns), the four weights of an input;
 //   begin(quad, columns), store(quad, columns, sums), and close(quad, columns) for what comes behind.

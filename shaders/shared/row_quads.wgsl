@@ -1,11 +1,22 @@
-// Four rows of changes side by side, and a layer's values on their samples.
+// Four rows of changes side by side, and a layer's values on their samples. What differs from layer
+// to layer is a uniform, so that all layers share their kernels.
 
 override ROW_QUADS: u32; // that there is room for
-override WIDTH: u32; // of the layer whose units change
 
-@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, WIDTH + 1]
-@group(0) @binding(3) var<storage, read> companions: array<f32>; // [batch, WIDTH]
-@group(0) @binding(4) var<storage, read_write> changes: array<vec4f>; // [WIDTH, ROW_QUADS]
+// The layer whose units change.
+struct Changed {
+  width: u32,
+  offset: u32, // of its matrix in the parameters
+  inputs: u32,
+  first: u32, // input of this part of its sums
+  behind: u32, // the last
+}
+
+@group(0) @binding(12) var<uniform> changed: Changed;
+
+@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, width + 1]
+@group(0) @binding(3) var<storage, read> companions: array<f32>; // [batch, width]
+@group(0) @binding(4) var<storage, read_write> changes: array<vec4f>; // [width, ROW_QUADS]
 
 fn responses_of(quad: u32) -> vec4u {
   return vec4u(
@@ -27,8 +38,8 @@ fn samples_of(responses: vec4u) -> vec4u {
 
 // What a change of unit k's input does to it, in four rows.
 fn effect_on(samples: vec4u, k: u32, dz: vec4f) -> vec4f {
-  let at = samples * (WIDTH + 1u) + k;
-  let of_c = samples * WIDTH + k;
+  let at = samples * (changed.width + 1u) + k;
+  let of_c = samples * changed.width + k;
   return effect(
     vec4f(values[at.x], values[at.y], values[at.z], values[at.w]),
     vec4f(companions[of_c.x], companions[of_c.y], companions[of_c.z], companions[of_c.w]),

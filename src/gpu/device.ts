@@ -49,6 +49,8 @@ export class Gpu implements Disposable {
   readonly adapter: string;
   /** Whether the adapter computes on the CPU. */
   readonly software: boolean;
+  /** Whether it is Mesa's software Vulkan. */
+  readonly isMesa: boolean;
   readonly device: GPUDevice;
   /** The most bytes that one buffer can have and be bound with. */
   readonly largestBuffer: number;
@@ -79,7 +81,7 @@ export class Gpu implements Disposable {
     this.adapter = description || [vendor, architecture, model].filter(Boolean).join(" ") ||
       "unnamed adapter";
     this.software = SOFTWARE.test(`${description} ${architecture} ${model}`);
-    const isMesa = this.software && !/swiftshader/i.test(this.adapter);
+    const isMesa = this.isMesa = this.software && !/swiftshader/i.test(this.adapter);
     this.block = isMesa ? 64 : this.software ? 128 : 32;
     this.loopTurns = isMesa ? 65535 : Infinity;
     this.workOfSubmission = this.software ? 1e9 : 5e10;

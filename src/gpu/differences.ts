@@ -11,7 +11,8 @@ import type { EngineOptions } from "../engine.ts";
 import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
-import { ACTIVATION_WORK, propagate, type Propagation, Rows } from "./rows.ts";
+import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf } from "./rows.ts";
+import { unrolled } from "./narrow.ts";
 import { type Slots, slotsOf } from "./slots.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -47,7 +48,13 @@ export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions)
   // one that ends it.
   const points = stencilOf(estimator).length;
   const hasStates = network.layers.some(({ activation }) => activation === "step");
-  const turnsOfEntry = hasStates ? 2 + points * 6 : 1;
+  // Nor those of hidden_gradient.wgsl over one entry, where changes are not tiny, and where they are
+  // and there are more classes than it keeps.
+  const turnsOfEntry = 2 + Math.max(
+    hasStates ? points * 6 : 0,
+    Math.ceil(points / 2) * (2 + network.classes),
+    points * (1 + Math.max(0, network.classes - 16)),
+  );
   const turns = batch * (8 + gpu.block * turnsOfEntry);
   return Math.min(batch, Math.max(2, Math.ceil(turns / (0.9 * gpu.loopTurns))));
 }
@@ -61,12 +68,13 @@ export function differences(stage: Stage): Command[] {
     if (layer.kind !== "dense") return [];
     const way = wayOf(stage.options, l);
     if (way === "logit") return logits(stage, l);
+    if (way === "direct") return direct(stage, l);
     const [from] = layer.from, commands: Command[] = [];
     if (way !== "states" && !slots.has(from)) {
       slots.set(from, slotsOf(stage, stage.forward, from));
       commands.push(slots.get(from)!.command);
     }
-    if (way !== "direct") rows ??= roomForRows(stage);
+    rows ??= roomForRows(stage);
     const responses = new Responses(stage, l, rows, way === "states" ? undefined : slots.get(from)!);
     return [...commands, ...responses.commands(way)];
   });
@@ -110,7 +118,51 @@ function logits({ gpu, options, forward, gradient, slices }: Stage, l: number): 
   )];
 }
 
-export type Way = "logit" | "states" | "direct" | "straight" | "rows";
+/** One fused kernel: a nudge moves one unit, and so all logits by a row of the output matrix. */
+function direct(stage: Stage, l: number): Command[] {
+  const { gpu, options, forward, parameters, gradient, slices } = stage;
+  const { network, batch, estimator } = options, { layers, loss, classes } = network;
+  const layer = layers[l], { inputs, outputs, offset, activation } = layer;
+  const { block, count, lanes } = tilesOf(gpu, layer);
+  const { entries, starts } = forward.values(layer.from[0]).lists!;
+  const points = stencilOf(estimator).length;
+  return [command(
+    gpu,
+    "hidden_gradient",
+    [count, Math.ceil(outputs / 4 / lanes), slices],
+    {
+      parameters,
+      residuals: forward.residuals,
+      labels: forward.labels,
+      gradient,
+      stencil: uploadStencil(gpu, options),
+      entries,
+      starts,
+      values: forward.values(l).buffer,
+      companions: forward.companions[l],
+    },
+    {
+      CLASSES: classes,
+      BATCH: batch,
+      POINTS: points,
+      EPSILON: network.epsilon,
+      SLICES: slices,
+      PARAMETERS: network.parameters,
+      INPUTS: inputs,
+      OUTPUTS: outputs,
+      OFFSET: offset,
+      NEXT: layers.at(-1)!.offset,
+      REACH: reachOf(options, layer),
+      WORKGROUP: lanes,
+    },
+    { activation, loss, block },
+    batch * (inputs + 1) * outputs * points * classes,
+  )];
+}
+
+export type Way = "logit" | "states" | "direct" | "straight" | "fused" | "rows";
+
+const CHANGE_FACTOR: Record<string, number> = { sigmoid: 0.25, tanh: 1, relu: 1, identity: 1 };
 
 /** Activations made of straight pieces. */
 const PIECES = ["identity", "relu"];
@@ -126,7 +178,11 @@ function wayOf({ network: { layers }, sharing = true }: EngineOptions, l: number
   });
   changed.delete(l);
   if (changed.size === 1) return "direct";
-  return [...changed].every((m) => PIECES.includes(layers[m].activation)) ? "straight" : "rows";
+  if ([...changed].every((m) => PIECES.includes(layers[m].activation))) return "straight";
+  const isSmooth = (m: number) => ["sigmoid", "tanh"].includes(layers[m].activation);
+  const isNarrow = changed.size === 2 && layers[l + 1].kind === "dense" && isSmooth(l) &&
+    isSmooth(l + 1) && layers[l + 1].outputs <= 64 && layers[last].outputs <= 16;
+  return isNarrow ? "fused" : "rows";
 }
 
 /** States that a unit has. */
@@ -139,7 +195,7 @@ const STATES = 2;
 class Responses {
   readonly #stage: Stage;
   readonly #l: number;
-  readonly #rows: Rows | undefined;
+  readonly #rows: Rows;
   readonly #slots: Slots | undefined; // none where units have states
   readonly #perSample: number;
   /** Units of a part, a multiple of 4. */
@@ -148,7 +204,7 @@ class Responses {
   readonly #stencil: GPUBuffer;
   readonly #constants: Constants;
 
-  constructor(stage: Stage, l: number, rows: Rows | undefined, slots: Slots | undefined) {
+  constructor(stage: Stage, l: number, rows: Rows, slots: Slots | undefined) {
     const { gpu, options, slices } = stage;
     const { network, batch, estimator } = options;
     const layer = network.layers[l], { inputs, outputs, offset } = layer;
@@ -159,7 +215,7 @@ class Responses {
     this.#perSample = slots?.perSample ?? STATES;
     const most = Math.min(
       gpu.scratchBytes / (4 * batch * this.#perSample),
-      rows ? 4 * rows.quads / batch : Infinity,
+      4 * rows.quads / batch,
     );
     this.#units = Math.min(4 * Math.ceil(outputs / 4), Math.max(4, 4 * Math.floor(most / 4)));
     this.#responses = gpu.buffer(
@@ -181,11 +237,11 @@ class Responses {
       SLOTS: slots?.perRun ?? 0,
       PER_SAMPLE: this.#perSample,
       NEXT: network.layers.at(-1)!.offset,
-      ROW_QUADS: rows?.quads ?? 0,
+      ROW_QUADS: rows.quads,
     };
   }
 
-  commands(way: Exclude<Way, "logit">): Command[] {
+  commands(way: Exclude<Way, "logit" | "direct">): Command[] {
     const { outputs } = this.#layer;
     const commands: Command[] = [];
     for (let first = 0; first < outputs; first += this.#units) {
@@ -199,21 +255,28 @@ class Responses {
   }
 
   /** The dispatches of the units from `first` on. */
-  #part(way: Exclude<Way, "logit">, first: number): Command[] {
+  #part(way: Exclude<Way, "logit" | "direct">, first: number): Command[] {
     const part = this.#partBuffer(first, 0, 0);
     switch (way) {
-      case "direct":
-        return [this.#respond("direct", part, {}), this.#collect(part)];
       case "straight": {
         const { commands, logits } = this.#propagate("all", "straight", { part }, 0);
         const items = this.#items();
-        const found = { directions: logits, reaches: this.#rows!.reaches, items };
+        const found = { directions: logits, reaches: this.#rows.reaches, items };
         // The way of what is listed takes the rows that hold the directions.
         return [
           this.#command("list_begin", [1], { items }),
           this.#moveOne(part),
           ...commands,
-          this.#respond("straight", part, found),
+          this.#respond(part, found),
+          ...this.#listed(first, items, "nudge"),
+          this.#collect(part),
+        ];
+      }
+      case "fused": {
+        const items = this.#items();
+        return [
+          this.#command("list_begin", [1], { items }),
+          ...this.#narrow(part, items),
           ...this.#listed(first, items, "nudge"),
           this.#collect(part),
         ];
@@ -224,8 +287,9 @@ class Responses {
           this.#command("list_begin", [1], { items }),
           this.#command(
             "list_slots",
-            [Math.ceil(slots.perRun / 64), slots.runs * this.#batch],
+            [Math.ceil(this.#units / 8), slots.runs * this.#batch],
             { part, items, slots: slots.slots, slot_counts: slots.counts },
+            { WORKGROUP: 8 },
           ),
           ...this.#listed(first, items, "nudge"),
           this.#collect(part),
@@ -239,6 +303,7 @@ class Responses {
             "list_states",
             [Math.ceil(this.#units / 64), this.#batch],
             { part, items, values: this.#values, responses: this.#responses },
+            { WORKGROUP: 64 },
           ),
           ...this.#listed(first, items, "flip"),
           this.#collectStates(part),
@@ -257,7 +322,11 @@ class Responses {
 
   /** See shaders/shared/part.wgsl. */
   #partBuffer(firstUnit: number, firstItem: number, items: number): GPUBuffer {
-    const words = Uint32Array.of(firstUnit, this.#units, firstItem, items);
+    const { outputs } = this.#layer;
+    const words = Uint32Array.of(
+      ...[firstUnit, this.#units, firstItem, items],
+      ...[outputs, this.#perSample, 0, 0],
+    );
     return this.#stage.gpu.upload("part", words, GPUBufferUsage.UNIFORM);
   }
 
@@ -289,11 +358,10 @@ class Responses {
   }
 
   #respond(
-    way: "direct" | "straight",
     part: GPUBuffer,
     found: Record<string, GPUBuffer>,
   ): Command {
-    const { gpu, options: { network }, forward, parameters } = this.#stage;
+    const { gpu, options: { network }, forward } = this.#stage;
     const quads = this.#units / 4, slots = this.#slots!;
     const workgroup = gpu.software ? 8 : laneCount(quads), stride = gpu.software ? 1 : 8;
     return this.#command(
@@ -308,18 +376,73 @@ class Responses {
         residuals: forward.residuals,
         labels: forward.labels,
         responses: this.#responses,
-        parameters,
         ...found,
       },
       { WORKGROUP: workgroup, STRIDE: stride },
-      { direction: way },
+      {},
       this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *
         network.classes,
     );
   }
 
+  /** One narrow layer behind this one, and the logits behind it, in one kernel. */
+  #narrow(part: GPUBuffer, items: GPUBuffer): Command[] {
+    const stage = this.#stage, { gpu, forward, parameters, options: { network } } = stage;
+    const { layers, classes } = network, next = layers[this.#l + 1], slots = this.#slots!;
+    const bytes = 16 * next.outputs * (Math.ceil(classes / 4) + 1);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE;
+    const table = gpu.buffer("narrow table", bytes, usage);
+    const widths = [this.#layer.outputs, next.outputs];
+    const series = gpu.buffer("series", 8 * this.#batch * (widths[0] + widths[1]));
+    const fill = widths.map((width, i) =>
+      this.#command(
+        "narrow_series",
+        [Math.ceil(width / 4 / 64), this.#batch],
+        {
+          values: forward.values(this.#l + i).buffer,
+          companions: forward.companions[this.#l + i],
+          series,
+        },
+        { WIDTH: width, FIRST: i * this.#batch * widths[0] },
+        { activation: layers[this.#l + i].activation },
+      )
+    );
+    const workgroup = gpu.software ? 8 : 64;
+    return [
+      ...fill,
+      this.#command("narrow_table", [Math.ceil(next.outputs / 64)], { parameters, table }, {
+        UNITS: next.outputs,
+      }),
+      this.#command(
+        "narrow",
+        [Math.ceil(this.#units / workgroup), this.#batch],
+        {
+          part,
+          items,
+          slots: slots.slots,
+          slot_counts: slots.counts,
+          series,
+          residuals: forward.residuals,
+          labels: forward.labels,
+          responses: this.#responses,
+          parameters,
+          table,
+        },
+        {
+          WORKGROUP: workgroup,
+          CHANGE: CHANGE_FACTOR[this.#layer.activation],
+          NEXT_CHANGE: CHANGE_FACTOR[next.activation],
+          OFFSET_NEXT: next.offset,
+        },
+        { unrolled: unrolled(next.outputs, classes, gpu.isMesa ? "uniform" : "private") },
+        this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *
+          next.outputs * classes,
+      ),
+    ];
+  }
+
   #moveOne(part: GPUBuffer): Command {
-    const { moves, reaches, quads } = this.#rows!;
+    const { moves, reaches, quads } = this.#rows;
     const groups = Math.ceil(Math.min(quads, this.#batch * this.#units / 4) / 64);
     return this.#command("move_one", [groups], { part, moves, reaches }, { WORKGROUP: 64 }, {
       rows: "all",
@@ -333,15 +456,13 @@ class Responses {
     count: number,
     constants: Constants = {},
   ) {
-    return propagate(this.#stage, this.#rows!, this.#l, {
+    return propagate(this.#stage, this.#rows, this.#l, {
       rows,
       effect,
       buffers: { parameters: this.#stage.parameters, ...buffers },
       constants: {
         BATCH: this.#batch,
-        OUTPUTS: this.#layer.outputs,
         POINTS: this.#constants.POINTS,
-        PER_SAMPLE: this.#perSample,
         ...constants,
       },
       count: count || this.#batch * this.#units,
@@ -351,7 +472,7 @@ class Responses {
   /** The general way of all that is listed, so much at a time as the rows have room for. */
   #listed(firstUnit: number, items: GPUBuffer, move: "nudge" | "flip"): Command[] {
     const { forward, options: { network } } = this.#stage;
-    const rows = this.#rows!, isFlip = move === "flip";
+    const rows = this.#rows, isFlip = move === "flip";
     const points = isFlip ? 1 : Number(this.#constants.POINTS);
     const stencil = isFlip ? this.#stage.whole : this.#stencil;
     const most = Math.floor(4 * rows.quads / points);
@@ -372,7 +493,7 @@ class Responses {
       commands.push(
         this.#command(
           move,
-          [Math.ceil(count * points / 4 / 64)],
+          [walkersOf(this.#stage.gpu, count * points / 4, 1) / 64],
           {
             ...listed,
             ...(isFlip ? {} : { slots: this.#slots!.slots }),
@@ -387,7 +508,7 @@ class Responses {
         ...passes,
         this.#command(
           "rows_loss",
-          [Math.ceil(count / 64)],
+          [walkersOf(this.#stage.gpu, count, network.classes + 1) / 64],
           {
             ...listed,
             changes: logits,

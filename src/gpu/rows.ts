@@ -99,11 +99,12 @@ export function propagate(
       values: forward.values(m).buffer,
       companions: forward.companions[m],
       changes: rows.buffer(place),
+      changed: changedBuffer(gpu, layer, 0, layer.inputs),
     };
-    const common = { ...constants, ROW_QUADS: rows.quads, WIDTH: layer.outputs };
+    const common = { ...constants, ROW_QUADS: rows.quads, WORKGROUP: workgroup };
     const fillings: Fillings = { activation: layer.activation, rows: role, effect };
     const spread: [number, number] = [
-      Math.ceil(quads / workgroup),
+      Math.min(Math.ceil(quads / workgroup), walkersOf(gpu, quads, UNITS + 1) / workgroup),
       Math.ceil(layer.outputs / UNITS),
     ];
     const work = 4 * quads * layer.outputs * ACTIVATION_WORK;
@@ -112,7 +113,6 @@ export function propagate(
     if (layer.kind === "sum") {
       sources.forEach((source, i) => {
         const part = {
-          WORKGROUP: workgroup,
           UNIT: source === l,
           ADD: i > 0,
           LAST: i === sources.length - 1,
@@ -121,8 +121,7 @@ export function propagate(
         commands.push(command(gpu, "rows_sum", spread, taken, { ...common, ...part }, fillings, work));
       });
     } else if (sources[0] === l) {
-      const of = { ...common, OFFSET: layer.offset, WORKGROUP: workgroup };
-      commands.push(command(gpu, "hop", spread, bound, of, fillings, work));
+      commands.push(command(gpu, "hop", spread, bound, common, fillings, work));
     } else {
       commands.push(...dense(gpu, layer, quads, before(sources[0]), bound, common, fillings));
     }
@@ -136,20 +135,39 @@ export function propagate(
   return { commands, logits: rows.buffer(places.get(layers.length - 1)!) };
 }
 
+/**
+ * Threads that walk so many things of so many turns each: on software devices few, but so many that
+ * no thread's loops take more turns than the device allows. A multiple of 64.
+ */
+export function walkersOf(gpu: Gpu, things: number, turns: number): number {
+  const least = Math.ceil(things * turns / (0.9 * gpu.loopTurns));
+  return 64 * Math.ceil(Math.max(least, gpu.software ? 512 : 65536) / 64);
+}
+
+/** The layer whose units change, as shaders/shared/row_quads.wgsl has it, in a part of its sums. */
+function changedBuffer(gpu: Gpu, { inputs, outputs, offset }: Layer, from: number, to: number) {
+  const words = Uint32Array.of(outputs, offset, inputs, from, to, 0, 0, 0);
+  return gpu.upload("changed", words, GPUBufferUsage.UNIFORM);
+}
+
 /** Rows of changes times a matrix, in parts where the sums are long. */
 function dense(
   gpu: Gpu,
-  { inputs, outputs, offset }: Layer,
+  layer: Layer,
   quads: number,
   a: GPUBuffer,
   buffers: Record<string, GPUBuffer>,
   constants: Constants,
   fillings: Fillings,
 ): Command[] {
+  const { inputs, outputs } = layer;
   const { product, quads: quadsOfThread, columns, lanes } = productOf(gpu);
   const groups: [number, number] = [
     Math.ceil(outputs / columns),
-    Math.ceil(quads / (quadsOfThread * lanes)),
+    Math.min(
+      Math.ceil(quads / (quadsOfThread * lanes)),
+      walkersOf(gpu, quads / quadsOfThread, Math.min(inputs, PART) + 20 + 8 * columns) / lanes,
+    ),
   ];
   const commands = [];
   for (let from = 0; from < inputs; from += PART) {
@@ -158,8 +176,8 @@ function dense(
       gpu,
       "rows_dense",
       groups,
-      { ...buffers, a },
-      { ...constants, OFFSET: offset, INPUTS: inputs, FROM: from, TO: to },
+      { ...buffers, a, changed: changedBuffer(gpu, layer, from, to) },
+      constants,
       { ...fillings, product },
       4 * quads * outputs * (to - from + ACTIVATION_WORK),
     ));

@@ -36,6 +36,7 @@ import directionsGradient from "../../shaders/directions_gradient.wgsl" with { t
 import directionsSlope from "../../shaders/directions_slope.wgsl" with { type: "text" };
 import finish from "../../shaders/finish.wgsl" with { type: "text" };
 import gather from "../../shaders/gather.wgsl" with { type: "text" };
+import hiddenGradient from "../../shaders/hidden_gradient.wgsl" with { type: "text" };
 import hop from "../../shaders/hop.wgsl" with { type: "text" };
 import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
 import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
@@ -60,14 +61,15 @@ import listBegin from "../../shaders/list_begin.wgsl" with { type: "text" };
 import listSlots from "../../shaders/list_slots.wgsl" with { type: "text" };
 import listStates from "../../shaders/list_states.wgsl" with { type: "text" };
 import moveOne from "../../shaders/move_one.wgsl" with { type: "text" };
+import narrowSeries from "../../shaders/narrow_series.wgsl" with { type: "text" };
+import narrow from "../../shaders/narrow.wgsl" with { type: "text" };
+import narrowTable from "../../shaders/narrow_table.wgsl" with { type: "text" };
 import pointwise from "../../shaders/pointwise.wgsl" with { type: "text" };
 import respond from "../../shaders/respond.wgsl" with { type: "text" };
 import rowsDense from "../../shaders/rows_dense.wgsl" with { type: "text" };
 import rowsLoss from "../../shaders/rows_loss.wgsl" with { type: "text" };
 import rowsSum from "../../shaders/rows_sum.wgsl" with { type: "text" };
 import slots from "../../shaders/slots.wgsl" with { type: "text" };
-import direct from "../../shaders/ways/direct.wgsl" with { type: "text" };
-import straightWay from "../../shaders/ways/straight.wgsl" with { type: "text" };
 import listedRows from "../../shaders/rows/listed.wgsl" with { type: "text" };
 import allRows from "../../shaders/rows/all.wgsl" with { type: "text" };
 import exactEffect from "../../shaders/effects/exact.wgsl" with { type: "text" };
@@ -94,6 +96,7 @@ export const KERNELS = {
   "directions_slope": directionsSlope,
   "finish": finish,
   "gather": gather,
+  "hidden_gradient": hiddenGradient,
   "hop": hop,
   "nudge": nudge,
   "output_gradient": outputGradient,
@@ -107,6 +110,9 @@ export const KERNELS = {
   "list_slots": listSlots,
   "list_states": listStates,
   "move_one": moveOne,
+  "narrow_series": narrowSeries,
+  "narrow": narrow,
+  "narrow_table": narrowTable,
   "pointwise": pointwise,
   "respond": respond,
   "rows_dense": rowsDense,
@@ -123,7 +129,6 @@ export const ROLES = {
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, signs },
   product: { tiles, blocks },
-  direction: { direct, straight: straightWay },
   rows: { listed: listedRows, all: allRows },
   effect: { exact: exactEffect, straight: straightEffect },
 } as const;
@@ -131,6 +136,8 @@ export const ROLES = {
 export type Fillings = { [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] } & {
   /** Inputs that a thread takes: the length of an array of its own, which no override can give. */
   readonly block?: number;
+  /** What is unrolled in narrow.wgsl. */
+  readonly unrolled?: string;
 };
 
 const SHARED: Record<string, string> = {
@@ -164,6 +171,8 @@ export function compose(code: string, fillings: Fillings = {}): string {
       const role = name as keyof typeof ROLES;
       const piece = name === "block" && fillings.block
         ? `const BLOCK = ${fillings.block}u;`
+        : name === "unrolled"
+        ? fillings.unrolled
         : SHARED[name] ??
           (ROLES[role] as Record<string, string> | undefined)?.[fillings[role] ?? ""];
       if (piece === undefined) {

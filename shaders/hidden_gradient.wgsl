@@ -1,0 +1,238 @@
+// The differences method for the weights into the last hidden layer: one fused kernel. A thread
+// takes four hidden units j and a block of inputs i, and evaluates every nudged copy of their W[i,j]
+// on every sample whose input i is not zero: the unit's exact change, each logit's, the loss's. What
+// it needs of a sample it loads once for the whole block. Twin of differences() in
+// src/cpu/differences.ts.
+
+#import activation
+#import loss
+#import special
+#import entries
+#import sums
+
+override NEXT: u32; // of the output layer's matrix
+override CLASSES: u32;
+override BATCH: u32;
+override POINTS: u32; // of the stencil
+override REACH: f32; // the largest |dz| of any nudge, or infinity
+override SLICES: u32; // the batch is cut into so many slices, summed by the update
+
+@group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
+@group(0) @binding(1) var<storage, read> values: array<f32>; // [BATCH, OUTPUTS + 1]
+@group(0) @binding(2) var<storage, read> companions: array<f32>; // [BATCH, OUTPUTS]
+@group(0) @binding(3) var<storage, read> residuals: array<f32>; // [BATCH, CLASSES + 1]
+@group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
+@group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+
+// Classes kept in registers; the others, where there are more, are read where they are used.
+const KEPT = 16u;
+
+var<private> weights: array<vec4f, KEPT>; // of the thread's four units into each class
+
+fn weights_of(units: vec4u, k: u32) -> vec4f {
+  let at = NEXT + units * CLASSES + min(k, CLASSES - 1u);
+  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+}
+
+// The thread's units on one sample.
+struct Units {
+  values: vec4f,
+  companions: vec4f,
+  reference: vec4f, // what changes of logits are taken against, for a change of 1
+  of_target: LossTarget,
+}
+
+fn units_on(n: u32, units: vec4u) -> Units {
+  let row = n * (OUTPUTS + 1u) + units;
+  let companion_row = n * OUTPUTS + units;
+  let label = labels[n];
+  return Units(
+    vec4f(values[row.x], values[row.y], values[row.z], values[row.w]),
+    vec4f(
+      companions[companion_row.x],
+      companions[companion_row.y],
+      companions[companion_row.z],
+      companions[companion_row.w]
+    ),
+    loss_reference(weights_of(units, label)),
+    loss_target(residuals[n * (CLASSES + 1u) + label])
+  );
+}
+
+// What any nudges of the four units do to sample n's loss, by the stencil: exact forms, class by
+// class, two points of the stencil at a time.
+fn slope(n: u32, units: vec4u, on: Units, input: f32) -> vec4f {
+  let row = n * (CLASSES + 1u);
+  var slope = vec4f();
+  for (var s = 0u; s < POINTS; s += 2u) {
+    let da = activation_change(on.values, on.companions, vec4f(stencil[s].x * input));
+    let db = activation_change(on.values, on.companions, vec4f(stencil[s + 1u].x * input));
+    var sum_a = vec4f();
+    var sum_b = vec4f();
+    for (var k = 0u; k < CLASSES; k++) {
+      var weight = weights[min(k, KEPT - 1u)];
+      if (CLASSES > KEPT && k >= KEPT) {
+        weight = weights_of(units, k);
+      }
+      weight -= on.reference;
+      sum_a += loss_term(residuals[row + k], da * weight);
+      sum_b += loss_term(residuals[row + k], db * weight);
+    }
+    slope = fma(vec4f(stencil[s].y), loss_change(sum_a, on.of_target, false), slope);
+    if (s + 1u < POINTS) {
+      slope = fma(vec4f(stencil[s + 1u].y), loss_change(sum_b, on.of_target, false), slope);
+    }
+  }
+  return slope;
+}
+
+// The same where neither a unit's input nor a logit moves by more than TINY: short series, and
+// everything in registers, which here makes most of the speed. Four classes, of which those from
+// CLASSES on are left out.
+struct FourParts {
+  x: mat4x4f,
+  y: mat4x4f,
+}
+
+fn parts_of(n: u32, units: vec4u, on: Units, k: u32) -> Parts {
+  if (k < CLASSES) {
+    let residual = residuals[n * (CLASSES + 1u) + k];
+    return tiny_parts(residual, weights[k] - on.reference);
+  }
+  return Parts();
+}
+
+fn four_parts(n: u32, units: vec4u, on: Units, first: u32) -> FourParts {
+  let a = parts_of(n, units, on, first);
+  let b = parts_of(n, units, on, first + 1u);
+  let c = parts_of(n, units, on, first + 2u);
+  let d = parts_of(n, units, on, first + 3u);
+  return FourParts(mat4x4f(a.x, b.x, c.x, d.x), mat4x4f(a.y, b.y, c.y, d.y));
+}
+
+fn four_terms(parts: FourParts, first: u32, da: vec4f) -> vec4f {
+  var sum = fma(da, parts.y[0], parts.x[0]);
+  if (first + 1u < CLASSES) {
+    sum += fma(da, parts.y[1], parts.x[1]);
+  }
+  if (first + 2u < CLASSES) {
+    sum += fma(da, parts.y[2], parts.x[2]);
+  }
+  if (first + 3u < CLASSES) {
+    sum += fma(da, parts.y[3], parts.x[3]);
+  }
+  return sum;
+}
+
+struct TinyUnits {
+  values: vec4f,
+  companions: vec4f,
+  curvature: vec4f,
+  of_target: LossTarget,
+  parts0: FourParts,
+  parts1: FourParts,
+  parts2: FourParts,
+  parts3: FourParts,
+}
+
+fn tiny_change_of_loss(n: u32, units: vec4u, on: TinyUnits, dz: f32) -> vec4f {
+  let da = tiny_change(on.values, on.companions, on.curvature, dz);
+  var sum = four_terms(on.parts0, 0u, da);
+  if (CLASSES > 4u) {
+    sum += four_terms(on.parts1, 4u, da);
+  }
+  if (CLASSES > 8u) {
+    sum += four_terms(on.parts2, 8u, da);
+  }
+  if (CLASSES > 12u) {
+    sum += four_terms(on.parts3, 12u, da);
+  }
+  for (var k = KEPT; k < CLASSES; k++) {
+    let residual = residuals[n * (CLASSES + 1u) + k];
+    let reference = loss_reference(weights_of(units, labels[n]));
+    let parts = tiny_parts(residual, weights_of(units, k) - reference);
+    sum += fma(da, parts.y, parts.x);
+  }
+  return loss_change(da * sum, on.of_target, true);
+}
+
+// By the stencil, whose first two points come as (offset h, coefficient / (h BATCH)) each.
+fn tiny_slope(n: u32, units: vec4u, on: TinyUnits, points: vec4f, input: f32) -> vec4f {
+  var sum = points.y * tiny_change_of_loss(n, units, on, points.x * input);
+  if (POINTS > 1u) {
+    sum = fma(vec4f(points.w), tiny_change_of_loss(n, units, on, points.z * input), sum);
+  }
+  for (var s = 2u; s < POINTS; s++) {
+    let change = tiny_change_of_loss(n, units, on, stencil[s].x * input);
+    sum = fma(vec4f(stencil[s].y), change, sum);
+  }
+  return sum;
+}
+
+fn tiny_units_on(n: u32, units: vec4u) -> TinyUnits {
+  let on = units_on(n, units);
+  return TinyUnits(
+    on.values,
+    on.companions,
+    curvature(on.values),
+    on.of_target,
+    four_parts(n, units, on, 0u),
+    four_parts(n, units, on, 4u),
+    four_parts(n, units, on, 8u),
+    four_parts(n, units, on, 12u)
+  );
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn hidden_gradient(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+) {
+  let first_unit = first_unit_of(group.y, local.x);
+  let units = units_from(first_unit);
+  let block_id = group.x;
+  let slice = group.z;
+  var low = vec4f();
+  var high = vec4f();
+  for (var k = 0u; k < CLASSES; k++) {
+    let weight = weights_of(units, k);
+    low = min(low, weight);
+    high = max(high, weight);
+    if (k < KEPT) {
+      weights[k] = weight;
+    }
+  }
+  let first = slice * BATCH / SLICES;
+  let last = (slice + 1u) * BATCH / SLICES;
+  var tiny_last = first;
+  if (REACH <= TINY) { // or compilers need not bother
+    // How far a nudge moves a logit against another, at most. Two loops, one of them empty: software
+    // devices run both sides of a branch, but no empty loop.
+    let spread = high - low;
+    let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
+    tiny_last = select(first, last, REACH * CHANGE_FACTOR * widest <= TINY);
+    let points = vec4f(stencil[0].xy, stencil[1].xy);
+    for (var n = first; n < tiny_last; n++) {
+      let on = tiny_units_on(n, units);
+      let start = start_of(n, INPUTS, block_id);
+      let end = starts[start + 1u];
+      for (var e = starts[start]; e < end; e++) {
+        let pair = entries[e];
+        sums[pair.x % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.y));
+        sums[pair.z % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.w));
+      }
+    }
+  }
+  for (var n = tiny_last; n < last; n++) {
+    let on = units_on(n, units);
+    let start = start_of(n, INPUTS, block_id);
+    let end = starts[start + 1u];
+    for (var e = 2u * starts[start]; e < 2u * end; e++) {
+      let pair = entries[e / 2u];
+      let entry = select(pair.xy, pair.zw, e % 2u == 1u);
+      sums[entry.x % BLOCK] += slope(n, units, on, bitcast<f32>(entry.y));
+    }
+  }
+
+  store_sums(slice, block_id, first_unit);
+}
