@@ -16,7 +16,7 @@ override OUTPUTS: u32;
 override OFFSET: u32; // of the layer's matrix in the parameters
 override FROM: u32; // the first input of this part of the sums
 override TO: u32; // behind the last
-override QUADS: u32; // vectors of 4 samples, the last filled up
+override SAMPLE_QUADS: u32; // vectors of 4 samples, the last filled up
 override COPIES: u32; // that there is room for
 override SHARED: bool; // whether all copies have the same input
 override ACROSS: bool; // whether columns side by side are copies of a unit, not units of a copy
@@ -24,8 +24,8 @@ override ACROSS: bool; // whether columns side by side are copies of a unit, not
 @group(0) @binding(0) var<uniform> copies: Copies;
 @group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(2) var<storage, read> parameters: array<f32>; // [parameters]
-@group(0) @binding(3) var<storage, read> a: array<vec4f>; // [1 or COPIES, INPUTS, QUADS]
-@group(0) @binding(4) var<storage, read_write> values: array<vec4f>; // [COPIES, OUTPUTS, QUADS], sums until all inputs are in
+@group(0) @binding(3) var<storage, read> a: array<vec4f>; // [1 or COPIES, INPUTS, SAMPLE_QUADS]
+@group(0) @binding(4) var<storage, read_write> values: array<vec4f>; // [COPIES, OUTPUTS, SAMPLE_QUADS], sums until all inputs are in
 
 // Four columns side by side.
 struct Columns {
@@ -35,22 +35,52 @@ struct Columns {
   reaches: vec4f,
 }
 
+fn first_group(id: vec3u) -> vec3u {
+  return origin + id;
+}
+
+// Threads side by side take copies.
+fn place_of(group: vec3u, lane: u32) -> Place {
+  let copy = (group.z * LANES + lane) * select(1u, COLUMNS, ACROSS);
+  return Place(group.x * select(COLUMNS, 1u, ACROSS), copy, group.y * QUADS);
+}
+
+fn next_of(place: Place, groups: vec3u) -> Place {
+  return Place(place.column, COPIES, place.quad);
+}
+
+fn first_input() -> u32 {
+  return FROM;
+}
+
+fn behind_inputs() -> u32 {
+  return TO;
+}
+
+fn is_last() -> bool {
+  return TO == INPUTS;
+}
+
+fn is_empty(place: Place) -> bool {
+  return place.copy >= COPIES;
+}
+
 // The columns from `first` on behind that of a copy's unit.
-fn columns_at(copy: u32, unit: u32, first: u32) -> Columns {
+fn columns_at(place: Place, first: u32) -> Columns {
   let side = first + vec4u(0u, 1u, 2u, 3u);
-  let run = copy + select(vec4u(), side, ACROSS);
+  let run = place.copy + select(vec4u(), side, ACROSS);
   let whole = copies.first + run;
   let points = whole % vec4u(POINTS);
   return Columns(
     run,
-    unit + select(side, vec4u(), ACROSS),
+    place.column + select(side, vec4u(), ACROSS),
     nudges_of(whole / vec4u(POINTS)),
     vec4f(stencil[points.x].x, stencil[points.y].x, stencil[points.z].x, stencil[points.w].x)
   );
 }
 
 // The weights of input i in four columns; those of input INPUTS are the biases.
-fn nudged(i: u32, columns: Columns) -> vec4f {
+fn weights_at(i: u32, columns: Columns) -> vec4f {
   let at = OFFSET + i * OUTPUTS + min(columns.units, vec4u(OUTPUTS - 1u));
   var weights = vec4f(parameters[at.x]);
   if (!ACROSS) {
@@ -59,18 +89,18 @@ fn nudged(i: u32, columns: Columns) -> vec4f {
   return weights + perturbation(columns.nudges, at, columns.reaches);
 }
 
-// Where the inputs of a copy start.
-fn inputs_of(copy: u32) -> u32 {
-  return select(min(copy, COPIES - 1u) * INPUTS * QUADS, 0u, SHARED);
+fn inputs_at(place: Place, i: u32) -> u32 {
+  let of_copy = select(min(place.copy, COPIES - 1u) * INPUTS * SAMPLE_QUADS, 0u, SHARED);
+  return of_copy + i * SAMPLE_QUADS + min(place.quad, SAMPLE_QUADS - 1u);
 }
 
 fn value_at(quad: u32, copy: u32, unit: u32) -> u32 {
-  return (copy * OUTPUTS + unit) * QUADS + quad;
+  return (copy * OUTPUTS + unit) * SAMPLE_QUADS + quad;
 }
 
 // Columns and samples that are too many have a place, but none in the values.
 fn exists(quad: u32, copy: u32, unit: u32) -> bool {
-  return quad < QUADS && unit < OUTPUTS && copy < COPIES;
+  return quad < SAMPLE_QUADS && unit < OUTPUTS && copy < COPIES;
 }
 
 // What the sums of 4 samples (rows) by 4 columns begin with: the biases, or the part before.
@@ -83,17 +113,8 @@ fn begin(quad: u32, columns: Columns) -> mat4x4f {
       values[value_at(quad, columns.copies.w, columns.units.w)]
     );
   }
-  let biases = nudged(INPUTS, columns);
+  let biases = weights_at(INPUTS, columns);
   return mat4x4f(vec4f(biases.x), vec4f(biases.y), vec4f(biases.z), vec4f(biases.w));
-}
-
-fn outer_sum(sums: mat4x4f, samples: vec4f, weights: vec4f) -> mat4x4f {
-  return mat4x4f(
-    fma(samples, vec4f(weights.x), sums[0]),
-    fma(samples, vec4f(weights.y), sums[1]),
-    fma(samples, vec4f(weights.z), sums[2]),
-    fma(samples, vec4f(weights.w), sums[3])
-  );
 }
 
 fn store_column(quad: u32, copy: u32, unit: u32, column: vec4f) {
@@ -107,4 +128,14 @@ fn store(quad: u32, columns: Columns, sums: mat4x4f) {
   store_column(quad, columns.copies.y, columns.units.y, sums[1]);
   store_column(quad, columns.copies.z, columns.units.z, sums[2]);
   store_column(quad, columns.copies.w, columns.units.w, sums[3]);
+}
+
+// The activation, for what was stored.
+fn close(quad: u32, columns: Columns) {
+  for (var i = 0u; i < 4u; i++) {
+    if (exists(quad, columns.copies[i], columns.units[i])) {
+      let at = value_at(quad, columns.copies[i], columns.units[i]);
+      values[at] = activate(values[at]);
+    }
+  }
 }

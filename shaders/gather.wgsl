@@ -3,6 +3,7 @@
 // in src/cpu/forward.ts.
 
 #import listing
+#import bytes
 
 override BATCH: u32;
 override BYTES: bool; // samples are bytes standing for byte / 255, four a word; else floats
@@ -17,15 +18,6 @@ override BYTES: bool; // samples are bytes standing for byte / 255, four a word;
 fn values_at(n: u32, i: u32) -> vec4f {
   let at = four_of_row(n, i);
   return inside(i, vec4f(x[at.x], x[at.y], x[at.z], x[at.w]));
-}
-
-// byte / 255, rounded as float32 has it, without a division, which may be off: 1/255 in two parts, of
-// which the first times a byte is exact.
-const HIGH = 0.0039215087890625; // 257 / 65536
-const LOW = 5.983839e-8; // 1 / (255 65536)
-fn share_of(bytes: vec4u) -> vec4f {
-  let b = vec4f(bytes);
-  return fma(b, vec4f(LOW), b * HIGH);
 }
 
 // The value at a place in the samples.

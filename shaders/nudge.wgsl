@@ -1,35 +1,31 @@
-// First stage of nudges in a layer that two or more layers follow: by how much does its unit j
-// change when W[i,j] is nudged? One thread a row of the chunk.
+// How far do nudges of what is listed move their units? A thread takes four rows at a time. Twin of nudge() in
+// src/cpu/rows.ts.
 
 #import activation
-#import chunk
+#import rows
 
-override INPUTS: u32;
-override OUTPUTS: u32;
-override POINTS: u32; // of the stencil
+override WORKGROUP: u32;
 
-@group(0) @binding(0) var<uniform> chunk: Chunk;
-@group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
-@group(0) @binding(2) var<storage, read> starts: array<u32>; // [INPUTS + 2]
-@group(0) @binding(3) var<storage, read> entries: array<vec2u>; // (input, sample)
-@group(0) @binding(4) var<storage, read> a: array<f32>; // [batch, INPUTS + 1]
-@group(0) @binding(5) var<storage, read> values: array<f32>; // [batch, OUTPUTS + 1]
-@group(0) @binding(6) var<storage, read> companions: array<vec2f>; // [batch, OUTPUTS]: derivative, input
-@group(0) @binding(7) var<storage, read_write> nudges: array<f32>; // [rows]
+@group(0) @binding(0) var<storage, read> slots: array<f32>; // [batch, slots of a sample]
+@group(0) @binding(1) var<storage, read_write> moves: array<vec4f>; // [ROW_QUADS]
+@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, outputs + 1]
+@group(0) @binding(3) var<storage, read> companions: array<vec2f>; // [batch, outputs]: derivative, input
+@group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
 
-override WORKGROUP: u32 = 64;
+fn move_of(row: u32) -> f32 {
+  let response = response_of(row);
+  let n = sample_of(response);
+  let unit = unit_of(response);
+  let dz = stencil[row % POINTS].x * slots[response / (4u * quads_of_part())];
+  let value = vec4f(values[n * (part.outputs + 1u) + unit]);
+  let on = companions[n * part.outputs + unit];
+  return change(value, vec4f(on.x), vec4f(on.y), vec4f(dz)).x;
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn nudge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let first = starts[chunk.first_input];
-  let rows = (starts[chunk.first_input + chunk.inputs] - first) * chunk.units * POINTS;
-  for (var row = id.x; row < rows; row += groups.x * WORKGROUP) {
-    let s = row % POINTS;
-    let j = chunk.first_unit + row / POINTS % chunk.units;
-    let entry = entries[first + row / POINTS / chunk.units];
-    let dz = stencil[s].x * a[entry.y * (INPUTS + 1u) + entry.x];
-    let value = vec4f(values[entry.y * (OUTPUTS + 1u) + j]);
-    let saved = companions[entry.y * OUTPUTS + j];
-    nudges[row] = change(value, vec4f(saved.x), vec4f(saved.y), vec4f(dz)).x;
+  for (var quad = id.x; 4u * quad < count_of_rows(); quad += groups.x * WORKGROUP) {
+    let row = 4u * quad;
+    moves[quad] = vec4f(move_of(row), move_of(row + 1u), move_of(row + 2u), move_of(row + 3u));
   }
 }

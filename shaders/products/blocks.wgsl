@@ -1,11 +1,13 @@
-// The copies' product as software adapters like it. There a load costs far more than a multiply-add,
-// and a barrier more than both: a thread holds a block of 20 samples by 16 columns of sums, in named
+// The product as software adapters like it. There a load costs far more than a multiply-add, and a
+// barrier more than both: a thread holds a block of 20 rows by 16 columns of sums, in named
 // variables as arrays of them are slow, and nothing goes through workgroup memory. A workgroup is
-// one SIMD register wide; its threads take copies side by side.
+// one SIMD register wide.
 
-const THREADS = 8u;
-const BLOCK_QUADS = 5u; // vectors of 4 samples
-const BLOCK_COLUMNS = 16u;
+#import product_parts
+
+const LANES = 8u;
+const QUADS = 5u; // of rows, of a thread
+const COLUMNS = 16u;
 
 // Something for each vector of 4 columns.
 struct Weights {
@@ -36,12 +38,12 @@ fn begin_band(quad: u32, columns: BlockColumns) -> Band {
   );
 }
 
-fn add(band: Band, samples: vec4f, weights: Weights) -> Band {
+fn add(band: Band, rows: vec4f, weights: Weights) -> Band {
   return Band(
-    outer_sum(band.m0, samples, weights.v0),
-    outer_sum(band.m1, samples, weights.v1),
-    outer_sum(band.m2, samples, weights.v2),
-    outer_sum(band.m3, samples, weights.v3)
+    outer_sum(band.m0, rows, weights.v0),
+    outer_sum(band.m1, rows, weights.v1),
+    outer_sum(band.m2, rows, weights.v2),
+    outer_sum(band.m3, rows, weights.v3)
   );
 }
 
@@ -52,37 +54,39 @@ fn store_band(quad: u32, columns: BlockColumns, band: Band) {
   store(quad, columns.c3, band.m3);
 }
 
-@compute @workgroup_size(THREADS)
-fn copies_dense(
-  @builtin(workgroup_id) part: vec3u,
+@compute @workgroup_size(LANES)
+fn product(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let group = origin + part;
-  let copy = (group.z * THREADS + lane) * select(1u, BLOCK_COLUMNS, ACROSS);
-  let unit = group.x * select(BLOCK_COLUMNS, 1u, ACROSS);
-  let columns = BlockColumns(
-    columns_at(copy, unit, 0u),
-    columns_at(copy, unit, 4u),
-    columns_at(copy, unit, 8u),
-    columns_at(copy, unit, 12u)
-  );
-  // What a block loads beyond the last samples is others', and its sums are not stored.
-  let quad = group.y * BLOCK_QUADS;
-  let inputs = inputs_of(copy) + quad;
+  for (var place = place_of(first_group(id), lane); !is_empty(place); place = next_of(place, groups)) {
+    multiply(place);
+  }
+}
 
+fn multiply(place: Place) {
+  let columns = BlockColumns(
+    columns_at(place, 0u),
+    columns_at(place, 4u),
+    columns_at(place, 8u),
+    columns_at(place, 12u)
+  );
+  // What a block loads beyond the last rows is others', and its sums are not stored.
+  let quad = place.quad;
   var band0 = begin_band(quad, columns);
   var band1 = begin_band(quad + 1u, columns);
   var band2 = begin_band(quad + 2u, columns);
   var band3 = begin_band(quad + 3u, columns);
   var band4 = begin_band(quad + 4u, columns);
-  for (var i = FROM; i < TO; i++) {
+  for (var i = first_input(); i < behind_inputs(); i++) {
     let weights = Weights(
-      nudged(i, columns.c0),
-      nudged(i, columns.c1),
-      nudged(i, columns.c2),
-      nudged(i, columns.c3)
+      weights_at(i, columns.c0),
+      weights_at(i, columns.c1),
+      weights_at(i, columns.c2),
+      weights_at(i, columns.c3)
     );
-    let at = inputs + i * QUADS;
+    let at = inputs_at(place, i);
     band0 = add(band0, a[at], weights);
     band1 = add(band1, a[at + 1u], weights);
     band2 = add(band2, a[at + 2u], weights);
@@ -94,18 +98,13 @@ fn copies_dense(
   store_band(quad + 2u, columns, band2);
   store_band(quad + 3u, columns, band3);
   store_band(quad + 4u, columns, band4);
-  if (TO < INPUTS) {
+  if (!is_last()) {
     return;
   }
   // An activation is much code to compile: it is there once, for what was stored.
-  for (var c = 0u; c < BLOCK_COLUMNS; c++) {
-    for (var q = quad; q < quad + BLOCK_QUADS; q++) {
-      let of_copy = copy + select(0u, c, ACROSS);
-      let of_unit = unit + select(c, 0u, ACROSS);
-      if (exists(q, of_copy, of_unit)) {
-        let at = value_at(q, of_copy, of_unit);
-        values[at] = activate(values[at]);
-      }
+  for (var q = quad; q < quad + QUADS; q++) {
+    for (var c = 0u; c < COLUMNS; c += 4u) {
+      close(q, columns_at(place, c));
     }
   }
 }

@@ -1,5 +1,6 @@
 /** The chain rule on the device, for comparison only: nothing that trains numerically uses it. */
 
+import { layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command } from "./kernel.ts";
@@ -10,7 +11,7 @@ export function backprop(stage: Stage): Command[] {
   const { gpu, options: { network, batch }, forward, parameters, gradient, slices } = stage;
   const { layers, classes, loss } = network;
   const errors = layers.map(({ outputs }, l) =>
-    gpu.buffer(`errors of layer ${l + 1}`, 4 * batch * outputs)
+    gpu.buffer(`errors of ${layerName(network, l)}`, 4 * batch * outputs)
   );
   const commands = [command(
     gpu,
@@ -21,39 +22,54 @@ export function backprop(stage: Stage): Command[] {
     { loss },
   )];
   for (let l = layers.length - 1; l >= 0; l--) {
-    const { inputs, outputs, offset } = layers[l];
-    const constants = { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, BATCH: batch };
-    const { block, count, lanes, abreast } = tilesOf(gpu, layers[l]);
+    const { kind, inputs, outputs, offset, from: [from] } = layers[l];
+    const takers = layers.flatMap(({ from }, m) => from.filter((of) => of === l).map(() => m));
+    const lanes = laneCount(outputs);
+    takers.forEach((m, i) => {
+      const taker = layers[m];
+      commands.push(command(
+        gpu,
+        "backprop_hidden",
+        [Math.ceil(outputs / lanes), batch],
+        {
+          parameters,
+          companions: forward.companions[l],
+          next_errors: errors[m],
+          errors: errors[l],
+        },
+        {
+          WIDTH: outputs,
+          OUTPUTS: taker.outputs,
+          OFFSET: taker.offset,
+          DENSE: taker.kind === "dense",
+          ADD: i > 0,
+          LAST: i === takers.length - 1,
+          WORKGROUP: lanes,
+        },
+        {},
+        batch * outputs * (taker.kind === "dense" ? taker.outputs : 1),
+      ));
+    });
+    if (kind !== "dense") continue;
+    const { block, count, lanes: quads, abreast } = tilesOf(gpu, layers[l]);
+    const { entries, starts } = forward.values(from).lists!;
     commands.push(command(
       gpu,
       "backprop_gradient",
-      [count, Math.ceil(outputs / 4 / lanes), Math.ceil(slices / abreast)],
-      { entries: forward.entries[l], starts: forward.starts[l], errors: errors[l], gradient },
+      [count, Math.ceil(outputs / 4 / quads), Math.ceil(slices / abreast)],
+      { entries, starts, errors: errors[l], gradient },
       {
-        ...constants,
+        INPUTS: inputs,
+        OUTPUTS: outputs,
+        OFFSET: offset,
+        BATCH: batch,
         SLICES: slices,
         PARAMETERS: network.parameters,
-        WORKGROUP: lanes,
+        WORKGROUP: quads,
         ABREAST: abreast,
       },
       { block },
       batch * (inputs + 1) * outputs,
-    ));
-    if (l === 0) break;
-    const lanesBefore = laneCount(inputs);
-    commands.push(command(
-      gpu,
-      "backprop_hidden",
-      [Math.ceil(inputs / lanesBefore), batch],
-      {
-        parameters,
-        companions: forward.companions[l - 1],
-        next_errors: errors[l],
-        errors: errors[l - 1],
-      },
-      { ...constants, WORKGROUP: lanesBefore },
-      {},
-      batch * inputs * outputs,
     ));
   }
   return commands;

@@ -5,10 +5,11 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
+import { DATA } from "../core/network.ts";
 import type { Command, Gpu } from "./device.ts";
 import { epsilonConstants } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
-import { type Stage, uploadStencil } from "./stage.ts";
+import { productOf, type Stage, uploadStencil } from "./stage.ts";
 import { gradientAlong } from "./directions.ts";
 
 /** Inputs that a sum takes at a time: llvmpipe ends a thread's loops after 65,535 turns. */
@@ -16,13 +17,6 @@ const PART = 32768;
 
 /** A term of a loss, in multiply-adds. */
 const EXPONENTIAL_WORK = 20;
-
-/** How samples and columns are shared out: which product, and what a workgroup of it takes. */
-function productOf(gpu: Gpu) {
-  return gpu.software
-    ? { product: "blocks" as const, quads: 5, columns: 16, lanes: 8 }
-    : { product: "tiles" as const, quads: 16, columns: 64, lanes: 1 };
-}
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function copies(stage: Stage): Command[] {
@@ -50,7 +44,7 @@ export function copies(stage: Stage): Command[] {
   const centre = points.reduce((sum, point) => sum - point.coefficient, 0);
   const constants: Constants = {
     BATCH: batch,
-    QUADS: padded / 4,
+    SAMPLE_QUADS: padded / 4,
     COPIES: held,
     ROWS: held * batch,
     POINTS: points.length,
@@ -67,7 +61,7 @@ export function copies(stage: Stage): Command[] {
 
   const commands = [
     command(gpu, "transpose", [Math.ceil(inputs / 64), padded / 4], {
-      x: forward.values[0],
+      x: forward.values(DATA).buffer,
       turned,
     }, { ...constants, INPUTS: inputs }),
   ];

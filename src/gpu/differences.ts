@@ -1,24 +1,33 @@
 /**
- * The differences method on the device: which kernels evaluate the nudged copies of each layer's
- * weights as exact changes from the unperturbed pass.
+ * The differences method on the device: nudged copies of the network as exact changes from the
+ * unperturbed pass. For each layer's weights the plan says which way the copies go, and so what
+ * they are evaluated once for; here are the kernels that take them there.
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import type { Layer } from "../core/network.ts";
-import type { Samples } from "../data/samples.ts";
+import { type Plan, planOf, type Way } from "../core/plan.ts";
+import { DATA, type Layer, layerName } from "../core/network.ts";
+import { densityOf, type Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
+import type { Activation } from "../operations/activation.ts";
+import { type ActivationName, activations } from "../operations/registry.ts";
 import type { Command, Gpu } from "./device.ts";
-import { type Forward, tilesOf } from "./forward.ts";
+import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
+import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf } from "./rows.ts";
+import { unrolled } from "./narrow.ts";
+import { type Slots, slotsOf } from "./slots.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
-/** An exact change of an activation, and of a loss whose sum is there, in multiply-adds. */
-const ACTIVATION_WORK = 30, LOSS_WORK = 30;
+/** The largest absolute input of a layer: the data's, or what its values can reach. */
+function largestInput(options: EngineOptions, layer: Layer): number {
+  return magnitudeOf(options, layer.from[0]);
+}
 
-/** The largest input of a layer: the data's, or what its activation can reach. */
-function largestInput(options: EngineOptions, layer: number): number {
-  if (layer === 0) return largestValue(options.samples);
-  return options.network.layers[layer - 1].activation === "relu" ? Infinity : 1;
+/** The largest absolute value that the data has, or a layer can have; the constant 1 included. */
+function magnitudeOf({ network: { layers }, samples }: EngineOptions, l: number): number {
+  if (l === DATA) return largestValue(samples);
+  return Math.max(1, ...activations[layers[l].activation].range.map(Math.abs));
 }
 
 /** The largest absolute value of the samples, the constant 1 included. */
@@ -30,10 +39,10 @@ function largestValue({ x }: Samples): number {
 }
 
 /** The most by which a nudge of a layer's weights moves a unit's input. */
-function reach(options: EngineOptions, layer: number): number {
+function reachOf(options: EngineOptions, layer: Layer): number {
   const { estimator } = options;
   const farthest = Math.max(...stencilOf(estimator).map(({ offset }) => Math.abs(offset)));
-  return largestInput(options, layer) * estimator.h * farthest;
+  return Math.min(largestInput(options, layer) * estimator.h * farthest, 3e38);
 }
 
 /**
@@ -45,26 +54,8 @@ const REACHES = [2 ** -12, 0.5, 1, 3e38];
 /** The reach that kernels are compiled for. */
 const rounded = (reach: number) => REACHES.find((most) => reach <= most) ?? 3e38;
 
-/** Everything the stages of one gradient share. */
-interface Shared {
-  readonly gpu: Gpu;
-  readonly options: EngineOptions;
-  readonly forward: Forward;
-  readonly buffers: Record<string, GPUBuffer>;
-  readonly constants: Constants;
-}
-
-/**
- * Workgroups of a kernel whose threads walk a list: on software devices few, but so many that no
- * thread's loops take more turns than the device allows.
- * @param turns of all threads' loops together.
- * @param threads that take the same turns side by side.
- */
-function walkers(gpu: Gpu, turns: number, threads = 1): number {
-  const least = Math.ceil(turns / (0.9 * gpu.loopTurns));
-  const groups = Math.ceil(threads * Math.max(least, gpu.software ? 512 : 65536) / 64);
-  return Math.min(groups, gpu.limits.maxComputeWorkgroupsPerDimension);
-}
+/** A term of a loss, in multiply-adds. */
+const LOSS_WORK = 20;
 
 /** Turns of loops that hidden_gradient.wgsl takes over one sample. */
 function turnsOfSample(gpu: Gpu, { network, estimator }: EngineOptions): number {
@@ -82,15 +73,22 @@ function turnsOfSample(gpu: Gpu, { network, estimator }: EngineOptions): number 
 const isFused = (gpu: Gpu, options: EngineOptions) =>
   turnsOfSample(gpu, options) <= 0.9 * gpu.loopTurns;
 
+/** The most turns of loops that a thread takes over a sample where it sums up a gradient. */
+function turnsOfSums(gpu: Gpu, options: EngineOptions): number {
+  const { network: { layers }, estimator } = options;
+  const states = Math.max(0, ...layers.map(({ activation }) => statesOf(activation)));
+  const turnsOfEntry = states > 0 ? 2 + stencilOf(estimator).length * (2 + states) : 1;
+  const collected = 4 + states + gpu.block * turnsOfEntry;
+  return Math.max(isFused(gpu, options) ? turnsOfSample(gpu, options) : 0, collected);
+}
+
 /**
  * Partial sums that a gradient is made in: a hardware device wants more threads than one batch-long
  * loop for each weight gives it, and a software device ends loops that are too long.
  */
 export function slicesOf(gpu: Gpu, options: EngineOptions): number {
-  const { network: { classes, parameters }, batch } = options;
-  const collected = 2 + classes; // turns of collect.wgsl over a sample
-  const turns = Math.max(isFused(gpu, options) ? turnsOfSample(gpu, options) : 0, collected);
-  const needed = Math.ceil(batch * turns / (0.9 * gpu.loopTurns));
+  const { network: { parameters }, batch } = options;
+  const needed = Math.ceil(batch * turnsOfSums(gpu, options) / (0.9 * gpu.loopTurns));
   const room = Math.floor(gpu.largestBuffer / (4 * parameters));
   const wanted = Math.min(gpu.software ? 2 : 25, room);
   return Math.min(batch, Math.max(1, needed, wanted));
@@ -98,222 +96,510 @@ export function slicesOf(gpu: Gpu, options: EngineOptions): number {
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function differences(stage: Stage): Command[] {
-  const { gpu, options, forward, parameters, gradient, slices } = stage;
-  const { network, estimator, batch } = options;
-  const points = stencilOf(estimator);
-  const stencil = uploadStencil(gpu, options);
-  const { residuals, labels } = forward;
-  const shared: Shared = {
-    gpu,
-    options,
-    forward,
-    buffers: { parameters, residuals, labels, gradient, stencil },
-    constants: {
-      CLASSES: network.classes,
-      BATCH: batch,
-      POINTS: points.length,
-      SLICES: slices,
-      PARAMETERS: network.parameters,
-    },
-  };
-  const last = network.layers.length - 1;
-  return network.layers.flatMap((_, l) => {
-    if (l === last) return outputLayer(shared, l);
-    const fused = l === last - 1 && isFused(gpu, options);
-    return fused ? lastHiddenLayer(shared, l) : earlierLayer(shared, l);
+  const { options } = stage, { network, estimator, batch, sharing = true } = options;
+  const { layers } = network;
+  const { nonzeros, distinct } = densityOf(options.samples);
+  // On hardware registers are too few for what is fused.
+  const fused = stage.gpu.software ? { width: 64, layers: 2 } : { width: 0, layers: 0 };
+  const plan = planOf(network, { estimator, batch, nonzeros, distinct, sharing, fused });
+  const slots = new Map<number, Slots>();
+  let rows: Rows | undefined;
+  return layers.flatMap((layer, l) => {
+    if (layer.kind !== "dense") return [];
+    const way = wayOf(stage, plan, l);
+    if (way === "logit") return logits(stage, l);
+    if (way === "direct") return direct(stage, l);
+    const [from] = layer.from, commands: Command[] = [];
+    if (way !== "states" && !slots.has(from)) {
+      slots.set(from, slotsOf(stage, stage.forward, from));
+      commands.push(slots.get(from)!.command);
+    }
+    rows ??= roomForRows(stage);
+    const responses = new Responses(
+      stage,
+      l,
+      rows,
+      way === "states" ? undefined : slots.get(from)!,
+    );
+    return [...commands, ...responses.commands(way)];
   });
 }
 
+/** Room for the rows of any layer's responses. */
+function roomForRows({ gpu, options: { network: { layers }, batch, estimator } }: Stage): Rows {
+  const widest = Math.max(...layers.map(({ outputs }) => outputs));
+  const inputs = Math.max(...layers.map((layer) => layer.inputs));
+  const points = stencilOf(estimator).length;
+  return new Rows(gpu, batch * (inputs + 1) * widest * points, 4 * batch, widest);
+}
+
 /** One fused kernel: a nudge moves one logit. */
-function outputLayer({ gpu, options, forward, buffers, constants }: Shared, l: number): Command[] {
-  const { inputs, outputs, offset } = options.network.layers[l];
+function logits({ gpu, options, forward, gradient, slices }: Stage, l: number): Command[] {
+  const { network, estimator, batch } = options;
+  const layer = network.layers[l], { inputs, outputs, offset } = layer;
   return [command(
     gpu,
     "output_gradient",
-    [Math.ceil((inputs + 1) * Math.ceil(outputs / 4) / 64), Number(constants.SLICES)],
-    { ...buffers, a: forward.values[l] },
+    [Math.ceil((inputs + 1) * Math.ceil(outputs / 4) / 64), slices],
     {
-      ...constants,
-      INPUTS: inputs,
-      OFFSET: offset,
-      REACH: rounded(reach(options, l)),
+      a: forward.values(layer.from[0]).buffer,
+      residuals: forward.residuals,
+      labels: forward.labels,
+      gradient,
+      stencil: uploadStencil(gpu, options, reachOf(options, layer)),
     },
-    { loss: options.network.loss },
-    LOSS_WORK * options.batch * (inputs + 1) * outputs * Number(constants.POINTS),
+    {
+      INPUTS: inputs,
+      CLASSES: outputs,
+      OFFSET: offset,
+      BATCH: batch,
+      POINTS: stencilOf(estimator).length,
+      SLICES: slices,
+      PARAMETERS: network.parameters,
+      REACH: rounded(reachOf(options, layer)),
+    },
+    { loss: network.loss },
+    LOSS_WORK * batch * (inputs + 1) * outputs * stencilOf(estimator).length,
   )];
 }
 
 /** One fused kernel: a nudge moves one unit, and so all logits by a row of the output matrix. */
-function lastHiddenLayer(
-  { gpu, options, forward, buffers, constants }: Shared,
-  l: number,
-): Command[] {
-  const { layers, loss } = options.network;
-  const { inputs, outputs, offset, activation } = layers[l];
-  const { block, count, lanes, abreast } = tilesOf(gpu, layers[l]);
+function direct(stage: Stage, l: number): Command[] {
+  const { gpu, options, forward, parameters, gradient, slices } = stage;
+  const { network, batch, estimator } = options, { layers, loss, classes } = network;
+  const layer = layers[l], { inputs, outputs, offset, activation } = layer;
+  const { block, count, lanes, abreast } = tilesOf(gpu, layer);
+  const { entries, starts } = forward.values(layer.from[0]).lists!;
+  const points = stencilOf(estimator).length;
   return [command(
     gpu,
     "hidden_gradient",
-    [count, Math.ceil(outputs / 4 / lanes), Math.ceil(Number(constants.SLICES) / abreast)],
+    [count, Math.ceil(outputs / 4 / lanes), Math.ceil(slices / abreast)],
     {
-      ...buffers,
-      entries: forward.entries[l],
-      starts: forward.starts[l],
-      values: forward.values[l + 1],
+      parameters,
+      residuals: forward.residuals,
+      labels: forward.labels,
+      gradient,
+      stencil: uploadStencil(gpu, options, reachOf(options, layer)),
+      entries,
+      starts,
+      values: forward.values(l).buffer,
       companions: forward.companions[l],
-      stencil: uploadStencil(gpu, options, reach(options, l)),
     },
     {
-      ...constants,
+      CLASSES: classes,
+      BATCH: batch,
+      POINTS: points,
+      SLICES: slices,
+      PARAMETERS: network.parameters,
       INPUTS: inputs,
       OUTPUTS: outputs,
       OFFSET: offset,
-      NEXT: layers[l + 1].offset,
-      REACH: rounded(reach(options, l)),
+      NEXT: layers.at(-1)!.offset,
+      REACH: rounded(reachOf(options, layer)),
       WORKGROUP: lanes,
       ABREAST: abreast,
     },
     { activation, loss, block },
-    options.batch * (inputs + 1) * outputs * Number(constants.POINTS) *
-      (options.network.classes + ACTIVATION_WORK + LOSS_WORK),
+    batch * (inputs + 1) * outputs * points * (classes + ACTIVATION_WORK + LOSS_WORK),
   )];
 }
 
-/** Copies of a layer's weights that go through the later layers at a time. */
-interface Chunk {
-  readonly firstInput: number;
-  readonly inputs: number;
-  readonly firstUnit: number;
-  readonly units: number;
+/** Values that a unit of that activation has, where they are but a few; else 0. */
+function statesOf(name: ActivationName): number {
+  const { states }: Activation = activations[name];
+  return states?.length ?? 0;
+}
+
+/** The way that a layer's copies go on this device. */
+function wayOf({ gpu, options }: Stage, plan: Plan, l: number): Way {
+  const { network: { layers }, sharing = true } = options;
+  const { way } = plan.gradient.find(({ layer }) => layer === l)!;
+  // Loops over so many classes that the device would end them are shorter by rows.
+  if (way === "direct" && !isFused(gpu, options)) return "rows";
+  const isSmooth = (m: number) => (activations[layers[m].activation] as Activation).series;
+  const isUnrolled = sharing && isSmooth(l) && isSmooth(l + 1) && layers.at(-1)!.outputs <= 16;
+  return way === "fused" && !isUnrolled ? "rows" : way;
 }
 
 /**
- * Cuts a layer's weights into chunks of which no more than `rows` copies come.
- * @param copies rows that one weight takes: samples times points of the stencil.
- * @throws {RangeError} when not even one weight's copies fit.
+ * The responses of a layer's units, and the gradient that is collected from them, part by part: so
+ * many units at a time as there is room for.
  */
-export function chunksOf(
-  { inputs, outputs }: Layer,
-  copies: number,
-  rows: number,
-): Chunk[] {
-  const weights = Math.floor(rows / copies);
-  if (weights < 1) {
-    throw new RangeError(
-      `Cannot evaluate ${copies} copies of one weight at once: the device's buffers hold ` +
-        `${rows}; use a smaller batch or narrower layers`,
+class Responses {
+  readonly #stage: Stage;
+  readonly #l: number;
+  readonly #rows: Rows;
+  readonly #slots: Slots | undefined; // none where units have states
+  readonly #perSample: number;
+  /** Units of a part, a multiple of 4. */
+  readonly #units: number;
+  /** Threads side by side, each with four units of them, that sum a gradient up. */
+  readonly #lanes: number;
+  readonly #responses: GPUBuffer; // [batch, perSample, units]
+  readonly #stencil: GPUBuffer;
+  readonly #constants: Constants;
+
+  constructor(stage: Stage, l: number, rows: Rows, slots: Slots | undefined) {
+    const { gpu, options, slices } = stage;
+    const { network, batch, estimator } = options;
+    const layer = network.layers[l], { inputs, outputs, offset } = layer;
+    this.#stage = stage;
+    this.#l = l;
+    this.#rows = rows;
+    this.#slots = slots;
+    this.#perSample = slots?.perSample ?? statesOf(layer.activation);
+    const most = Math.min(
+      gpu.scratchBytes / (4 * batch * this.#perSample),
+      4 * rows.quads / batch,
     );
+    // Where there are several parts, each is whole groups of threads, which sum it up.
+    const all = 4 * Math.ceil(outputs / 4), { lanes } = tilesOf(gpu, layer);
+    this.#lanes = most >= all ? lanes : Math.max(1, Math.min(lanes, Math.floor(most / 4)));
+    this.#units = most >= all
+      ? all
+      : Math.max(1, Math.floor(most / 4 / this.#lanes)) * 4 * this.#lanes;
+    this.#responses = gpu.buffer(
+      `responses of ${layerName(network, l)}`,
+      4 * batch * this.#perSample * this.#units,
+    );
+    this.#stencil = uploadStencil(gpu, options, reachOf(options, layer));
+    this.#constants = {
+      BATCH: batch,
+      INPUTS: inputs,
+      OUTPUTS: outputs,
+      OFFSET: offset,
+      WIDTH: inputs + 1, // of lists
+      CLASSES: network.classes,
+      PARAMETERS: network.parameters,
+      POINTS: stencilOf(estimator).length,
+      SLICES: slices,
+      SLOTS: slots?.perRun ?? 0,
+      PER_SAMPLE: this.#perSample,
+      NEXT: network.layers.at(-1)!.offset,
+      ROW_QUADS: rows.quads,
+    };
   }
-  const units = Math.min(outputs, weights);
-  const rowsOfInputs = Math.max(1, Math.floor(weights / outputs));
-  const chunks: Chunk[] = [];
-  for (let firstInput = 0; firstInput <= inputs; firstInput += rowsOfInputs) {
-    for (let firstUnit = 0; firstUnit < outputs; firstUnit += units) {
-      chunks.push({
-        firstInput,
-        inputs: Math.min(rowsOfInputs, inputs + 1 - firstInput),
-        firstUnit,
-        units: Math.min(units, outputs - firstUnit),
-      });
+
+  commands(way: Exclude<Way, "logit" | "direct">): Command[] {
+    const { outputs } = this.#layer;
+    const commands: Command[] = [];
+    for (let first = 0; first < outputs; first += this.#units) {
+      commands.push(...this.#part(way, first));
+    }
+    return commands;
+  }
+
+  get #layer(): Layer {
+    return this.#stage.options.network.layers[this.#l];
+  }
+
+  /** The dispatches of the units from `first` on. */
+  #part(way: Exclude<Way, "logit" | "direct">, first: number): Command[] {
+    const part = this.#partBuffer(first, 0, 0);
+    switch (way) {
+      case "straight": {
+        const { commands, logits } = this.#propagate("all", "straight", { part }, 0);
+        const items = this.#items();
+        const found = { directions: logits, reaches: this.#rows.reaches, items };
+        // The way of what is listed takes the rows that hold the directions.
+        return [
+          this.#command("list_begin", [1], { items }),
+          this.#moveOne(part),
+          ...commands,
+          this.#respond(part, found),
+          ...this.#listed(first, items, "nudge"),
+          this.#collect(part),
+        ];
+      }
+      case "fused": {
+        const items = this.#items();
+        return [
+          this.#command("list_begin", [1], { items }),
+          ...this.#narrow(part, items),
+          ...this.#listed(first, items, "nudge"),
+          this.#collect(part),
+        ];
+      }
+      case "rows": {
+        const items = this.#items(), slots = this.#slots!;
+        return [
+          this.#command("list_begin", [1], { items }),
+          this.#command(
+            "list_slots",
+            [Math.ceil(this.#units / 8), slots.runs * this.#batch],
+            { part, items, slots: slots.slots, slot_counts: slots.counts },
+            { WORKGROUP: 8 },
+          ),
+          ...this.#listed(first, items, "nudge"),
+          this.#collect(part),
+        ];
+      }
+      case "states": {
+        const items = this.#items();
+        return [
+          this.#command("list_begin", [1], { items }),
+          this.#command(
+            "list_states",
+            [Math.ceil(this.#units / 64), this.#batch],
+            { part, items, values: this.#values, responses: this.#responses },
+            { WORKGROUP: 64 },
+          ),
+          ...this.#listed(first, items, "flip"),
+          this.#collectStates(part),
+        ];
+      }
     }
   }
-  return chunks;
-}
 
-/**
- * Stages over chunks of copies: the nudged unit, one row of the next matrix, then a matrix product
- * a layer, and the loss.
- */
-function earlierLayer(
-  { gpu, options, forward, buffers, constants }: Shared,
-  l: number,
-): Command[] {
-  const { network, batch } = options;
-  const { layers } = network;
-  const { inputs, outputs, offset } = layers[l];
-  const points = Number(constants.POINTS);
-  const later = layers.slice(l + 1);
-  const width = Math.max(...later.map((layer) => layer.outputs));
-  // Nor should a chunk be more than a watchdog lets pass: its kernels walk it as a whole.
-  const most = gpu.workOfSubmission / (width * (width + ACTIVATION_WORK));
-  const rows = Math.floor(
-    Math.min(gpu.scratchBytes / (4 * width), Math.max(batch * points, most)),
-  );
-  const chunks = chunksOf(layers[l], batch * points, rows);
-  const held = Math.max(...chunks.map((chunk) => chunk.inputs * chunk.units * batch * points));
-  const entries = gpu.buffer("entries", 8 * (inputs + 1) * batch);
-  const starts = gpu.buffer("entry starts", 4 * (inputs + 2));
-  const nudges = gpu.buffer("nudges", 4 * held);
-  const changes = later.slice(0, 2).map((_, i) => gpu.buffer(`changes ${i}`, 4 * held * width));
-  const list = command(
-    gpu,
-    "entries",
-    [1],
-    { a: forward.values[l], starts, entries },
-    { WIDTH: inputs + 1, BATCH: batch },
-  );
-  return [
-    list,
-    ...chunks.flatMap((chunk) => {
-      const { firstInput, firstUnit, units } = chunk;
-      const lists = {
-        ...buffers,
-        starts,
-        entries,
-        nudges,
-        chunk: gpu.upload(
-          "chunk",
-          Uint32Array.of(firstInput, chunk.inputs, firstUnit, units),
-          GPUBufferUsage.UNIFORM,
-        ),
-      };
-      const commands = [command(
-        gpu,
-        "nudge",
-        [walkers(gpu, held)],
+  get #batch(): number {
+    return this.#stage.options.batch;
+  }
+
+  get #values(): GPUBuffer {
+    return this.#stage.forward.values(this.#l).buffer;
+  }
+
+  /** See shaders/shared/part.wgsl. */
+  #partBuffer(firstUnit: number, firstItem: number, items: number): GPUBuffer {
+    const { outputs } = this.#layer;
+    const words = Uint32Array.of(
+      ...[firstUnit, this.#units, firstItem, items],
+      ...[outputs, this.#perSample, 0, 0],
+    );
+    return this.#stage.gpu.upload("part", words, GPUBufferUsage.UNIFORM);
+  }
+
+  /** Room for the places of all responses of a part. */
+  #items(): GPUBuffer {
+    return this.#stage.shared("items", 4 + this.#responses.size);
+  }
+
+  /** A kernel on this layer, the most of whose bindings and constants are always the same. */
+  #command(
+    kernel: Parameters<typeof command>[1],
+    groups: Command["groups"],
+    buffers: Record<string, GPUBuffer>,
+    constants: Constants = {},
+    fillings: Parameters<typeof command>[5] = {},
+    work = 0,
+  ): Command {
+    const { gpu, options: { network } } = this.#stage;
+    const { activation } = this.#layer;
+    return command(
+      gpu,
+      kernel,
+      groups,
+      { stencil: this.#stencil, ...buffers },
+      { ...this.#constants, ...constants },
+      { activation, loss: network.loss, block: gpu.block, ...fillings },
+      work,
+    );
+  }
+
+  #respond(
+    part: GPUBuffer,
+    found: Record<string, GPUBuffer>,
+  ): Command {
+    const { gpu, options: { network }, forward } = this.#stage;
+    const quads = this.#units / 4, slots = this.#slots!;
+    const workgroup = gpu.software ? 8 : laneCount(quads), stride = gpu.software ? 1 : 8;
+    return this.#command(
+      "respond",
+      [Math.ceil(quads / workgroup), this.#batch, stride],
+      {
+        part,
+        slots: slots.slots,
+        slot_counts: slots.counts,
+        values: this.#values,
+        companions: forward.companions[this.#l],
+        residuals: forward.residuals,
+        labels: forward.labels,
+        responses: this.#responses,
+        ...found,
+      },
+      { WORKGROUP: workgroup, STRIDE: stride },
+      {},
+      this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *
+        network.classes,
+    );
+  }
+
+  /** One narrow layer behind this one, and the logits behind it, in one kernel. */
+  #narrow(part: GPUBuffer, items: GPUBuffer): Command[] {
+    const stage = this.#stage, { gpu, forward, parameters, options: { network } } = stage;
+    const { layers, classes } = network, next = layers[this.#l + 1], slots = this.#slots!;
+    const bytes = 16 * next.outputs * (Math.ceil(classes / 4) + 1);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE;
+    const table = gpu.buffer("narrow table", bytes, usage);
+    const widths = [this.#layer.outputs, next.outputs];
+    const series = gpu.buffer("series", 8 * this.#batch * (widths[0] + widths[1]));
+    const fill = widths.map((width, i) =>
+      this.#command(
+        "narrow_series",
+        [Math.ceil(width / 4 / 64), this.#batch],
         {
-          ...lists,
-          a: forward.values[l],
-          values: forward.values[l + 1],
-          companions: forward.companions[l],
+          values: forward.values(this.#l + i).buffer,
+          companions: forward.companions[this.#l + i],
+          series,
         },
-        { ...constants, INPUTS: inputs, OUTPUTS: outputs },
-        { activation: layers[l].activation },
-      )];
-      for (let m = l + 1; m < layers.length; m++) {
-        const next = layers[m];
-        const stage = m - l - 1;
-        const turns = stage === 0 ? 2 * (held + 4 * held / points) : held / 8 * (20 + next.inputs);
-        commands.push(command(
-          gpu,
-          stage === 0 ? "hop" : "propagate",
-          [walkers(gpu, turns, Math.ceil(next.outputs / 4))],
+        { WIDTH: width, FIRST: i * this.#batch * widths[0] },
+        { activation: layers[this.#l + i].activation },
+      )
+    );
+    const workgroup = gpu.software ? 8 : 64;
+    return [
+      ...fill,
+      this.#command("narrow_table", [Math.ceil(next.outputs / 64)], { parameters, table }, {
+        UNITS: next.outputs,
+      }),
+      this.#command(
+        "narrow",
+        [Math.ceil(this.#units / workgroup), this.#batch],
+        {
+          part,
+          items,
+          slots: slots.slots,
+          slot_counts: slots.counts,
+          series,
+          residuals: forward.residuals,
+          labels: forward.labels,
+          responses: this.#responses,
+          parameters,
+          table,
+        },
+        {
+          WORKGROUP: workgroup,
+          NEXT_STEEPEST: activations[next.activation].steepest,
+          OFFSET_NEXT: next.offset,
+        },
+        {
+          unrolled: unrolled(
+            next.outputs,
+            classes,
+            Number.isFinite(gpu.loopTurns) ? "uniform" : "private",
+          ),
+        },
+        this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *
+          next.outputs * classes,
+      ),
+    ];
+  }
+
+  #moveOne(part: GPUBuffer): Command {
+    const { moves, reaches, quads } = this.#rows;
+    const groups = Math.ceil(Math.min(quads, this.#batch * this.#units / 4) / 64);
+    return this.#command("move_one", [groups], { part, moves, reaches }, { WORKGROUP: 64 }, {
+      rows: "all",
+    });
+  }
+
+  #propagate(
+    rows: Propagation["rows"],
+    effect: Propagation["effect"],
+    buffers: Record<string, GPUBuffer>,
+    count: number,
+    constants: Constants = {},
+  ) {
+    return propagate(this.#stage, this.#rows, this.#l, {
+      rows,
+      effect,
+      buffers: { parameters: this.#stage.parameters, ...buffers },
+      constants: {
+        BATCH: this.#batch,
+        POINTS: this.#constants.POINTS,
+        ...constants,
+      },
+      count: count || this.#batch * this.#units,
+    });
+  }
+
+  /** The general way of all that is listed, so much at a time as the rows have room for. */
+  #listed(firstUnit: number, items: GPUBuffer, move: "nudge" | "flip"): Command[] {
+    const { forward, options: { network } } = this.#stage;
+    const rows = this.#rows, isFlip = move === "flip";
+    const points = isFlip ? 1 : Number(this.#constants.POINTS);
+    const stencil = isFlip ? this.#stage.whole : this.#stencil;
+    const most = Math.floor(4 * rows.quads / points);
+    const total = this.#batch * this.#units * (this.#perSample - 1);
+    const commands: Command[] = [];
+    for (let first = 0; first < total; first += most) {
+      const count = Math.min(most, total - first);
+      const part = this.#partBuffer(firstUnit, first, count);
+      const constants = { POINTS: points, WORKGROUP: 64 };
+      const listed = { part, items, stencil };
+      const { commands: passes, logits } = this.#propagate(
+        "listed",
+        "exact",
+        listed,
+        count * points,
+        { POINTS: points },
+      );
+      commands.push(
+        this.#command(
+          move,
+          [walkersOf(this.#stage.gpu, count * points / 4, 1) / 64],
           {
-            ...lists,
-            before: changes[(stage + 1) % 2],
-            changes: changes[stage % 2],
-            values: forward.values[m + 1],
-            companions: forward.companions[m],
+            ...listed,
+            ...(isFlip ? {} : { slots: this.#slots!.slots }),
+            moves: rows.moves,
+            values: this.#values,
+            companions: forward.companions[this.#l],
           },
+          constants,
+          { rows: "listed" },
+          count * points * ACTIVATION_WORK,
+        ),
+        ...passes,
+        this.#command(
+          "rows_loss",
+          [walkersOf(this.#stage.gpu, count, network.classes + 1) / 64],
           {
-            ...constants,
-            OFFSET: next.offset,
-            INPUTS: next.inputs,
-            OUTPUTS: next.outputs,
+            ...listed,
+            changes: logits,
+            residuals: forward.residuals,
+            labels: forward.labels,
+            responses: this.#responses,
           },
-          { activation: next.activation },
-          held * next.outputs * (stage === 0 ? ACTIVATION_WORK : next.inputs + ACTIVATION_WORK),
-        ));
-      }
-      commands.push(command(
-        gpu,
-        "collect",
-        [Math.ceil(units / 64), chunk.inputs, Number(constants.SLICES)],
-        { ...lists, changes: changes[(later.length - 1) % 2] },
-        { ...constants, OFFSET: offset, OUTPUTS: outputs },
-        { loss: network.loss },
-      ));
-      return commands;
-    }),
-  ];
+          constants,
+          { rows: "listed" },
+          count * points * network.classes * ACTIVATION_WORK,
+        ),
+      );
+    }
+    return commands;
+  }
+
+  #collect(part: GPUBuffer): Command {
+    return this.#sum("collect", part, { places: this.#slots!.places }, this.#lists.starts);
+  }
+
+  #collectStates(part: GPUBuffer): Command {
+    const { entries, starts } = this.#lists;
+    const companions = this.#stage.forward.companions[this.#l];
+    return this.#sum("collect_states", part, { entries, companions }, starts);
+  }
+
+  get #lists() {
+    return this.#stage.forward.values(this.#layer.from[0]).lists!;
+  }
+
+  #sum(
+    kernel: "collect" | "collect_states",
+    part: GPUBuffer,
+    buffers: Record<string, GPUBuffer>,
+    starts: GPUBuffer,
+  ): Command {
+    const { gpu, gradient, slices, options: { batch } } = this.#stage;
+    const { inputs } = this.#layer;
+    const { count, abreast } = tilesOf(gpu, this.#layer), lanes = this.#lanes;
+    return this.#command(
+      kernel,
+      [count, Math.ceil(this.#units / 4 / lanes), Math.ceil(slices / abreast)],
+      { part, starts, gradient, responses: this.#responses, ...buffers },
+      { WORKGROUP: lanes, ABREAST: abreast },
+      {},
+      batch * (inputs + 1) * this.#units,
+    );
+  }
 }

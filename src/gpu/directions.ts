@@ -23,7 +23,7 @@ export function directions(stage: Stage): Command[] {
   const stencil = uploadStencil(gpu, options);
   const constants = { BATCH: batch, QUERIES: queries, UNITS: units };
   let before = 0, after = 0;
-  const passes = layers.map(({ inputs, outputs, offset, activation }, l) => {
+  const passes = layers.map(({ inputs, outputs, offset, activation, from: [from] }, l) => {
     const lanes = laneCount(outputs);
     const pass = command(
       gpu,
@@ -34,9 +34,9 @@ export function directions(stage: Stage): Command[] {
         keys,
         step: forward.step,
         parameters,
-        entries: forward.entries[l],
-        starts: forward.starts[l],
-        values: forward.values[l + 1],
+        entries: forward.values(from).lists!.entries,
+        starts: forward.values(from).lists!.starts,
+        values: forward.values(l).buffer,
         companions: forward.companions[l],
         changes,
       },

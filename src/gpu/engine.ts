@@ -24,7 +24,7 @@ import { differences, slicesOf } from "./differences.ts";
 import { directions } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
-import type { Stage } from "./stage.ts";
+import { type Stage, wholeStencil } from "./stage.ts";
 
 export { Gpu };
 
@@ -120,7 +120,7 @@ export class GpuEngine implements Engine {
     const { network, optimizer, estimator, samples, batch } = options;
     const { parameters } = network;
     const method = methodOf(options);
-    this.#slices = method === differences ? slicesOf(gpu, options) : 1;
+    this.#slices = [differences, backprop].includes(method) ? slicesOf(gpu, options) : 1;
     checkFit(
       network,
       ({ inputs, layers, parameters }) => ({
@@ -171,6 +171,7 @@ export class GpuEngine implements Engine {
       step: this.#forward.step,
       notes: this.#losses,
     }, { BAD: MAX_GROUP, PARAMETERS: parameters });
+    const turns = new Map<string, GPUBuffer>();
     const stage: Stage = {
       gpu,
       options,
@@ -179,6 +180,14 @@ export class GpuEngine implements Engine {
       gradient: this.#gradient,
       slices: this.#slices,
       keys: this.#keys,
+      whole: wholeStencil(gpu),
+      shared: (name, bytes) => {
+        const known = turns.get(name);
+        if (known && known.size >= bytes) return known;
+        const buffer = gpu.buffer(name, bytes);
+        turns.set(name, buffer);
+        return buffer;
+      },
     };
     const gradient = method(stage);
     const total = command(
@@ -332,7 +341,7 @@ export class GpuEngine implements Engine {
       );
       forward.begin(indices);
       this.gpu.run(forward.commands);
-      const rows = new Float32Array(await this.gpu.read(forward.values.at(-1)!));
+      const rows = new Float32Array(await this.gpu.read(forward.logits));
       for (let n = 0; n < Math.min(forward.batch, samples.count - start); n++) {
         const row = n * (classes + 1);
         logits.set(rows.subarray(row, row + classes), (start + n) * classes);
@@ -365,7 +374,7 @@ export class GpuEngine implements Engine {
     const scores = this.gpu.buffer("scores", 8 * batches * batch);
     const constants = { CLASSES: network.classes, BATCH: batch };
     const score = command(this.gpu, "score", [Math.ceil(batch / 64)], {
-      logits: forward.values.at(-1)!,
+      logits: forward.logits,
       losses: forward.losses,
       step: forward.step,
       scores,

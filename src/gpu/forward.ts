@@ -1,6 +1,6 @@
 /** The unperturbed forward pass on the device, and the buffers that it leaves for the methods. */
 
-import { type Layer, type Network, residualsOf } from "../core/network.ts";
+import { DATA, type Layer, layerName, type Network, residualsOf } from "../core/network.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
@@ -27,7 +27,7 @@ export function epsilonConstants({ epsilon }: Network): Constants {
 }
 
 /** Inputs of a sample that a workgroup of gather or compact lists. */
-const RUN = 1024;
+export const RUN = 1024;
 
 /** Loops over the classes that a thread of a loss takes for its sample, at most. */
 const LOSS_LOOPS = 4;
@@ -45,22 +45,33 @@ export function checkLoops(gpu: Gpu, classes: number, loops: number): void {
   );
 }
 
+/** The values of a layer, or the data: rows followed by a constant 1, and those not zero listed. */
+export interface Values {
+  readonly width: number;
+  readonly buffer: GPUBuffer; // [batch, width + 1]
+  /** See shaders/shared/listing.wgsl; where a dense layer takes the values, else undefined. */
+  readonly lists?: {
+    readonly runs: number;
+    readonly entries: GPUBuffer; // [batch, runs, pairs of a run] of four numbers
+    readonly starts: GPUBuffer; // [batch, runs, blocks of a run + 1]
+  };
+}
+
 /** A batch's way through the network, recorded once. */
 export class Forward {
   readonly batch: number;
   /** Which batch of the group is next; `finish` counts it on. */
   readonly step: GPUBuffer;
   readonly labels: GPUBuffer; // [batch]
-  /** Each layer's inputs, rows followed by a constant 1; the last are the logits. */
-  readonly values: GPUBuffer[]; // layers + 1 of [batch, width + 1]
-  /** The same, those that are not zero listed: see shaders/shared/listing.wgsl. */
-  readonly entries: GPUBuffer[]; // layers of [batch, runs, pairs of a run] of four numbers
-  readonly starts: GPUBuffer[]; // layers of [batch, runs, blocks of a run + 1]
+  /** Whether the data are bytes, standing for byte / 255. */
+  readonly bytes: boolean;
   /** Each unit's derivative and input. */
   readonly companions: GPUBuffer[]; // layers of [batch, outputs] of two numbers
   readonly residuals: GPUBuffer; // [batch, residualsOf(network)]
   readonly losses: GPUBuffer; // [batch]
   readonly commands: Command[];
+  readonly #data: Values;
+  readonly #values: Values[]; // layers
   readonly #gpu: Gpu;
   readonly #indices: GPUBuffer; // [steps, batch]
 
@@ -80,70 +91,68 @@ export class Forward {
     this.step = gpu.buffer("step", 4);
     this.#indices = gpu.buffer("batch indices", 4 * batch * steps);
     this.labels = gpu.buffer("labels", 4 * batch);
-    const widths = [inputs, ...layers.map((layer) => layer.outputs)];
-    this.values = widths.map((width, l) =>
-      gpu.buffer(`values of layer ${l}`, 4 * batch * (width + 1))
-    );
-    const runs = layers.map((layer) => Math.ceil((layer.inputs + 1) / RUN));
-    this.entries = runs.map((count, l) =>
-      gpu.buffer(`entries of layer ${l}`, 8 * batch * count * (RUN + RUN / block))
-    );
-    this.starts = runs.map((count, l) =>
-      gpu.buffer(`starts of layer ${l}`, 4 * batch * count * (RUN / block + 1))
-    );
+    const valuesOf = (l: number): Values => {
+      const name = l === DATA ? "the data" : layerName(network, l);
+      const width = l === DATA ? inputs : layers[l].outputs;
+      const runs = Math.ceil((width + 1) / RUN);
+      const isListed = l === DATA ||
+        layers.some(({ kind, from: [from] }) => kind === "dense" && from === l);
+      return {
+        width,
+        buffer: gpu.buffer(`values of ${name}`, 4 * batch * (width + 1)),
+        lists: isListed
+          ? {
+            runs,
+            entries: gpu.buffer(`entries of ${name}`, 8 * batch * runs * (RUN + RUN / block)),
+            starts: gpu.buffer(`starts of ${name}`, 4 * batch * runs * (RUN / block + 1)),
+          }
+          : undefined,
+      };
+    };
+    this.#data = valuesOf(DATA);
+    this.#values = layers.map((_, l) => valuesOf(l));
     this.companions = layers.map((layer, l) =>
-      gpu.buffer(`companions of layer ${l + 1}`, 8 * batch * layer.outputs)
+      gpu.buffer(`companions of ${layerName(network, l)}`, 8 * batch * layer.outputs)
     );
     this.residuals = gpu.buffer("residuals", 4 * batch * residualsOf(network));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
     checkSamples(samples, classes, "float32");
-    const lists = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) =>
-      command(
+    const list = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) => {
+      const { width, lists } = this.values(l), { runs, entries, starts } = lists!;
+      return command(
         gpu,
-        l === 0 ? "gather" : "compact",
-        [runs[l], batch],
-        { ...buffers, entries: this.entries[l], starts: this.starts[l] },
+        l === DATA ? "gather" : "compact",
+        [runs, batch],
+        { ...buffers, entries, starts },
         {
           ...constants,
-          WIDTH: layers[l].inputs + 1,
-          THREADS: Math.min(RUN / 32, Math.ceil((layers[l].inputs + 1) / 32)),
+          WIDTH: width + 1,
+          THREADS: Math.min(RUN / 32, Math.ceil((width + 1) / 32)),
         },
         { block },
       );
+    };
     const { x } = samples;
-    const gather = lists(0, {
+    this.bytes = x instanceof Uint8Array;
+    const gather = list(DATA, {
       samples: gpu.upload("samples", x instanceof Float64Array ? Float32Array.from(x) : x),
       sample_labels: gpu.upload("sample labels", Uint32Array.from(samples.labels)),
       indices: this.#indices,
       step: this.step,
-      x: this.values[0],
+      x: this.#data.buffer,
       labels: this.labels,
-    }, { BATCH: batch, BYTES: x instanceof Uint8Array });
+    }, { BATCH: batch, BYTES: this.bytes });
     const passes = layers.flatMap((layer, l) => {
-      const { inputs, outputs, offset, activation } = layer;
-      const lanes = gpu.software ? 8 : Math.min(64, Math.ceil((outputs + 1) / 4));
-      const splits = gpu.software ? 1 : Math.min(32, Math.floor(256 / lanes));
-      const dense = command(
-        gpu,
-        "dense",
-        [Math.ceil((outputs + 1) / 4 / lanes), batch],
-        {
-          parameters,
-          entries: this.entries[l],
-          starts: this.starts[l],
-          values: this.values[l + 1],
-          companions: this.companions[l],
-        },
-        { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset },
-        { activation, block, lanes, splits },
-        batch * (inputs + 1) * outputs,
-      );
-      return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
+      const { buffer, lists } = this.#values[l];
+      const pass = layer.kind === "dense"
+        ? [this.#dense(parameters, layer, l)]
+        : this.#sum(layer, l);
+      return lists ? [...pass, list(l, { a: buffer }, {})] : pass;
     });
     checkLoops(gpu, classes, LOSS_LOOPS);
     const loss = command(gpu, `${network.loss}_loss`, [Math.ceil(batch / 64)], {
-      logits: this.values.at(-1)!,
+      logits: this.#values.at(-1)!.buffer,
       labels: this.labels,
       residuals: this.residuals,
       losses: this.losses,
@@ -158,6 +167,56 @@ export class Forward {
       CLASS_STRIDE: 1,
     });
     this.commands = [gather, ...passes, loss];
+  }
+
+  /** The values of a layer, or the data. */
+  values(l: number): Values {
+    return l === DATA ? this.#data : this.#values[l];
+  }
+
+  /** The logits, each row followed by a constant 1. */
+  get logits(): GPUBuffer { // [batch, classes + 1]
+    return this.#values.at(-1)!.buffer;
+  }
+
+  #dense(parameters: GPUBuffer, layer: Layer, l: number): Command {
+    const { inputs, outputs, offset, activation, from: [from] } = layer;
+    const { software, block } = this.#gpu;
+    const lanes = software ? 8 : Math.min(64, Math.ceil((outputs + 1) / 4));
+    const splits = software ? 1 : Math.min(32, Math.floor(256 / lanes));
+    const { entries, starts } = this.values(from).lists!;
+    return command(
+      this.#gpu,
+      "dense",
+      [Math.ceil((outputs + 1) / 4 / lanes), this.batch],
+      {
+        parameters,
+        entries,
+        starts,
+        values: this.#values[l].buffer,
+        companions: this.companions[l],
+      },
+      { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset },
+      { activation, block, lanes, splits },
+      this.batch * (inputs + 1) * outputs,
+    );
+  }
+
+  #sum({ outputs, from, activation }: Layer, l: number): Command[] {
+    return from.map((source, i) =>
+      command(
+        this.#gpu,
+        "pointwise",
+        [Math.ceil((outputs + 1) / 4 / 64), this.batch],
+        {
+          a: this.values(source).buffer,
+          values: this.#values[l].buffer,
+          companions: this.companions[l],
+        },
+        { WIDTH: outputs, ADD: i > 0, LAST: i === from.length - 1 },
+        { activation },
+      )
+    );
   }
 
   /** Announces the batches of the next submission. */

@@ -29,21 +29,18 @@ import dense from "../../shaders/dense.wgsl" with { type: "text" };
 import directionsDense from "../../shaders/directions_dense.wgsl" with { type: "text" };
 import directionsGradient from "../../shaders/directions_gradient.wgsl" with { type: "text" };
 import directionsSlope from "../../shaders/directions_slope.wgsl" with { type: "text" };
-import entries from "../../shaders/entries.wgsl" with { type: "text" };
 import finish from "../../shaders/finish.wgsl" with { type: "text" };
 import gather from "../../shaders/gather.wgsl" with { type: "text" };
 import hiddenGradient from "../../shaders/hidden_gradient.wgsl" with { type: "text" };
 import hop from "../../shaders/hop.wgsl" with { type: "text" };
 import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
 import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
-import propagate from "../../shaders/propagate.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
 import tally from "../../shaders/tally.wgsl" with { type: "text" };
 import total from "../../shaders/total.wgsl" with { type: "text" };
 import transpose from "../../shaders/transpose.wgsl" with { type: "text" };
 import update from "../../shaders/update.wgsl" with { type: "text" };
-import chunk from "../../shaders/shared/chunk.wgsl" with { type: "text" };
 import companions from "../../shaders/shared/companions.wgsl" with { type: "text" };
 import copies from "../../shaders/shared/copies.wgsl" with { type: "text" };
 import directions from "../../shaders/shared/directions.wgsl" with { type: "text" };
@@ -60,6 +57,31 @@ import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 
+import collectStates from "../../shaders/collect_states.wgsl" with { type: "text" };
+import flip from "../../shaders/flip.wgsl" with { type: "text" };
+import listBegin from "../../shaders/list_begin.wgsl" with { type: "text" };
+import listSlots from "../../shaders/list_slots.wgsl" with { type: "text" };
+import listStates from "../../shaders/list_states.wgsl" with { type: "text" };
+import moveOne from "../../shaders/move_one.wgsl" with { type: "text" };
+import narrowSeries from "../../shaders/narrow_series.wgsl" with { type: "text" };
+import narrow from "../../shaders/narrow.wgsl" with { type: "text" };
+import narrowTable from "../../shaders/narrow_table.wgsl" with { type: "text" };
+import pointwise from "../../shaders/pointwise.wgsl" with { type: "text" };
+import respond from "../../shaders/respond.wgsl" with { type: "text" };
+import rowsDense from "../../shaders/rows_dense.wgsl" with { type: "text" };
+import rowsLoss from "../../shaders/rows_loss.wgsl" with { type: "text" };
+import rowsSum from "../../shaders/rows_sum.wgsl" with { type: "text" };
+import slots from "../../shaders/slots.wgsl" with { type: "text" };
+import listedRows from "../../shaders/rows/listed.wgsl" with { type: "text" };
+import allRows from "../../shaders/rows/all.wgsl" with { type: "text" };
+import exactEffect from "../../shaders/effects/exact.wgsl" with { type: "text" };
+import straightEffect from "../../shaders/effects/straight.wgsl" with { type: "text" };
+import bytes from "../../shaders/shared/bytes.wgsl" with { type: "text" };
+import part from "../../shaders/shared/part.wgsl" with { type: "text" };
+import productParts from "../../shaders/shared/product_parts.wgsl" with { type: "text" };
+import rowQuads from "../../shaders/shared/row_quads.wgsl" with { type: "text" };
+import slotsLayout from "../../shaders/shared/slots_layout.wgsl" with { type: "text" };
+
 /** The kernels, by the name of their file. */
 export const KERNELS = {
   "backprop_gradient": backpropGradient,
@@ -75,20 +97,33 @@ export const KERNELS = {
   "directions_dense": directionsDense,
   "directions_gradient": directionsGradient,
   "directions_slope": directionsSlope,
-  "entries": entries,
   "finish": finish,
   "gather": gather,
   "hidden_gradient": hiddenGradient,
   "hop": hop,
   "nudge": nudge,
   "output_gradient": outputGradient,
-  "propagate": propagate,
   "score": score,
   "squared-error_loss": squaredErrorLoss,
   "tally": tally,
   "total": total,
   "transpose": transpose,
   "update": update,
+  "collect_states": collectStates,
+  "flip": flip,
+  "list_begin": listBegin,
+  "list_slots": listSlots,
+  "list_states": listStates,
+  "move_one": moveOne,
+  "narrow_series": narrowSeries,
+  "narrow": narrow,
+  "narrow_table": narrowTable,
+  "pointwise": pointwise,
+  "respond": respond,
+  "rows_dense": rowsDense,
+  "rows_loss": rowsLoss,
+  "rows_sum": rowsSum,
+  "slots": slots,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 
@@ -107,6 +142,8 @@ export const ROLES = {
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, signs },
   product: { tiles, blocks },
+  rows: { listed: listedRows, all: allRows },
+  effect: { exact: exactEffect, straight: straightEffect },
 } as const;
 /**
  * Numbers that the lengths of arrays depend on, which no override may give: some compilers make such
@@ -118,10 +155,14 @@ const NUMBERS = ["block", "lanes", "splits"] as const;
 /** Which piece fills each role, and the numbers. */
 export type Fillings =
   & { readonly [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] }
-  & { readonly [Name in (typeof NUMBERS)[number]]?: number };
+  & { readonly [Name in (typeof NUMBERS)[number]]?: number }
+  & {
+    /** What is unrolled in narrow.wgsl. */
+    readonly unrolled?: string;
+  };
 
 const SHARED: Record<string, string> = {
-  chunk,
+  bytes,
   companions,
   copies,
   directions,
@@ -132,8 +173,12 @@ const SHARED: Record<string, string> = {
   logits,
   notes,
   origin,
+  part,
   parts,
   ramp,
+  product_parts: productParts,
+  row_quads: rowQuads,
+  slots_layout: slotsLayout,
   special,
   sums,
   step: optimizerStep,
@@ -156,6 +201,8 @@ export function compose(code: string, fillings: Fillings = {}): string {
       const number = NUMBERS.find((number) => number === name);
       const piece = number && fillings[number]
         ? `const ${name.toUpperCase()} = ${fillings[number]}u;`
+        : name === "unrolled"
+        ? fillings.unrolled
         : SHARED[name] ??
           (ROLES[role] as Record<string, string> | undefined)?.[fillings[role] ?? ""];
       if (piece === undefined) {

@@ -16,6 +16,17 @@ export interface Stage {
   readonly slices: number;
   /** Keys of the random directions, where the estimator has any. */
   readonly keys: GPUBuffer; // [steps, queries]
+  /** A stencil of one point: what is evaluated, as it is. */
+  readonly whole: GPUBuffer;
+  /** A buffer of that name that takes turns, as large as its largest use. */
+  shared(name: string, bytes: number): GPUBuffer;
+}
+
+/** How rows and columns of a product are shared out: which product, and what a workgroup takes. */
+export function productOf(gpu: Gpu) {
+  return gpu.software
+    ? { product: "blocks" as const, quads: 5, columns: 16, lanes: 8 }
+    : { product: "tiles" as const, quads: 16, columns: 64, lanes: 1 };
 }
 
 /**
@@ -35,4 +46,11 @@ export function uploadStencil(
   });
   table[2] = Math.min(reach, 3e38);
   return gpu.upload("stencil", table, GPUBufferUsage.UNIFORM);
+}
+
+/** A stencil of one point with the coefficient 1. */
+export function wholeStencil(gpu: Gpu): GPUBuffer {
+  const table = new Float32Array(16);
+  table[1] = 1;
+  return gpu.upload("whole", table, GPUBufferUsage.UNIFORM);
 }

@@ -25,6 +25,10 @@ export interface Activation {
   readonly steepest: number;
   /** About how many multiply-adds an exact change takes. */
   readonly work: number;
+  /**
+   * Whether tiny_change in its WGSL is a series, slope dz (1 + curvature dz), of what tiny_unit gives.
+   */
+  readonly series?: boolean;
   /** Where it is continuous and made of straight pieces: the one that holds z. */
   readonly pieces?: {
     slope(z: number): number;

@@ -18,6 +18,7 @@ export const sigmoid: Activation = {
   },
   derivative: (z) => logistic(z) * logistic(-z),
   range: [0, 1],
+  series: true,
   steepest: 0.25,
   work: 20,
 };

@@ -17,6 +17,7 @@ export const softplus: Activation = {
   // above it differs by a factor of e or more.
   change: (_a, c, z, dz) => softplusChange(z, c, dz),
   range: [0, Infinity],
+  series: true,
   steepest: 1,
   work: 60,
 };

@@ -18,6 +18,7 @@ export const tanh: Activation = {
   },
   derivative: (z) => 4 * sigmoid(2 * z) * sigmoid(-2 * z),
   range: [-1, 1],
+  series: true,
   steepest: 1,
   work: 25,
 };

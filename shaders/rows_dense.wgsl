@@ -1,0 +1,107 @@
+// Rows of changes of a layer's units, times the next matrix, change the next layer's units: a
+// matrix product of rows by units, by the same products as whole copies. Twin of propagate() in
+// src/cpu/rows.ts.
+
+#import activation
+#import rows
+#import effect
+#import row_quads
+#import product
+
+@group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
+@group(0) @binding(1) var<storage, read> a: array<vec4f>; // [inputs, ROW_QUADS]
+
+// Four columns side by side: units.
+struct Columns {
+  units: vec4u,
+}
+
+fn columns_at(place: Place, first: u32) -> Columns {
+  return Columns(place.column + first + vec4u(0u, 1u, 2u, 3u));
+}
+
+fn first_group(id: vec3u) -> vec3u {
+  return id;
+}
+
+// Workgroups side by side take units, their threads rows.
+fn place_of(group: vec3u, lane: u32) -> Place {
+  return Place(group.x * COLUMNS, 0u, (group.y * LANES + lane) * QUADS);
+}
+
+// A group's threads walk the rows, as many as there are.
+fn next_of(place: Place, groups: vec3u) -> Place {
+  return Place(place.column, place.copy, place.quad + groups.y * LANES * QUADS);
+}
+
+fn first_input() -> u32 {
+  return changed.first;
+}
+
+fn behind_inputs() -> u32 {
+  return changed.behind;
+}
+
+fn is_last() -> bool {
+  return changed.behind == changed.inputs;
+}
+
+fn is_empty(place: Place) -> bool {
+  return 4u * place.quad >= count_of_rows();
+}
+
+fn inputs_at(place: Place, i: u32) -> u32 {
+  return i * ROW_QUADS + min(place.quad, ROW_QUADS - 1u);
+}
+
+fn weights_at(i: u32, columns: Columns) -> vec4f {
+  let at = changed.offset + i * changed.width + min(columns.units, vec4u(changed.width - 1u));
+  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+}
+
+fn exists(quad: u32, unit: u32) -> bool {
+  return quad < ROW_QUADS && unit < changed.width;
+}
+
+// Sums begin with nothing, or with the part before.
+fn begin_column(quad: u32, unit: u32) -> vec4f {
+  if (changed.first > 0u && exists(quad, unit)) {
+    return changes[unit * ROW_QUADS + quad];
+  }
+  return vec4f();
+}
+
+fn begin(quad: u32, columns: Columns) -> mat4x4f {
+  return mat4x4f(
+    begin_column(quad, columns.units.x),
+    begin_column(quad, columns.units.y),
+    begin_column(quad, columns.units.z),
+    begin_column(quad, columns.units.w)
+  );
+}
+
+fn store_column(quad: u32, unit: u32, column: vec4f) {
+  if (exists(quad, unit)) {
+    changes[unit * ROW_QUADS + quad] = column;
+  }
+}
+
+fn store(quad: u32, columns: Columns, sums: mat4x4f) {
+  store_column(quad, columns.units.x, sums[0]);
+  store_column(quad, columns.units.y, sums[1]);
+  store_column(quad, columns.units.z, sums[2]);
+  store_column(quad, columns.units.w, sums[3]);
+}
+
+// The units' own change, for what was stored.
+fn close(quad: u32, columns: Columns) {
+  if (4u * quad >= count_of_rows()) {
+    return;
+  }
+  let samples = samples_of(responses_of(quad));
+  for (var k = columns.units.x; k < min(columns.units.x + 4u, changed.width); k++) {
+    let at = k * ROW_QUADS + quad;
+    changes[at] = effect_on(samples, k, changes[at]);
+  }
+  note_reach(quad);
+}

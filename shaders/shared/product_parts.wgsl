@@ -1,0 +1,27 @@
+// What a matrix product is made of, for every kernel that is one: rows (samples, or rows of changes)
+// come four side by side, and so do columns (units). How they are shared out among threads is the
+// product's part, which holds the entry point; the kernel says what is multiplied:
+//   first_group(id), which of the kernel's groups a dispatch's group is;
+//   place_of(group, lane) and columns_at(place, first), four columns from there on;
+//   is_empty(place), whether there is nothing to do, and next_of(place, groups), what comes next;
+//   first_input(), behind_inputs() and is_last(), which part of the sums it is;
+//   inputs_at(place, i), where input i of a place's first four rows is in `a`;
+//   weights_at(i, columns), the four weights of an input;
+//   begin(quad, columns), store(quad, columns, sums), and close(quad, columns) for what comes behind.
+
+// Where a thread, or a workgroup that works as one, begins.
+struct Place {
+  column: u32,
+  copy: u32,
+  quad: u32, // of rows
+}
+
+// The sums of 4 rows by 4 columns, and 4 inputs times 4 weights more.
+fn outer_sum(sums: mat4x4f, inputs: vec4f, weights: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(inputs, vec4f(weights.x), sums[0]),
+    fma(inputs, vec4f(weights.y), sums[1]),
+    fma(inputs, vec4f(weights.z), sums[2]),
+    fma(inputs, vec4f(weights.w), sums[3])
+  );
+}
