@@ -11,7 +11,7 @@ override LOG_EPSILON: f32; // -3e38 for 0
 override KEEP: bool; // whether anything needs the residuals
 
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, 2 (CLASSES + 3)]
+@group(0) @binding(2) var<storage, read_write> residuals: array<f32>; // [ROWS, 2 CLASSES + 7]
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>; // [ROWS]
 
 override WORKGROUP: u32 = 64;
@@ -52,13 +52,15 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
   let value = -max(log_p, LOG_EPSILON) - softplus_rest(vec4f(y)).x;
   losses[n] = select(bad, value, is_finite(vec4f(bad)).x); // a logit that is no finite number shows
   if (KEEP) {
-    let row = n * 2u * (CLASSES + 3u);
+    let row = n * (2u * CLASSES + 7u);
     let logs = row + CLASSES + 3u;
     let sum = vec4f(1.0 + multiples.y);
+    var least = 0.0;
     for (var k = 0u; k < CLASSES; k++) {
       let logit = logits[first + k * CLASS_STRIDE] - most;
       residuals[row + k] = quotient(exp_exact(vec4f(logit)), sum).x;
       residuals[logs + k] = logit - log_sum;
+      least = min(least, logit - log_sum);
     }
     // By p itself where float32 holds it well: the logarithm of a small one has lost digits.
     let p = residuals[row + label];
@@ -72,5 +74,7 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
     residuals[logs + CLASSES] = logs_of_sums.x;
     residuals[logs + CLASSES + 1u] = y;
     residuals[logs + CLASSES + 2u] = logs_of_sums.y;
+    // Where a probability is 0 here and not in truth, exp(1) times as much still is.
+    residuals[logs + CLASSES + 3u] = select(1.0, 60.0, least > -87.0);
   }
 }

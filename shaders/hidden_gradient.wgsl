@@ -68,11 +68,15 @@ fn units_on(n: u32, units: vec4u) -> Units {
 // The units' changes at a point of the stencil.
 fn changes_at(on: Units, s: u32, input: f32) -> vec4f {
   let dz = vec4f(stencil[s].x * input);
+  if (REACH <= NEAR_BY) {
+    return near_change(on.values, on.companions.derivatives, on.companions.inputs, dz);
+  }
   return change(on.values, on.companions.derivatives, on.companions.inputs, dz);
 }
 
 // What any nudges of the four units do to sample n's loss, by the stencil: exact forms, class by
-// class, two points of the stencil at a time. No logit moves by more than NEAR against another.
+// class, two points of the stencil at a time. No logit moves by more against
+// another than `near` of the target says.
 fn slope(units: vec4u, on: Units, input: f32) -> vec4f {
   var slope = vec4f();
   for (var s = 0u; s < POINTS; s += 2u) {
@@ -211,6 +215,12 @@ fn tiny_units_on(n: u32, units: vec4u) -> TinyUnits {
   );
 }
 
+// One of the two entries of a pair: an input, and its value's bits.
+fn entry_of(e: u32) -> vec2u {
+  let pair = entries[e / 2u];
+  return select(pair.xy, pair.zw, e % 2u == 1u);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn hidden_gradient(
   @builtin(workgroup_id) group: vec3u,
@@ -232,11 +242,10 @@ fn hidden_gradient(
   }
   let first = slice * BATCH / SLICES;
   let last = (slice + 1u) * BATCH / SLICES;
-  // How far a nudge moves a logit against another, at most. Three loops, two of them empty: software
-  // devices run both sides of a branch, but no empty loop.
+  // How far a nudge moves a logit against another, at most. Three loops over entries, of which two are
+  // empty: software devices run both sides of a branch, but no empty loop.
   let spread = high - low;
   let most = farthest(REACH) * max(max(spread.x, spread.y), max(spread.z, spread.w));
-  let near_last = select(first, last, most <= NEAR);
   var tiny_last = first;
   if (REACH <= TINY) { // or compilers need not bother
     tiny_last = select(first, last, most <= TINY);
@@ -252,26 +261,20 @@ fn hidden_gradient(
       }
     }
   }
-  for (var n = tiny_last; n < near_last; n++) {
+  for (var n = tiny_last; n < last; n++) {
     let on = units_on(n, units);
     let start = start_of(n, INPUTS, block_id);
-    let end = starts[start + 1u];
-    for (var e = 2u * starts[start]; e < 2u * end; e++) {
-      let pair = entries[e / 2u];
-      let entry = select(pair.xy, pair.zw, e % 2u == 1u);
+    let begin = 2u * starts[start];
+    let end = 2u * starts[start + 1u];
+    let near_end = select(begin, end, most <= on.of_target.near);
+    for (var e = begin; e < near_end; e++) {
+      let entry = entry_of(e);
       sums[entry.x % BLOCK] += slope(units, on, bitcast<f32>(entry.y));
     }
-  }
-  for (var n = near_last; n < last; n++) {
-    let on = units_on(n, units);
-    let start = start_of(n, INPUTS, block_id);
-    let end = starts[start + 1u];
-    for (var e = 2u * starts[start]; e < 2u * end; e++) {
-      let pair = entries[e / 2u];
-      let entry = select(pair.xy, pair.zw, e % 2u == 1u);
+    for (var e = near_end; e < end; e++) {
+      let entry = entry_of(e);
       sums[entry.x % BLOCK] += far_slope(units, on, bitcast<f32>(entry.y), spread);
     }
   }
-
   store_sums(slice, block_id, first_unit);
 }

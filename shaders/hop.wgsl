@@ -26,6 +26,17 @@ fn store(row: u32, unit: u32, da: f32) {
   }
 }
 
+fn store_four(row: u32, unit: u32, da: vec4f) {
+  store(row, unit, da.x);
+  store(row, unit + 1u, da.y);
+  store(row, unit + 2u, da.z);
+  store(row, unit + 3u, da.w);
+}
+
+fn weights_at(at: vec4u) -> vec4f {
+  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn hop(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let quads = (OUTPUTS + 3u) / 4u;
@@ -40,16 +51,27 @@ fn hop(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups
     let at = n * (OUTPUTS + 1u) + units;
     let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
     let saved = companions_at(n * OUTPUTS + units);
+    let weights = OFFSET + chunk.first_unit * OUTPUTS + units;
+    var is_far = false;
     for (var j = 0u; j < chunk.units; j++) {
-      let of_w = OFFSET + (chunk.first_unit + j) * OUTPUTS + units;
-      let w = vec4f(parameters[of_w.x], parameters[of_w.y], parameters[of_w.z], parameters[of_w.w]);
+      let w = weights_at(weights + j * OUTPUTS);
       for (var s = 0u; s < POINTS; s++) {
         let row = (e * chunk.units + j) * POINTS + s;
-        let da = change(value, saved.derivatives, saved.inputs, nudges[row] * w);
-        store(row, unit, da.x);
-        store(row, unit + 1u, da.y);
-        store(row, unit + 2u, da.z);
-        store(row, unit + 3u, da.w);
+        let dz = nudges[row] * w;
+        is_far = is_far || any(abs(dz) > vec4f(NEAR_BY));
+        store_four(row, unit, near_change(value, saved.derivatives, saved.inputs, dz));
+      }
+    }
+    // Once more where that is not exact: no turn or one, for software devices run both sides of a
+    // branch, but no empty loop.
+    for (var turn = 0u; turn < select(0u, 1u, is_far); turn++) {
+      for (var j = 0u; j < chunk.units; j++) {
+        let w = weights_at(weights + j * OUTPUTS);
+        for (var s = 0u; s < POINTS; s++) {
+          let row = (e * chunk.units + j) * POINTS + s;
+          let dz = nudges[row] * w;
+          store_four(row, unit, change(value, saved.derivatives, saved.inputs, dz));
+        }
       }
     }
   }

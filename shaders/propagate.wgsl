@@ -30,16 +30,25 @@ fn store(row: u32, unit: u32, da: f32) {
   }
 }
 
-// What the sums of one row do to its sample's units.
-fn change_row(row: u32, n: u32, unit: u32, units: vec4u, sums: vec4f) {
-  let at = n * (OUTPUTS + 1u) + units;
-  let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
-  let saved = companions_at(n * OUTPUTS + units);
-  let da = change(value, saved.derivatives, saved.inputs, sums);
+fn store_four(row: u32, unit: u32, da: vec4f) {
   store(row, unit, da.x);
   store(row, unit + 1u, da.y);
   store(row, unit + 2u, da.z);
   store(row, unit + 3u, da.w);
+}
+
+// The values and companions of a sample's units.
+struct Units {
+  values: vec4f,
+  companions: Companions,
+}
+
+fn units_on(n: u32, units: vec4u) -> Units {
+  let at = n * (OUTPUTS + 1u) + units;
+  return Units(
+    vec4f(values[at.x], values[at.y], values[at.z], values[at.w]),
+    companions_at(n * OUTPUTS + units)
+  );
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -75,13 +84,27 @@ fn propagate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
         fma(vec4f(before[b.w + q]), w, sums_b[3])
       );
     }
-    for (var r = 0u; r < min(ROWS, rows - row); r++) {
-      let n = entries[first + (row + r) / rows_of_entry].y;
-      var sums = sums_a[r % 4u];
+    let held = min(ROWS, rows - row);
+    var is_far = false;
+    for (var r = 0u; r < held; r++) {
+      let on = units_on(entries[first + (row + r) / rows_of_entry].y, units);
+      var dz = sums_a[r % 4u];
       if (r >= 4u) {
-        sums = sums_b[r % 4u];
+        dz = sums_b[r % 4u];
       }
-      change_row(row + r, n, unit, units, sums);
+      is_far = is_far || any(abs(dz) > vec4f(NEAR_BY));
+      let da = near_change(on.values, on.companions.derivatives, on.companions.inputs, dz);
+      store_four(row + r, unit, da);
+    }
+    // Once more where that is not exact, as in hop.wgsl.
+    for (var r = 0u; r < select(0u, held, is_far); r++) {
+      let on = units_on(entries[first + (row + r) / rows_of_entry].y, units);
+      var dz = sums_a[r % 4u];
+      if (r >= 4u) {
+        dz = sums_b[r % 4u];
+      }
+      let da = change(on.values, on.companions.derivatives, on.companions.inputs, dz);
+      store_four(row + r, unit, da);
     }
   }
 }

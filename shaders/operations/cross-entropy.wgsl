@@ -11,13 +11,14 @@
 //
 // The forward pass leaves a row of residuals a sample: the probabilities, the sum of those that are
 // not the target's, share and rest; then the probabilities' logarithms, that of the sum, y, and the
-// logarithm of the sum of all probabilities but the largest.
+// logarithm of the sum of all probabilities but the largest; and how far logits may move against one
+// another for near_add.
 
 #import special
 #import parts
 
 fn residual_row(n: u32) -> u32 {
-  return n * 2u * (CLASSES + 3u);
+  return n * (2u * CLASSES + 7u);
 }
 
 // Where the logarithms start in a row.
@@ -34,10 +35,15 @@ fn loss_reference(of_target: vec4f) -> vec4f {
 struct LossTarget {
   share: f32,
   rest: f32,
+  near: f32,
 }
 
 fn loss_target(row: u32) -> LossTarget {
-  return LossTarget(residuals[row + CLASSES + 1u], residuals[row + CLASSES + 2u]);
+  return LossTarget(
+    residuals[row + CLASSES + 1u],
+    residuals[row + CLASSES + 2u],
+    residuals[row + 2u * CLASSES + 6u]
+  );
 }
 
 // One class's term of v where it is tiny and D = w da, in two parts that do not change with da: the
@@ -52,13 +58,11 @@ fn tiny_loss_change(v: vec4f, of_target: LossTarget) -> vec4f {
   return of_target.share * v * fma(vec4f(fma(of_target.share, 0.5, -1.0)), v, vec4f(1.0));
 }
 
-// Sums over classes where no |D| exceeds NEAR.
+// Sums over classes where no |D| exceeds the target's `near`.
 struct NearSum {
   v: vec4f,
   all: vec4f, // 1 + v, as the sum of positive terms
 }
-
-const NEAR = 60.0;
 
 fn near_add(sum: NearSum, probability: f32, d: vec4f) -> NearSum {
   let e = exponential(d);
@@ -90,12 +94,15 @@ fn loss_sum() -> LossSum {
 
 fn loss_add(sum: LossSum, row: u32, k: u32, d: vec4f) -> LossSum {
   let x = residuals[logarithms(row) + k] + d;
-  let huge = d > vec4f(NEAR); // then p itself is nothing beside p exp(d)
+  let p = residuals[row + k];
+  // Then exp(d) overflows, or p is too small for float32, and p expm1(d) need not be.
+  let huge = d > vec4f(select(60.0, 1.0, p < 1e-37));
   let e = exponential(bounded(select(d, x, huge)));
+  let grown = select(e.value, vec4f(), x < vec4f(-87.0)) - p;
   let distance = exp_exact(-abs(x - sum.largest));
   let larger = x > sum.largest;
   return LossSum(
-    sum.v + select(residuals[row + k] * e.less_one, e.value, huge),
+    sum.v + select(p * e.less_one, grown, huge),
     select(sum.largest, x, larger),
     select(sum.all + distance, fma(sum.all, distance, vec4f(1.0)), larger)
   );

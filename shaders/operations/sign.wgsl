@@ -19,6 +19,11 @@ fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return activate(z + dz) - a;
 }
 
+const NEAR_BY = 3e38; // near_change is exact up to here
+fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return change(a, c, z, dz);
+}
+
 // It needs no series where dz is tiny.
 fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
   return Parts(a, z);

@@ -21,7 +21,15 @@ fn derivative(z: vec4f) -> vec4f {
 }
 
 fn change(t: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
-  return 2.0 * logistic_change(fma(t, vec4f(0.5), vec4f(0.5)), 0.25 * c, 2.0 * (z + dz), 2.0 * dz);
+  let s = fma(t, vec4f(0.5), vec4f(0.5));
+  return 2.0 * logistic_change(s, 0.25 * c, 2.0 * (z + dz), 2.0 * dz);
+}
+
+// The same for |dz| up to NEAR_BY, at less cost.
+const NEAR_BY = 0.5;
+fn near_change(t: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  let s = fma(t, vec4f(0.5), vec4f(0.5));
+  return 2.0 * logistic_near_change(s, 0.25 * c, 2.0 * dz);
 }
 
 // Where |dz| <= TINY its series is (1 - t^2) dz (1 - t dz), the rest below dz^2.

@@ -104,26 +104,29 @@ fn sigmoid(z: vec4f) -> vec4f {
   return quotient(select(e, vec4f(1.0), z >= vec4f()), 1.0 + e);
 }
 
-// sigmoid(z + dz) - sigmoid(z) for any dz, of s = sigmoid(z), c = s (1 - s), after = z + dz.
-//
-// With e = expm1(dz) it is c e / (1 + s e): up to |dz| = 1, where the denominator is 1/3 or more.
-// Beyond, it is sigmoid(z + dz) sigmoid(-z) (1 - exp(-dz)) for dz > 0, and for dz < 0 what the
-// mirrored unit, of input -z and nudge -dz, changes by, its sign turned: a product of positive
-// factors of which none exceeds 1. sigmoid(-z) is 1 - s, or c / s where that would lose its digits.
+// sigmoid(z + dz) - sigmoid(z) for |dz| <= 1, of s = sigmoid(z), c = s (1 - s): c e / (1 + s e), e =
+// expm1(dz). The denominator is 1/3 or more.
+fn logistic_near_change(s: vec4f, c: vec4f, dz: vec4f) -> vec4f {
+  let e = expm1(dz);
+  return quotient(c * e, fma(s, e, vec4f(1.0)));
+}
+
+// The same for any dz, after = z + dz. Beyond 1 it is, for dz > 0, sigmoid(z + dz) sigmoid(-z)
+// (1 - exp(-dz)), and for dz < 0 what the mirrored unit, of input -z and nudge -dz, changes by, its
+// sign turned: a product of positive factors of which none exceeds 1. sigmoid(-z) is 1 - s, or c / s
+// where that would lose its digits.
 fn logistic_change(s: vec4f, c: vec4f, after: vec4f, dz: vec4f) -> vec4f {
   let up = dz >= vec4f();
-  let small = abs(dz) <= vec4f(1.0);
-  let e = expm1(select(-abs(dz), dz, small));
+  let e = expm1(-abs(dz));
   let before = select(1.0 - s, s, up); // of the unit, or of its mirror image
   let late = before > vec4f(0.5);
   let g = exp_exact(-abs(after));
   let beyond = (after >= vec4f()) == up;
   let factors = select(g, vec4f(1.0), beyond) * select(1.0 - before, c, late);
   let divisors = (1.0 + g) * select(vec4f(1.0), before, late);
-  return quotient(
-    select(select(e, -e, up) * factors, c * e, small),
-    select(divisors, fma(s, e, vec4f(1.0)), small)
-  );
+  let far = quotient(select(e, -e, up) * factors, divisors);
+  let near = logistic_near_change(s, c, clamp(dz, vec4f(-1.0), vec4f(1.0)));
+  return select(near, far, abs(dz) > vec4f(1.0));
 }
 
 // max(z + dz, 0) - max(z, 0), by the signs before and after: the difference of the two would

@@ -66,7 +66,7 @@ export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions)
     Math.ceil(points / 2) * (2 + classes),
     points * (1 + Math.max(0, classes - 16)),
   );
-  const turns = batch * (3 + gpu.block * turnsOfEntry);
+  const turns = batch * (4 + gpu.block * turnsOfEntry);
   return Math.min(batch, Math.max(2, Math.ceil(turns / (0.9 * gpu.loopTurns))));
 }
 
@@ -246,7 +246,7 @@ function earlierLayer(
       for (let m = l + 1; m < layers.length; m++) {
         const next = layers[m];
         const stage = m - l - 1;
-        const turns = stage === 0 ? held + 4 * held / points : held / 8 * (12 + next.inputs);
+        const turns = stage === 0 ? 2 * (held + 4 * held / points) : held / 8 * (20 + next.inputs);
         commands.push(command(
           gpu,
           stage === 0 ? "hop" : "propagate",
