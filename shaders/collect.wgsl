@@ -1,6 +1,5 @@
 // Last stage: the changes of the logits change the loss, and the changes of a weight's copies on
-// all samples are its gradient. One thread a weight W[i,j] of the chunk. It takes the whole batch, and
-// fills the first slice of the gradient alone: the others are 0 for these weights from the start.
+// all samples are its gradient. One thread a weight W[i,j] of the chunk and a slice of the samples.
 
 #import loss
 #import special
@@ -10,6 +9,8 @@ override OFFSET: u32; // of the nudged layer's matrix in the parameters
 override OUTPUTS: u32; // of the nudged layer
 override CLASSES: u32;
 override POINTS: u32; // of the stencil
+override SLICES: u32; // the samples are cut into so many slices, summed by the update
+override PARAMETERS: u32;
 
 @group(0) @binding(0) var<uniform> chunk: Chunk;
 @group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
@@ -41,7 +42,10 @@ fn collect(
   let points = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
   let coefficients = select(vec4f(), points, vec4u(0u, 1u, 2u, 3u) < vec4u(POINTS));
   var sum = vec4f();
-  for (var e = starts[i]; e < starts[i + 1u]; e++) {
+  let slice = group.z;
+  let count = starts[i + 1u] - starts[i]; // samples whose input i is not 0
+  let end = starts[i] + (slice + 1u) * count / SLICES;
+  for (var e = starts[i] + slice * count / SLICES; e < end; e++) {
     let n = entries[e].y;
     let of_sample = residual_row(n);
     let row = ((e - first) * chunk.units + j) * POINTS;
@@ -56,6 +60,6 @@ fn collect(
     sum += coefficients * select(bad, loss_change(total, of_sample), is_finite(bad));
   }
   if (group.x * WORKGROUP + local.x < chunk.units) {
-    gradient[OFFSET + i * OUTPUTS + chunk.first_unit + j] = (sum.x + sum.y) + (sum.z + sum.w);
+    gradient[slice * PARAMETERS + OFFSET + i * OUTPUTS + chunk.first_unit + j] = (sum.x + sum.y) + (sum.z + sum.w);
   }
 }

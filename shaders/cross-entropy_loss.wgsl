@@ -37,10 +37,16 @@ fn loss(@builtin(global_invocation_id) id: vec3u) {
     let logit = logits[first + k * CLASS_STRIDE];
     largest = select(max(largest, vec2f(logit)), largest, vec2u(k) == vec2u(label, top));
   }
+  // Sums of runs of 64: added one by one, thousands of classes lose four digits.
   var sums = vec2f();
+  var run = vec2f();
   for (var k = 0u; k < CLASSES; k++) {
     let e = exp_exact((logits[first + k * CLASS_STRIDE] - largest).xyxy).xy;
-    sums += select(e, vec2f(), vec2u(k) == vec2u(label, top));
+    run += select(e, vec2f(), vec2u(k) == vec2u(label, top));
+    if (k % 64u == 63u || k == CLASSES - 1u) {
+      sums += run;
+      run = vec2f();
+    }
   }
   // Of all probabilities but the target's, and all but the largest, as multiples of the largest.
   let most = logits[first + top * CLASS_STRIDE];

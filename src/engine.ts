@@ -47,7 +47,7 @@ export interface Evaluation {
   /** Mean loss. */
   readonly loss: number;
   /** Predicted class of each sample. */
-  readonly predictions: Uint8Array; // [samples]
+  readonly predictions: Uint16Array; // [samples]
   /** Loss of each sample. */
   readonly losses: Float64Array; // [samples]
 }

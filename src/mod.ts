@@ -20,6 +20,7 @@ export {
   DATA,
   type Loss,
   LOSSES,
+  MAX_CLASSES,
   type Network,
   type NetworkOptions,
   type Node,
@@ -48,7 +49,7 @@ export { type Random, Xoshiro } from "./core/random.ts";
 export { type ScheduleName, SCHEDULES } from "./core/schedule.ts";
 export { drawDigits } from "./data/digits.ts";
 export { idxDataSet, type IdxFiles } from "./data/idx.ts";
-export { type DataSet, densityOf, type Samples } from "./data/samples.ts";
+export { type DataSet, densityOf, type Labels, type Samples } from "./data/samples.ts";
 export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/tensors.ts";
 export { asTensors, batchIn, inLayout, type Layout, LAYOUTS, weightsIn } from "./data/weights.ts";
 export {

@@ -1,26 +1,11 @@
 import { deepEqual, equal, notDeepEqual, ok, throws } from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
+import { loadDataSet } from "../src/cli/datasets.ts";
 import { drawDigits } from "../src/data/digits.ts";
 import type { Samples } from "../src/data/samples.ts";
+import { hasMnist, MNIST } from "./support.ts";
 
 const SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10;
 const drawn = drawDigits();
-
-/** MNIST's 10,000 test images, or nothing (said loudly) where they are not at hand. */
-function mnist(test: string): Samples | undefined {
-  const folder = Deno.env.get("MNIST_DIR") ??
-    import.meta.dirname + "/../../shared/data/mnist";
-  const images = `${folder}/t10k-images-idx3-ubyte.gz`;
-  const labels = `${folder}/t10k-labels-idx1-ubyte.gz`;
-  if (!existsSync(images) || !existsSync(labels)) {
-    console.warn(`SKIPPED: "${test}" needs MNIST, which is not in MNIST_DIR`);
-    return undefined;
-  }
-  const body = (file: string, header: number) =>
-    new Uint8Array(gunzipSync(readFileSync(file))).subarray(header);
-  return { count: 10_000, inputs: PIXELS, x: body(images, 16), labels: body(labels, 8) };
-}
 
 /** Mean of all bytes, as a share of full brightness. */
 function brightness({ x }: Samples): number {
@@ -164,9 +149,9 @@ Deno.test("digits: the classes can be told apart by their mean images", () => {
   ok(accuracy >= 0.75, `accuracy ${accuracy}`);
 });
 
-Deno.test("digits: they are as bright as MNIST, and their mean images read it", () => {
-  const real = mnist("digits: they are as bright as MNIST, and their mean images read it");
-  if (!real) return;
+Deno.test("digits: they are as bright as MNIST, and their mean images read it", async () => {
+  if (!hasMnist()) return;
+  const { test: real } = await loadDataSet(MNIST, { seed: 1, tell: () => {} });
   const ratio = brightness(drawn.train) / brightness(real);
   ok(Math.abs(ratio - 1) < 0.1, `brightness is ${ratio} of MNIST's`);
   const difference = zeros(drawn.train) - zeros(real);

@@ -5,10 +5,18 @@ import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { readTensors, type Tensors, writeTensors } from "../src/data/tensors.ts";
 import { asTensors, batchIn, inLayout, type Layout, weightsIn } from "../src/data/weights.ts";
-import { assertClose, cli, engineOptions, hasMnist, inFolder, MNIST, ROOT } from "./support.ts";
+import {
+  assertClose,
+  cli,
+  engineOptions,
+  hasMnist,
+  hasTutorialWeights,
+  inFolder,
+  MNIST,
+  TUTORIAL_WEIGHTS,
+  writeDigits,
+} from "./support.ts";
 import { h5py, PYTHON, python } from "./tools.ts";
-
-const SEED_WEIGHTS = `${ROOT}/../shared/data/seed/weights_600.h5`;
 
 const vector = (...data: number[]) => ({ shape: [data.length], data: Float64Array.from(data) });
 const network = createNetwork({ inputs: 6, hidden: [5, 4], classes: 3 });
@@ -80,10 +88,19 @@ Deno.test("weights: what does not fit is refused, naming the file and the tensor
 });
 
 Deno.test("evaluate: the tutorial's weights read 0.7886 of MNIST on either backend", async () => {
-  if (!hasMnist()) return;
+  if (!hasMnist() || !hasTutorialWeights()) return;
   for (const backend of ["auto", "cpu"]) {
     const { code, stdout, stderr } = await cli(
-      ...["evaluate", "--weights", SEED_WEIGHTS, "--data", MNIST, "--backend", backend, "--json"],
+      ...[
+        "evaluate",
+        "--weights",
+        TUTORIAL_WEIGHTS,
+        "--data",
+        MNIST,
+        "--backend",
+        backend,
+        "--json",
+      ],
     );
     assert.equal(code, 0, stderr);
     const { accuracy, samples } = JSON.parse(stdout);
@@ -120,6 +137,7 @@ Deno.test("a run that is saved and gone on with is the run that never stopped", 
         (await readTensors(bytes, "a." + ending)).get("W1")!;
       assert.deepEqual(await weights(b), await weights(a));
     }
+    await writeDigits(`${folder}/other`, 9);
     for (
       const [message, ...args] of [
         [/13 steps are taken/, "--resume", `${folder}/part.h5`, "--steps", "10"],
@@ -133,7 +151,8 @@ Deno.test("a run that is saved and gone on with is the run that never stopped", 
           "30",
           "--seed",
           "1",
-          ...digits2,
+          "--data",
+          `${folder}/other`,
         ],
         [/no such file/, "--resume", `${folder}/none.h5`],
         [/ending names no known format/, "--save", `${folder}/run.txt`],
@@ -149,7 +168,6 @@ Deno.test("a run that is saved and gone on with is the run that never stopped", 
     }
   });
 });
-const digits2 = hasMnist() ? ["--data", MNIST] : ["--data", "/nonexistent"];
 
 Deno.test("a saved run opens in h5py, in the layout that was asked for", async () => {
   if (!PYTHON) return;

@@ -185,13 +185,16 @@ async function fuzz<T>(
 
 const random = new Xoshiro(1);
 const noise = (count: number) => Uint8Array.from({ length: count }, () => 256 * random.uniform());
+/** Labels of 16 or 32 bits. */
+const wide = (Numbers: typeof Int16Array | typeof Int32Array) =>
+  writeIdx({ shape: [6], data: new Numbers([0, 300, 2, 1, 299, 5]) });
 const idx = (...shape: number[]) =>
   writeIdx({ shape, data: noise(shape.reduce((product, length) => product * length, 1)) });
 
 // IDX has no checksum, but no slack either: what was read, written again, must be the file.
 Deno.test("fuzz: IDX", () =>
   fuzz(
-    [idx(7), idx(3, 4), idx(5, 6, 7), idx(2, 3, 4, 5)],
+    [idx(7), idx(3, 4), idx(5, 6, 7), idx(2, 3, 4, 5), ...[Int16Array, Int32Array].map(wide)],
     (bytes) => parseIdx({ name: "file", bytes }),
     (array, bytes) => {
       const raw = bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;

@@ -1,6 +1,7 @@
 /** HDF5 against itself, against Python's h5py, and against damaged and hostile files. */
 
 import assert from "node:assert/strict";
+import { TUTORIAL_WEIGHTS } from "./support.ts";
 import { h5py, PYTHON, python } from "./tools.ts";
 import fc from "fast-check";
 import { readHdf5, writeHdf5 } from "../src/data/hdf5.ts";
@@ -90,12 +91,11 @@ Deno.test("HDF5: float32 is an option, and rounds as Math.fround does", async ()
 });
 
 Deno.test("HDF5: the tutorial's weights, stored by R", async () => {
-  const path = import.meta.dirname + "/../../shared/data/seed/weights_600.h5";
   let bytes: Uint8Array;
   try {
-    bytes = await Deno.readFile(path);
+    bytes = await Deno.readFile(TUTORIAL_WEIGHTS);
   } catch {
-    return skip("the tutorial's weights", `${path} is missing`);
+    return skip("the tutorial's weights", `${TUTORIAL_WEIGHTS} is missing`);
   }
   const tensors = await readTensors(bytes, "weights_600.h5");
   assert.deepEqual(Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape])), {

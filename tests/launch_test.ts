@@ -5,9 +5,7 @@ import { createCommands } from "../src/cli/commands.ts";
 import { launchArguments } from "../src/cli/launch.ts";
 import { PlaceOption } from "../src/cli/options.ts";
 import { browserProfile, recoveryOf } from "../src/cli/places.ts";
-import { drawDigits } from "../src/data/digits.ts";
-import { writeIdx } from "../src/data/idx.ts";
-import { begin, cli, inFolder, ROOT, taskArguments } from "./support.ts";
+import { begin, cli, inFolder, ROOT, taskArguments, writeDigits } from "./support.ts";
 
 const SMALL = ["--hidden", "3", "--batch", "5", "--steps", "3"];
 
@@ -77,23 +75,9 @@ async function from(cwd: string, ...[command, ...args]: string[]) {
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
 }
 
-/** A folder with a small data set. */
-async function writeData(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  const { train, test } = drawDigits({ seed: 1, train: 30, test: 10 });
-  for (const [name, { count, x, labels }] of [["train", train], ["t10k", test]] as const) {
-    const images = { shape: [count, 28, 28], data: x as Uint8Array };
-    await Deno.writeFile(`${folder}/${name}-images-idx3-ubyte`, writeIdx(images));
-    await Deno.writeFile(
-      `${folder}/${name}-labels-idx1-ubyte`,
-      writeIdx({ shape: [count], data: labels }),
-    );
-  }
-}
-
 Deno.test("train may touch the paths that it was given, and nothing else", async () => {
   await inFolder(async (folder) => {
-    await writeData(`${folder}/small data`);
+    await writeDigits(`${folder}/small data`);
     await Deno.writeTextFile(`${folder}/other`, "");
     const own = ["small data/train-images-idx3-ubyte", "a run.h5", "log.jsonl", "fig.svg"];
     const args = ["train", "--data", "small data", `--save=${own[1]}`, "--log", own[2]];
@@ -212,7 +196,7 @@ Deno.test("each command is given what its own arguments name", async () => {
 
 Deno.test("commands work with spaces, commas, links and relative paths", async () => {
   await inFolder(async (folder) => {
-    await writeData(`${folder}/real, data`);
+    await writeDigits(`${folder}/real, data`);
     await Deno.mkdir(`${folder}/real runs`);
     await Deno.symlink(`${folder}/real, data`, `${folder}/linked data`);
     await Deno.symlink(`${folder}/real runs`, `${folder}/runs`);

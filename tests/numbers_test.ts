@@ -1,12 +1,23 @@
 /** NaN and infinity: found at the step where they appear, and named, by both engines alike. */
 
 import assert from "node:assert/strict";
+import { createEstimator, type EstimatorName } from "../src/core/estimator.ts";
 import { createNetwork, type Network } from "../src/core/network.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
-import type { Engine, EngineOptions } from "../src/engine.ts";
+import { type Tensor, writeTensors } from "../src/data/tensors.ts";
+import { asTensors } from "../src/data/weights.ts";
+import type { Engine, EngineOptions, Method } from "../src/engine.ts";
 import { GpuEngine } from "../src/gpu/engine.ts";
 import { roundingNotice } from "../src/method/rounding.ts";
-import { cli, engineOptions, freshParameters, gpuTest, randomSamples } from "./support.ts";
+import {
+  assertGradient,
+  cli,
+  engineOptions,
+  freshParameters,
+  gpuTest,
+  inFolder,
+  randomSamples,
+} from "./support.ts";
 
 const network = createNetwork({ inputs: 6, hidden: [5, 4], classes: 3 });
 const samples = randomSamples(40, network);
@@ -117,4 +128,93 @@ gpuTest("train says once that h is rounded away", async () => {
   const { code, stderr } = await cli("train", ...run, "--engine", "copies", "--h", "1e-12");
   assert.equal(code, 0, stderr);
   assert.equal(stderr.match(/is rounded away/g)?.length, 1, stderr);
+});
+
+gpuTest("h that float32 has no room for is refused, and the CPU's float64 has", async (open) => {
+  const gpu = await open();
+  const at = (h: number, method: Method, estimator: EstimatorName = "central") =>
+    engineOptions(network, samples, 4, { h, method, estimator });
+  for (const h of [1e-46, 1e-40, 1e-32, 1e38, 1e39]) {
+    for (const estimator of ["central", "five-point", "spsa"] as const) {
+      for (const method of ["differences", "copies"] as const) {
+        assert.throws(
+          () => new GpuEngine(gpu, at(h, method, estimator)),
+          /^RangeError: Cannot take differences with h = \S+ on WebGPU: .*; give one within, or use/,
+        );
+      }
+    }
+    new GpuEngine(await open(), at(h, "backprop"))[Symbol.dispose](); // which takes none
+  }
+  const parameters = freshParameters(network), batch = Uint32Array.of(0, 1, 2, 3);
+  using derivative = new CpuEngine(at(1, "backprop"));
+  derivative.setParameters(parameters);
+  const expected = (await derivative.gradient(batch)).gradient;
+  for (const h of [1e-40, 1e-300]) { // the central difference is the derivative to the last digits
+    using cpu = new CpuEngine(at(h, "differences"));
+    cpu.setParameters(parameters);
+    assertGradient(network, (await cpu.gradient(batch)).gradient, expected, 1e-11);
+  }
+  using engine = new GpuEngine(gpu, at(1e-30, "differences")); // the smallest that is promised
+  engine.setParameters(parameters);
+  assertGradient(network, (await engine.gradient(batch)).gradient, expected, 1e-6);
+});
+
+Deno.test("h that float64 has no room for is refused", () => {
+  for (const h of [0, -1, NaN, Infinity, 1e-320, 1e308]) {
+    assert.throws(
+      () => createEstimator("central", h),
+      /^RangeError: Cannot take differences with h/,
+    );
+  }
+});
+
+Deno.test("a gradient that is not finite is neither written nor compared, and named", async () => {
+  const network = createNetwork({ inputs: 2, hidden: [2], classes: 2 });
+  const batch: [string, Tensor][] = [
+    ["x", { shape: [1, 2], data: Float64Array.of(1, 2) }],
+    ["t", { shape: [1], data: Float64Array.of(1) }],
+    ["GBW1", { shape: [2, 2], data: new Float64Array(4) }],
+  ];
+  await inFolder(async (folder) => {
+    const input = `${folder}/in.h5`, out = `${folder}/out.h5`;
+    const tensors = asTensors(network, freshParameters(network), "numpy");
+    await Deno.writeFile(input, await writeTensors(new Map([...tensors, ...batch]), input));
+    // The square of a change of h overflows: in float32 from 2e19 on, in float64 from 1e154 on.
+    for (const [backend, h] of [["auto", "1e30"], ["cpu", "1e200"]]) {
+      const numbers = ["--loss", "squared-error", "--h", h, "--backend", backend];
+      for (const more of [["--out", out], ["--json"], []]) {
+        const { code, stdout, stderr } = await cli(
+          ...["gradient", "--input", input, ...numbers, ...more],
+        );
+        assert.equal(code, 1, stdout + stderr);
+        const named =
+          /^Cannot use the gradient of .*: W\d\[\d,\d\] is (NaN|-?Infinity); use a smaller/m;
+        assert.match(stderr, named);
+        await assert.rejects(Deno.stat(out));
+        if (more[0] !== "--json") continue;
+        const { ok, notFinite } = JSON.parse(stdout);
+        assert.equal(ok, false);
+        assert.match(notFinite, /^W\d\[\d,\d\] is/);
+      }
+      const { code, stdout, stderr } = await cli(
+        ...["gradcheck", "--data", "digits", "--hidden", "2", "--batch", "2", "--json", ...numbers],
+      );
+      assert.equal(code, 1, stdout + stderr);
+      assert.match(stderr, /^Cannot compare gradients: W\d\[\d+,\d\] is .* \(h = \S+, engine /m);
+      assert.equal(JSON.parse(stdout).ok, false);
+    }
+  });
+});
+
+gpuTest("train refuses an h that float32 has no room for, in one line", async () => {
+  for (const h of ["1e-40", "1e39", "1e-46"]) {
+    const run = ["--data", "digits", "--hidden", "2", "--batch", "2", "--steps", "2"];
+    const { code, stderr } = await cli("train", ...run, "--h", h);
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr,
+      /^Cannot take differences with h = .* on WebGPU: .*, or use --backend cpu/,
+    );
+    assert.equal(stderr.trim().split("\n").length, 1, stderr);
+  }
 });

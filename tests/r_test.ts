@@ -76,7 +76,7 @@ async function runTutorial() {
     const [part, { count, x, labels }] of [["train", data.train], ["t10k", data.test]] as const
   ) {
     idx(`${part}-images-idx3-ubyte`, [count, 28, 28], x as Uint8Array);
-    idx(`${part}-labels-idx1-ubyte`, [count], labels);
+    idx(`${part}-labels-idx1-ubyte`, [count], Uint8Array.from(labels));
   }
   await rscript(
     `${ROOT}/tests/tutorial.R`,

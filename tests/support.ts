@@ -1,19 +1,22 @@
 /** What tests share: the GPU, random networks, measured distances. */
 
 import assert from "node:assert/strict";
+import { DATA_NAMES, spellings } from "../src/cli/places.ts";
 import { createEstimator, type EstimatorName } from "../src/core/estimator.ts";
 import { initialParameters } from "../src/core/initialization.ts";
 import {
   type Activation,
   ACTIVATIONS,
   connect,
-  DATA,
+  DATA as INPUTS,
   type Loss,
   type Network,
   type Node,
 } from "../src/core/network.ts";
 import type { OptimizerName } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
+import { drawDigits } from "../src/data/digits.ts";
+import { writeIdx } from "../src/data/idx.ts";
 import type { Samples } from "../src/data/samples.ts";
 import type { EngineOptions, Method } from "../src/engine.ts";
 import { Gpu } from "../src/gpu/device.ts";
@@ -23,15 +26,42 @@ import { compareGradients } from "../src/method/gradcheck.ts";
 if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 
 export const ROOT = `${import.meta.dirname}/..`;
-export const MNIST = Deno.env.get("MNIST_DIR") ?? `${ROOT}/../shared/data/mnist`;
+/** A folder that may stand beside the checkout, with MNIST and the tutorial's weights. */
+const DATA = `${ROOT}/../shared/data`;
+export const MNIST = Deno.env.get("MNIST_DIR") ?? `${DATA}/mnist`;
+export const TUTORIAL_WEIGHTS = `${DATA}/seed/weights_600.h5`;
 
-/** Whether MNIST is at hand; says so loudly where it is not. */
-export function hasMnist(): boolean {
+const isFile = (path: string) => {
   try {
-    return Deno.statSync(MNIST).isDirectory;
+    return Deno.statSync(path).isFile;
   } catch {
-    console.log(`SKIPPED: no MNIST in ${MNIST}; set MNIST_DIR to run this test`);
     return false;
+  }
+};
+
+/** Whether MNIST is at hand; a loud skip where it is not. */
+export function hasMnist(): boolean {
+  if (spellings(MNIST, DATA_NAMES.testImages).some(isFile)) return true;
+  console.log(`SKIPPED: no MNIST in ${MNIST}; set MNIST_DIR to run this test`);
+  return false;
+}
+
+/** Whether the tutorial's weights are at hand; a loud skip where they are not. */
+export function hasTutorialWeights(): boolean {
+  if (isFile(TUTORIAL_WEIGHTS)) return true;
+  console.log(`SKIPPED: no ${TUTORIAL_WEIGHTS}, the tutorial's weights`);
+  return false;
+}
+
+/** Writes a data set of digits as the four IDX files of a folder. */
+export async function writeDigits(folder: string, seed = 1): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const { train, test } = drawDigits({ seed, train: 30, test: 10 });
+  for (const [name, { count, x, labels }] of [["train", train], ["t10k", test]] as const) {
+    const images = { shape: [count, 28, 28], data: x as Uint8Array };
+    const classes = { shape: [count], data: Uint8Array.from(labels) };
+    await Deno.writeFile(`${folder}/${name}-images-idx3-ubyte`, writeIdx(images));
+    await Deno.writeFile(`${folder}/${name}-labels-idx1-ubyte`, writeIdx(classes));
   }
 }
 
@@ -65,7 +95,7 @@ export function randomSamples(
   const x = bytes
     ? Uint8Array.from({ length: count * inputs }, () => 255 * value())
     : Float32Array.from({ length: count * inputs }, value);
-  const labels = Uint8Array.from({ length: count }, () => random.uniform() * classes);
+  const labels = Uint16Array.from({ length: count }, () => random.uniform() * classes);
   return { count, inputs, x, labels };
 }
 
@@ -95,14 +125,14 @@ export function randomNetwork(
   };
   const operations = below(size + 1);
   for (let i = 0; i < operations; i++) {
-    const from = below(widths.length) + DATA, width = widths[from + 1], kind = random.uniform();
+    const from = below(widths.length) + INPUTS, width = widths[from + 1], kind = random.uniform();
     if (kind < 0.4) {
       const width = 1 + below(5);
       push({ operation: "dense", width, from: [from] }, width);
     } else if (kind < 0.7) {
       push({ operation: activations[below(activations.length)], from: [from] }, width);
     } else {
-      const fitting = widths.flatMap((other, at) => other === width ? [at + DATA] : []);
+      const fitting = widths.flatMap((other, at) => other === width ? [at + INPUTS] : []);
       const other = fitting[below(fitting.length)];
       push({ operation: "add", from: [from, other] }, width);
     }

@@ -121,9 +121,12 @@ export function showInside(client: Client, training: Training): void {
     }));
   });
 
-  function showConfusion(confusion: Uint32Array): void { // [classes, classes]
-    const labels = Array.from({ length: digits }, (_, i) => i);
+  function showConfusion(confusion: Uint32Array): void { // [classes, classes], or empty
     const table = byId<HTMLTableElement>("confusion");
+    if (confusion.length === 0) {
+      return table.replaceChildren(make("caption", {}, `${digits} classes: too many for a table.`));
+    }
+    const labels = Array.from({ length: digits }, (_, i) => i);
     const largest = Math.max(...labels.map((label) => confusion[label * digits + label]), 1);
     const cell = (label: number, guess: number) => {
       const number = confusion[label * digits + guess];

@@ -87,7 +87,7 @@ export type Report =
     kind: "evaluation";
     step: number;
     accuracy: number;
-    confusion: Uint32Array; // [classes, classes]: label, prediction
+    confusion: Uint32Array; // [classes, classes]: label, prediction; empty for very many
     worst: readonly { label: number; prediction: number; loss: number; pixels: Uint8Array }[];
   }
   | { kind: "paused"; step: number; done: boolean }

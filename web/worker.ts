@@ -171,11 +171,15 @@ async function begin(
   return ready(run);
 }
 
+/** The most classes that the table of confusions shows. */
+const MOST_CONFUSED = 50;
+
 /** Reports the test accuracy, the confusion of classes, and the worst mistakes. */
 function reportEvaluation(step: number, { data }: Run, evaluation: ng.Evaluation): void {
   const { accuracy, predictions, losses } = evaluation;
   const { test, classes } = data;
-  const confusion = new Uint32Array(classes * classes);
+  // With many classes a table of which is taken for which is no help, and takes their square.
+  const confusion = new Uint32Array(classes > MOST_CONFUSED ? 0 : classes * classes);
   predictions.forEach((predicted, n) => confusion[test.labels[n] * classes + predicted]++);
   const mistakes = [...predictions.keys()].filter((n) => predictions[n] !== test.labels[n]);
   const worst = mistakes.sort((a, b) => losses[b] - losses[a]).slice(0, WORST).map((n) => ({

@@ -1,5 +1,6 @@
 /** Measures inside Chromium: the benchmark's page, bundled, served to it and to nobody else. */
 
+import { retry } from "@std/async/retry";
 import type { Outcome, Setting } from "../bench/measurement.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Place } from "./bench.ts";
@@ -62,21 +63,15 @@ class Browser {
     } catch { /* it has ended */ }
     await this.#child.status;
     // Its helpers outlive it by a moment, and write on.
-    for (let tries = 1;; tries++) {
-      try {
-        return await Deno.remove(this.#profile, { recursive: true });
-      } catch (error) {
-        if (tries === MOST_TRIES) {
-          return console.error(`Cannot remove ${this.#profile}: ${(error as Error).message}`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    }
+    const remove = () => Deno.remove(this.#profile, { recursive: true });
+    await retry(remove, PATIENCE).catch(({ cause }) =>
+      console.error(`Cannot remove ${this.#profile}: ${cause.message}`)
+    );
   }
 }
 
-/** Times that a profile is tried to be removed, a tenth of a second apart. */
-const MOST_TRIES = 50;
+/** A profile is tried to be removed for five seconds. */
+const PATIENCE = { maxAttempts: 50, minTimeout: 100, multiplier: 1, jitter: 0 };
 
 /** Asks the page one thing at a time. */
 async function ask(socket: WebSocket, ended: Promise<never>, ...call: unknown[]): Promise<unknown> {
@@ -112,9 +107,9 @@ export async function openBrowser({ data, smoke }: Setting): Promise<Place> {
       JSON.stringify({ ...about, train: samples(train), test: samples(test) }),
     ],
     "/train-x": ["application/octet-stream", bytesOf(train.x)],
-    "/train-labels": ["application/octet-stream", train.labels],
+    "/train-labels": ["application/octet-stream", bytesOf(Uint16Array.from(train.labels))],
     "/test-x": ["application/octet-stream", bytesOf(test.x)],
-    "/test-labels": ["application/octet-stream", test.labels],
+    "/test-labels": ["application/octet-stream", bytesOf(Uint16Array.from(test.labels))],
   };
   const connected = Promise.withResolvers<WebSocket>();
   const server = Deno.serve({ port: 0, hostname: LOCALHOST, onListen() {} }, (request) => {

@@ -3,9 +3,12 @@
  * and why, and never leaves a half-written file.
  */
 
+import { deadline } from "@std/async/deadline";
+import { dirname } from "@std/path/dirname";
 import { drawDigits } from "../data/digits.ts";
 import { idxDataSet, type IdxFiles, type NamedBytes, parseIdx, writeIdx } from "../data/idx.ts";
 import type { DataSet } from "../data/samples.ts";
+import { sha256 } from "./digest.ts";
 import { why, writeWhole } from "./files.ts";
 import { DATA_NAMES, MIRRORS, mnistCache, spellings } from "./places.ts";
 import { startProgress } from "./progress.ts";
@@ -39,9 +42,7 @@ const reason = (error: unknown) => (error as Error).message.replace(/^Cannot /, 
 
 /** SHA-256 of a file's content, decompressed. */
 async function contentSum(file: NamedBytes): Promise<string> {
-  const whole = writeIdx(await parseIdx(file));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await sha256(writeIdx(await parseIdx(file)));
 }
 
 /** One of the four files in a folder. */
@@ -78,20 +79,23 @@ async function download(
   progress: (bytes: number, total: number) => void,
 ): Promise<Uint8Array> {
   const abort = new AbortController();
-  const giveUp = () => abort.abort(new Error(`nothing came for ${stallSeconds} s`));
-  let timer = setTimeout(giveUp, stallSeconds * 1000);
+  const soon = <T>(promise: Promise<T>) =>
+    deadline(promise, 1000 * stallSeconds).catch((error) => {
+      throw error.name === "TimeoutError" ? new Error(`nothing came for ${stallSeconds} s`) : error;
+    });
   try {
-    const response = await fetch(url, { signal: abort.signal });
+    const response = await soon(fetch(url, { signal: abort.signal }));
     if (!response.ok || !response.body) {
       await response.body?.cancel();
       throw new Error(`the server answers ${response.status}`);
     }
     const total = Number(response.headers.get("content-length") ?? 0);
     const parts: Uint8Array<ArrayBuffer>[] = [];
+    const reader = response.body.getReader();
     let length = 0;
-    for await (const part of response.body) {
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, stallSeconds * 1000);
+    while (true) {
+      const { value: part, done } = await soon(reader.read());
+      if (done) break;
       parts.push(part);
       length += part.length;
       if (length > MAX_DOWNLOAD) throw new Error("it is far longer than MNIST");
@@ -99,7 +103,7 @@ async function download(
     }
     return new Uint8Array(await new Blob(parts).arrayBuffer());
   } finally {
-    clearTimeout(timer);
+    abort.abort(); // where it is not over yet
   }
 }
 
@@ -146,7 +150,7 @@ async function fetchFile(
 
 /** Puts a file into the cache. */
 async function keep(path: string, bytes: Uint8Array): Promise<void> {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  await Deno.mkdir(dirname(path), { recursive: true });
   await writeWhole(path, bytes);
 }
 

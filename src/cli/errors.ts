@@ -1,14 +1,15 @@
 /** What the command line says when it cannot do what it was told. */
 
-import { closest, distance } from "fastest-levenshtein";
+import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
 /** Exit codes, the same for every command. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
-/** `, did you mean "sgd"?` where one of the choices is near, else a list of them. */
+/** "did you mean sgd?" where one of the choices is near, else a list of them. */
 export function suggestion(given: string, choices: readonly string[]): string {
-  const nearest = closest(given, choices);
-  const near = distance(given, nearest) <= Math.max(2, nearest.length / 3);
+  const nearest = closestString(given, choices);
+  const near = levenshteinDistance(given, nearest) <= Math.max(2, nearest.length / 3);
   return near ? `did you mean ${nearest}?` : `choose from ${choices.join(", ")}`;
 }
 

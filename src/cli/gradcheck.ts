@@ -3,11 +3,12 @@
 import { openEngine } from "../backend.ts";
 import { createEstimator } from "../core/estimator.ts";
 import { createRandom } from "../core/generators.ts";
+import { notFinite } from "../core/finite.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
 import { CpuEngine } from "../cpu/engine.ts";
 import { selectSamples } from "../data/samples.ts";
-import type { EngineOptions } from "../engine.ts";
+import type { Engine, EngineOptions } from "../engine.ts";
 import { compare, compareGradients } from "../method/gradcheck.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { loadDataSet } from "./datasets.ts";
@@ -40,7 +41,14 @@ export async function runGradcheck(
     throw new RangeError(`Cannot check to a tolerance of ${options.rtol}: give a positive number`);
   }
   const place = await reach(options, loaded, tell);
-  return options.sweep ? await sweep(options, place, tell) : await check(options, place, tell);
+  try {
+    return options.sweep ? await sweep(options, place, tell) : await check(options, place, tell);
+  } catch (error) {
+    if (!(error instanceof NotFinite)) throw error;
+    console.error(`Cannot compare gradients: ${error.message}; use a smaller h, or other weights`);
+    if (options.json) console.log(JSON.stringify({ ok: false, notFinite: error.message }));
+    return EXIT.failed;
+  }
 }
 
 /** Fresh weights or those of a file, after `--steps` steps, and the next batch. */
@@ -73,14 +81,30 @@ async function reach(
   return { parameters, options: { ...engineOptions, samples } };
 }
 
+/** A gradient that is not finite everywhere: there is nothing to compare. */
+class NotFinite extends Error {}
+
+/**
+ * The gradient over the whole batch.
+ * @throws {NotFinite} naming the engine and the element.
+ */
+async function gradientOf(
+  engine: Engine,
+  { network, method, batch, estimator: { h } }: EngineOptions,
+  parameters: Float64Array, // [parameters]
+): Promise<Float64Array> {
+  engine.setParameters(parameters);
+  const evaluated = await engine.gradient(Uint32Array.from({ length: batch }, (_, n) => n));
+  const bad = notFinite(network, evaluated);
+  if (bad === undefined) return evaluated.gradient;
+  throw new NotFinite(`${bad} (h = ${h}, engine ${method} on ${engine.adapter})`);
+}
+
 /** The gradient in float64, whose copies share what they can. */
 async function reference({ parameters, options }: Place, method: EngineOptions["method"]) {
   using cpu = new CpuEngine({ ...options, method, sharing: true });
-  cpu.setParameters(parameters);
-  return (await cpu.gradient(wholeBatch(options))).gradient;
+  return await gradientOf(cpu, { ...options, method }, parameters);
 }
-
-const wholeBatch = ({ batch }: EngineOptions) => Uint32Array.from({ length: batch }, (_, n) => n);
 
 /** Compares one engine at one h, tensor by tensor. */
 async function check(
@@ -90,8 +114,7 @@ async function check(
 ): Promise<number> {
   const { options, parameters } = place, { h } = options.estimator;
   using engine = await openEngine(options, backend, tell);
-  engine.setParameters(parameters);
-  const { gradient } = await engine.gradient(wholeBatch(options));
+  const gradient = await gradientOf(engine, options, parameters);
   const central = await reference(place, "differences");
   const backprop = compareGradients(options.network, gradient, await reference(place, "backprop"));
   const tensors = compareGradients(options.network, gradient, central).map((tensor, i) => ({
@@ -137,8 +160,7 @@ async function sweep(
     const exact = await reference({ parameters, options: at }, "differences");
     const error = async (method: "differences" | "copies") => {
       using engine = await openEngine({ ...at, method }, backend, tell);
-      engine.setParameters(parameters);
-      const { gradient } = await engine.gradient(wholeBatch(at));
+      const gradient = await gradientOf(engine, { ...at, method }, parameters);
       ({ adapter, backend: used } = engine);
       return {
         relativeError: compare("all", [gradient.length], gradient, exact).relativeError,

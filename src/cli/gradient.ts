@@ -4,6 +4,7 @@
  */
 
 import { openEngine } from "../backend.ts";
+import { notFinite } from "../core/finite.ts";
 import { parameterTensors, shapeOf } from "../core/network.ts";
 import { readTensors, type Tensors, writeTensors } from "../data/tensors.ts";
 import {
@@ -45,7 +46,10 @@ function readAll(tensors: Tensors, options: GradientOptions) {
   });
 }
 
-/** Runs the command; the exit code tells whether the gradients that were checked are right. */
+/**
+ * Runs the command; the exit code tells whether the gradients that were checked are right. A gradient
+ * that is not finite everywhere is neither written nor compared.
+ */
 export async function runGradient(options: GradientOptions): Promise<number> {
   const { input, out, json, rtol, check } = options;
   const tell = (line: string) => json ? console.error(line) : console.log(line);
@@ -70,9 +74,26 @@ export async function runGradient(options: GradientOptions): Promise<number> {
   engine.setParameters(parameters);
   const notice = roundingNotice(engineOptions, engine, parameters);
   if (notice) tell(notice);
-  const { loss, gradient } = await engine.gradient(
+  const evaluated = await engine.gradient(
     Uint32Array.from({ length: samples.count }, (_, n) => n),
   );
+  const about = {
+    samples: samples.count,
+    backend: engine.backend,
+    adapter: engine.adapter,
+    engine: options.engine,
+    h: options.h,
+    estimator: options.estimator,
+  };
+  const bad = notFinite(network, evaluated);
+  if (bad !== undefined) {
+    console.error(
+      `Cannot use the gradient of ${input}: ${bad}; use a smaller h, or other weights or data`,
+    );
+    if (json) console.log(JSON.stringify({ ok: false, notFinite: bad, ...about }));
+    return EXIT.failed;
+  }
+  const { loss, gradient } = evaluated;
   if (out !== undefined) {
     await writeWhole(out, await writeTensors(asTensors(network, gradient, layout, tensors), out));
   }
@@ -83,21 +104,8 @@ export async function runGradient(options: GradientOptions): Promise<number> {
   });
   const ok = comparisons.every(({ relativeError }) => relativeError <= rtol);
   if (json) {
-    const { backend, adapter } = engine;
     const checked = comparisons.length > 0 ? { ok, rtol, tensors: comparisons } : {};
-    const { engine: method, estimator } = options, { h } = engineOptions.estimator;
-    console.log(
-      JSON.stringify({
-        loss,
-        samples: samples.count,
-        backend,
-        adapter,
-        engine: method,
-        h,
-        estimator,
-        ...checked,
-      }),
-    );
+    console.log(JSON.stringify({ loss, ...about, ...checked }));
   } else {
     tell(
       `Gradient of ${shapeOf(network)} over the ${samples.count} samples of ${input}: loss ` +

@@ -1,5 +1,6 @@
 /** `plot`: the logs of one run or several as one figure. */
 
+import { basename } from "@std/path/basename";
 import { claim, readWhole, writeWhole } from "./files.ts";
 import { drawRuns, type Run } from "./figure.ts";
 
@@ -45,7 +46,7 @@ export function parseLog(text: string, fileName: string): Run {
     }
   });
   if (losses.length === 0) throw new SyntaxError(`Cannot draw ${fileName}: it holds no losses`);
-  const name = fileName.replace(/^.*[/\\]/, "").replace(/\.jsonl?$/, "");
+  const name = basename(fileName).replace(/\.jsonl?$/, "");
   return { name, losses, accuracies };
 }
 

@@ -1,5 +1,6 @@
 /** Runs in files: saving one, and going on with it as if it had never stopped. */
 
+import { decodeHex } from "@std/encoding/hex";
 import { createRandom } from "../core/generators.ts";
 import { denseLayers, type Network } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
@@ -38,7 +39,7 @@ const flag = (name: string) =>
 /** The sum of all samples and labels, to tell whether data are those that a run began with. */
 async function fingerprint({ train, test }: DataSet): Promise<string> {
   const parts = await Promise.all([train.x, train.labels, test.x, test.labels].map(sha256));
-  return await sha256(Uint8Array.from(parts.join("").match(/../g)!, (pair) => parseInt(pair, 16)));
+  return await sha256(decodeHex(parts.join("")));
 }
 
 /**

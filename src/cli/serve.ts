@@ -4,15 +4,11 @@
  */
 
 import { parseArgs } from "node:util";
+import { contentType } from "@std/media-types/content-type";
+import { extname } from "@std/path/extname";
 import { mnistCache } from "./places.ts";
 
 const DIST = "dist"; // in the checkout, where the task runs
-const TYPES: Record<string, string> = {
-  html: "text/html; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  css: "text/css; charset=utf-8",
-  gz: "application/octet-stream",
-};
 const DATA = "/data/mnist/";
 const MNIST = /^(train|t10k)-(images-idx3|labels-idx1)-ubyte\.gz$/;
 
@@ -51,7 +47,7 @@ export function handler(files: ReadonlyMap<string, string>, hosts: ReadonlySet<s
     }
     if (!file) return refuse(404, "not here");
     const headers = {
-      "content-type": TYPES[file.slice(file.lastIndexOf(".") + 1)] ?? "application/octet-stream",
+      "content-type": contentType(extname(file)) ?? "application/octet-stream",
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": "no-cache",

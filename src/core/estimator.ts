@@ -42,11 +42,15 @@ export interface Estimator {
 
 /**
  * Checks and completes a choice of estimator.
- * @throws {RangeError} when h is not positive and finite, or queries no positive whole number.
+ * @throws {RangeError} when h is no number that can be divided by, or queries no positive whole
+ *   number.
  */
 export function createEstimator(name: EstimatorName, h: number, queries = 1): Estimator {
-  if (!(h > 0 && Number.isFinite(h))) {
-    throw new RangeError(`Cannot take differences with h = ${h}: h must be a positive number`);
+  // Where h is subnormal it has lost digits, and 1 / h is infinite; five-point goes to 2h.
+  if (!(h >= 2 ** -1022 && h <= 2 ** 1022)) {
+    throw new RangeError(
+      `Cannot take differences with h = ${h}: h must be a positive number from 2.3e-308 to 4.4e307`,
+    );
   }
   if (!Number.isInteger(queries) || queries < 1) {
     throw new RangeError(`Cannot use ${queries} queries: give a whole number from 1`);
@@ -57,6 +61,26 @@ export function createEstimator(name: EstimatorName, h: number, queries = 1): Es
 /** The points that nudge one weight, or two for a random direction (w + h d and w - h d). */
 export function stencilOf(estimator: Estimator): readonly StencilPoint[] {
   return STENCILS[estimator.name === "spsa" ? "central" : estimator.name];
+}
+
+/**
+ * Refuses an h that float32 cannot compute with. Its smallest normal number is 2^-126, below which
+ * devices may take 0: as a change of the loss this is a gradient of 2^-26 for the smallest h that is
+ * taken. Of the largest, the coefficients over h and the batch are such numbers still.
+ * @throws {RangeError} with the least and the largest that go.
+ */
+export function checkFloat32(estimator: Estimator, batch: number): void {
+  const coefficients = stencilOf(estimator).map(({ coefficient }) => Math.abs(coefficient));
+  const least = 2 ** -100, largest = Math.min(...coefficients) / batch * 2 ** 126;
+  const { h } = estimator;
+  if (h >= least && h <= largest) return;
+  throw new RangeError(
+    `Cannot take differences with h = ${h} on WebGPU: float32 has room for an h from ` +
+      `${least.toPrecision(2)} to ${
+        largest.toPrecision(2)
+      }; give one within, or use --backend cpu, ` +
+      `which computes in float64`,
+  );
 }
 
 /** Losses over the batch that one gradient takes, when every nudged copy is counted as one. */

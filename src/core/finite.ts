@@ -50,6 +50,19 @@ export function checkParameters(
 }
 
 /**
+ * What of a loss and its gradient is no finite number: "W1[3,4] is NaN".
+ * @returns the first, or undefined where all are finite.
+ */
+export function notFinite(
+  network: Network,
+  { loss, gradient }: { loss: number; gradient: Float64Array }, // [parameters]
+): string | undefined {
+  if (!Number.isFinite(loss)) return `the loss is ${loss}`;
+  const bad = firstBad(gradient, "float64");
+  return bad < 0 ? undefined : `${parameterName(network, bad)} is ${gradient[bad]}`;
+}
+
+/**
  * Refuses steps in which something was no finite number any more. A step's loss comes before its
  * update.
  * @param done steps taken before these.

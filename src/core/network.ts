@@ -19,13 +19,15 @@ import {
 
 /** The names of activations. */
 export type Activation = Exclude<ActivationName, "identity">;
-export const ACTIVATIONS = Object.keys(activations).filter((name): name is Activation =>
-  name !== "identity"
-);
+export const ACTIVATIONS: readonly Activation[] = Object.keys(activations)
+  .filter((name): name is Activation => name !== "identity");
 
 /** The names of losses of the output layer. */
 export type Loss = LossName;
-export const LOSSES = Object.keys(losses) as Loss[];
+export const LOSSES: readonly Loss[] = Object.keys(losses) as Loss[];
+
+/** The most classes that are told apart: labels and predictions are numbers of 16 bits. */
+export const MAX_CLASSES = 65536;
 
 /** The small number the tutorial adds inside the logarithm of its cross-entropy. */
 export const TUTORIAL_EPSILON = 1e-7;
@@ -148,6 +150,11 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
           `give whole numbers from 1`,
       );
     }
+  }
+  if (classes > MAX_CLASSES) {
+    throw new RangeError(
+      `Cannot tell ${classes} classes apart: at most ${MAX_CLASSES} are supported; group them`,
+    );
   }
   const nodes: Node[] = [...given, { operation: "dense", width: classes }];
   const sources = nodes.map((node, i) => sourcesOf(nodes, node, i));

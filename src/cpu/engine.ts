@@ -47,7 +47,7 @@ export class CpuEngine implements Engine {
       LARGEST_ARRAY,
       "the CPU engine",
     );
-    checkSamples(options.samples, "float64");
+    checkSamples(options.samples, options.network.classes, "float64");
     this.#options = options;
     const plan = planFor(options);
     this.#ways = Object.fromEntries(plan.gradient.map(({ layer, way }) => [layer, way]));
@@ -127,7 +127,7 @@ export class CpuEngine implements Engine {
 
   evaluate(samples: Samples): Promise<Evaluation> {
     return this.#inTurn(() => {
-      const predictions = new Uint8Array(samples.count);
+      const predictions = new Uint16Array(samples.count);
       const losses = new Float64Array(samples.count);
       let correct = 0;
       for (const { n, logits, loss } of this.#scores(samples)) {
@@ -151,7 +151,7 @@ export class CpuEngine implements Engine {
   /** The forward pass of other samples, a block of them at a time. */
   *#scores(samples: Samples): Generator<{ n: number; logits: Float64Array; loss: number }> {
     const { network } = this.#options, { classes } = network;
-    checkSamples(samples, "float64");
+    checkSamples(samples, classes, "float64");
     for (let start = 0; start < samples.count; start += EVALUATION_BATCH) {
       const size = Math.min(EVALUATION_BATCH, samples.count - start);
       const indices = Uint32Array.from({ length: size }, (_, n) => start + n);

@@ -9,7 +9,7 @@ export interface Batch {
   readonly size: number;
   /** Inputs, each row followed by a constant 1. */
   readonly x: Float64Array; // [batch, inputs + 1]
-  readonly labels: Uint8Array; // [batch]
+  readonly labels: Uint16Array; // [batch]
 }
 
 /** What one forward pass leaves behind. */
@@ -33,7 +33,7 @@ export function gather(samples: Samples, indices: Uint32Array): Batch {
   const { inputs, x: source } = samples;
   const bytes = source instanceof Uint8Array;
   const x = new Float64Array(indices.length * (inputs + 1)).fill(1);
-  const labels = new Uint8Array(indices.length);
+  const labels = new Uint16Array(indices.length);
   for (let n = 0; n < indices.length; n++) {
     const from = indices[n] * inputs, to = n * (inputs + 1);
     for (let i = 0; i < inputs; i++) {

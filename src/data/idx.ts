@@ -1,15 +1,17 @@
 /**
  * IDX, the format of MNIST's files: four bytes of magic (two zeros, the type, the number of
- * dimensions), the dimensions as big-endian 32-bit numbers, then the data. Takes bytes, raw or
- * gzipped; where they come from is others' affair.
+ * dimensions), the dimensions as big-endian 32-bit numbers, then the data, big-endian, too. Values
+ * are bytes; labels may also be whole numbers of 16 or 32 bits, for more classes than a byte counts.
+ * Files come as bytes, raw or gzipped; from where is others' affair.
  */
 
-import type { DataSet, Samples } from "./samples.ts";
+import { MAX_CLASSES } from "../core/network.ts";
+import type { DataSet, Labels, Samples } from "./samples.ts";
 
-/** An array of bytes with its shape. */
+/** An array with its shape. */
 export interface IdxArray {
   readonly shape: readonly number[];
-  readonly data: Uint8Array; // row-major
+  readonly data: Uint8Array | Int16Array | Int32Array; // row-major
 }
 
 /** A file's bytes and what to call it in messages. */
@@ -18,7 +20,10 @@ export interface NamedBytes {
   readonly bytes: Uint8Array;
 }
 
-const UNSIGNED_BYTE = 0x08;
+/** The types that are read, as the third byte of the magic names them. */
+const TYPES = { 0x08: Uint8Array, 0x0b: Int16Array, 0x0c: Int32Array } as const;
+type Type = keyof typeof TYPES;
+
 /** No header may claim more: 2 GiB. */
 const MAX_BYTES = 2 ** 31;
 /** Longest header: magic and four dimensions. */
@@ -28,31 +33,40 @@ function headerLength(bytes: Uint8Array): number {
   return 4 + 4 * bytes[3];
 }
 
+interface Header {
+  readonly type: Type;
+  readonly shape: number[];
+  /** Bytes of data. */
+  readonly size: number;
+}
+
 /**
  * Reads the header.
- * @throws {SyntaxError} when it is no header of an IDX file of bytes.
+ * @throws {SyntaxError} when it is no header of an IDX file of bytes or whole numbers.
  */
-function readHeader(bytes: Uint8Array, name: string): { shape: number[]; size: number } {
-  const isIdx = bytes.length >= 4 && bytes[0] === 0 && bytes[1] === 0 && bytes[2] === UNSIGNED_BYTE;
+function readHeader(bytes: Uint8Array, name: string): Header {
+  const isIdx = bytes.length >= 4 && bytes[0] === 0 && bytes[1] === 0 && bytes[2] in TYPES;
   if (!isIdx || bytes[3] < 1 || bytes[3] > MAX_DIMENSIONS) {
     const found = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0"));
     throw new SyntaxError(
       `Cannot read ${name}: it begins with ${found.join(" ") || "nothing"}, not with the magic ` +
-        `number of an IDX file of bytes (00 00 08 and 01 to 04); give another file`,
+        `number of an IDX file of bytes or whole numbers (00 00, then 08, 0b or 0c, then 01 to ` +
+        `04); give another file`,
     );
   }
+  const type = bytes[2] as Type;
   if (bytes.length < headerLength(bytes)) {
     throw new SyntaxError(`Cannot read ${name}: its header is cut off; fetch the file again`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: bytes[3] }, (_, d) => view.getUint32(4 + 4 * d));
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = shape.reduce((product, length) => product * length, TYPES[type].BYTES_PER_ELEMENT);
   if (size > MAX_BYTES) {
     throw new SyntaxError(
-      `Cannot read ${name}: its header claims ${shape.join(" x ")} bytes, more than 2 GiB`,
+      `Cannot read ${name}: its header claims ${shape.join(" x ")} values, more than 2 GiB`,
     );
   }
-  return { shape, size };
+  return { type, shape, size };
 }
 
 /** Deflate makes data no shorter than by this factor (zlib's technical details). */
@@ -90,7 +104,7 @@ async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
           throw new SyntaxError(
             `Cannot read ${name}: its header claims ${
               shape.join(" x ")
-            } bytes, more than so short ` +
+            } values, more than so short ` +
               `a file can hold; fetch the file again`,
           );
         }
@@ -110,37 +124,71 @@ async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
 }
 
 /**
- * Reads an IDX file of unsigned bytes, gzipped or not.
+ * Reads an IDX file of unsigned bytes or of whole numbers of 16 or 32 bits, gzipped or not.
  * @throws {SyntaxError} when the file is no such file, cut off, or longer than its header says.
  */
 export async function parseIdx({ name, bytes }: NamedBytes): Promise<IdxArray> {
   const zipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const raw = zipped ? await gunzip(bytes, name) : bytes;
-  const { shape, size } = readHeader(raw, name);
+  const { type, shape, size } = readHeader(raw, name);
   const data = raw.subarray(headerLength(raw));
   if (data.length !== size) {
     throw new SyntaxError(
-      `Cannot read ${name}: its header says ${shape.join(" x ")} = ${size} bytes of data, and ` +
+      `Cannot read ${name}: its header says ${shape.join(" x ")} values, ${size} bytes, and ` +
         `${data.length < size ? `only ${data.length}` : "more"} follow; fetch the file again`,
     );
   }
-  return { shape, data };
+  if (type === 0x08) return { shape, data };
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return {
+    shape,
+    data: type === 0x0b
+      ? Int16Array.from({ length: size / 2 }, (_, i) => view.getInt16(2 * i))
+      : Int32Array.from({ length: size / 4 }, (_, i) => view.getInt32(4 * i)),
+  };
 }
 
-/** The uncompressed file of an array of bytes. */
+/** The uncompressed file of an array. */
 export function writeIdx({ shape, data }: IdxArray): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(4 + 4 * shape.length + data.length);
+  const first = 4 + 4 * shape.length, { BYTES_PER_ELEMENT: width } = data;
+  const bytes = new Uint8Array(first + width * data.length);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, (UNSIGNED_BYTE << 8) + shape.length);
+  view.setUint32(0, ({ 1: 0x08, 2: 0x0b, 4: 0x0c }[width]! << 8) + shape.length);
   shape.forEach((length, d) => view.setUint32(4 + 4 * d, length));
-  bytes.set(data, 4 + 4 * shape.length);
+  if (data instanceof Uint8Array) bytes.set(data, first);
+  else if (data instanceof Int16Array) data.forEach((n, i) => view.setInt16(first + 2 * i, n));
+  else data.forEach((n, i) => view.setInt32(first + 4 * i, n));
   return bytes;
+}
+
+/**
+ * Labels as classes.
+ * @throws {SyntaxError} naming the first that is none.
+ */
+function asClasses(data: IdxArray["data"], name: string): Labels {
+  if (data instanceof Uint8Array) return data;
+  const strange = data.findIndex((label) => label < 0 || label >= MAX_CLASSES);
+  if (strange >= 0) {
+    throw new SyntaxError(
+      `Cannot use ${name}: label ${data[strange]} of sample ${strange} is out of range; classes ` +
+        `go from 0 to ${MAX_CLASSES - 1}`,
+    );
+  }
+  return Uint16Array.from(data);
 }
 
 /** Reads one pair of files into samples. */
 async function readSamples(images: NamedBytes, labels: NamedBytes) {
   const { shape, data: x } = await parseIdx(images);
   const { shape: labelShape, data } = await parseIdx(labels);
+  if (!(x instanceof Uint8Array)) {
+    throw new SyntaxError(
+      `Cannot use ${images.name}: its values are whole numbers of ${
+        8 * x.BYTES_PER_ELEMENT
+      } bits, ` +
+        `where only labels may be; give values as bytes`,
+    );
+  }
   const [count, ...rest] = shape;
   const inputs = rest.reduce((product, length) => product * length, 1);
   if (rest.length === 0 || count === 0 || inputs === 0) {
@@ -154,7 +202,7 @@ async function readSamples(images: NamedBytes, labels: NamedBytes) {
         `${labelShape.join(" x ")} labels; give files that belong together`,
     );
   }
-  const samples: Samples = { count, inputs, x, labels: data };
+  const samples: Samples = { count, inputs, x, labels: asClasses(data, labels.name) };
   return { samples, rest };
 }
 
@@ -167,7 +215,7 @@ export interface IdxFiles {
 }
 
 /**
- * Reads a data set out of its four files. Any widths, any number of classes.
+ * Reads a data set out of its four files. Any widths, up to 65,536 classes.
  * @throws {SyntaxError} when a file cannot be read or the files do not belong together.
  */
 export async function idxDataSet(files: IdxFiles, name: string): Promise<DataSet> {
@@ -179,7 +227,8 @@ export async function idxDataSet(files: IdxFiles, name: string): Promise<DataSet
         `${test.inputs} values a sample; give files that belong together`,
     );
   }
-  const largest = train.labels.reduce((a, b) => Math.max(a, b));
+  let largest = 0;
+  for (const label of train.labels) largest = Math.max(largest, label);
   const classes = Math.max(2, largest + 1);
   if (classes > train.count + 1) {
     throw new SyntaxError(

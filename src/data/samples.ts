@@ -2,6 +2,9 @@
 
 import { firstBad, type Precision } from "../core/finite.ts";
 
+/** A class each, from 0; bytes where they suffice, as in MNIST's files. */
+export type Labels = Uint8Array | Uint16Array;
+
 /** Labelled samples. A byte of `x` stands for byte / 255; floats stand for themselves. */
 export interface Samples {
   /** How many samples. */
@@ -11,7 +14,7 @@ export interface Samples {
   /** Inputs, row by row. Bytes stay bytes until they reach the device. */
   readonly x: Uint8Array | Float32Array | Float64Array; // [count, inputs]
   /** The class of each sample, from 0. */
-  readonly labels: Uint8Array; // [count]
+  readonly labels: Labels; // [count]
 }
 
 /** A training set and a test set of one kind. */
@@ -29,10 +32,21 @@ export interface DataSet {
 }
 
 /**
- * Refuses samples with values that are no numbers.
+ * Refuses samples with values that are no numbers, or of classes that a network does not know.
  * @throws {RangeError} naming the first.
  */
-export function checkSamples({ x, inputs }: Samples, precision: Precision): void {
+export function checkSamples(
+  { x, inputs, labels }: Samples,
+  classes: number,
+  precision: Precision,
+): void {
+  const strange = labels.findIndex((label) => label >= classes);
+  if (strange >= 0) {
+    throw new RangeError(
+      `Cannot use label ${labels[strange]} of sample ${strange}: the network tells ${classes} ` +
+        `classes apart, from 0 to ${classes - 1}; mend the data`,
+    );
+  }
   const bad = x instanceof Uint8Array ? -1 : firstBad(x, precision);
   if (bad < 0) return;
   throw new RangeError(
@@ -65,6 +79,7 @@ export function densityOf({ count, inputs, x }: Samples): { nonzeros: number; di
 /** Some of the samples, by their indices. */
 export function selectSamples({ inputs, x, labels }: Samples, indices: Uint32Array): Samples {
   const Numbers = x.constructor as new (length: number) => typeof x;
+  const Classes = labels.constructor as new (length: number) => Labels;
   const chosen = new Numbers(indices.length * inputs);
   indices.forEach((index, n) =>
     chosen.set(x.subarray(index * inputs, (index + 1) * inputs), n * inputs)
@@ -73,6 +88,6 @@ export function selectSamples({ inputs, x, labels }: Samples, indices: Uint32Arr
     count: indices.length,
     inputs,
     x: chosen,
-    labels: Uint8Array.from(indices, (n) => labels[n]),
+    labels: new Classes(indices.length).map((_, n) => labels[indices[n]]),
   };
 }

@@ -151,7 +151,7 @@ export function batchIn(
   const { shape: [count, width], data } = matrix(tensors, "x", layout);
   if (width !== inputs) throw new Misfit(`x has ${width} values a sample where W1 takes ${inputs}`);
   const t = find(tensors, "t");
-  const labels = new Uint8Array(count);
+  const labels = new Uint16Array(count);
   const isVector = t.shape.filter((length) => length !== 1).length <= 1;
   if (isVector && t.data.length === count && !(count === 1 && classes === 1)) {
     t.data.forEach((label, n) => {

@@ -50,24 +50,36 @@ interface Shared {
  */
 function walkers(gpu: Gpu, turns: number, threads = 1): number {
   const least = Math.ceil(turns / (0.9 * gpu.loopTurns));
-  return Math.ceil(threads * Math.max(least, gpu.software ? 512 : 65536) / 64);
+  const groups = Math.ceil(threads * Math.max(least, gpu.software ? 512 : 65536) / 64);
+  return Math.min(groups, gpu.limits.maxComputeWorkgroupsPerDimension);
 }
 
-/**
- * Partial sums that a gradient is made in: a hardware device wants more threads than one batch-long
- * loop for each weight gives it, and a software device ends loops that are too long.
- */
-export function slicesOf(gpu: Gpu, { network, estimator, batch }: EngineOptions): number {
-  if (!gpu.software) return Math.min(batch, 25);
-  // The loops of hidden_gradient.wgsl over one entry, where changes are not tiny, and where they are
-  // and there are more classes than it keeps. Each counts one turn more: the one that ends it.
+/** Turns of loops that hidden_gradient.wgsl takes over one sample. */
+function turnsOfSample(gpu: Gpu, { network, estimator }: EngineOptions): number {
+  // The loops over one entry, where changes are not tiny, and where they are and there are more
+  // classes than it keeps. Each counts one turn more: the one that ends it.
   const points = stencilOf(estimator).length, { classes } = network;
   const turnsOfEntry = 2 + Math.max(
     Math.ceil(points / 2) * (2 + classes),
     points * (1 + Math.max(0, classes - 16)),
   );
-  const turns = batch * (4 + gpu.block * turnsOfEntry);
-  return Math.min(batch, Math.max(2, Math.ceil(turns / (0.9 * gpu.loopTurns))));
+  return 4 + gpu.block * turnsOfEntry;
+}
+
+/** Whether a thread of hidden_gradient.wgsl gets to the end of one sample at least. */
+const isFused = (gpu: Gpu, options: EngineOptions) =>
+  turnsOfSample(gpu, options) <= 0.9 * gpu.loopTurns;
+
+/**
+ * Partial sums that a gradient is made in: a hardware device wants more threads than one batch-long
+ * loop for each weight gives it, and a software device ends loops that are too long.
+ */
+export function slicesOf(gpu: Gpu, options: EngineOptions): number {
+  const { network: { classes }, batch } = options;
+  if (!gpu.software) return Math.min(batch, 25);
+  const collected = 2 + classes; // turns of collect.wgsl over a sample
+  const turns = Math.max(isFused(gpu, options) ? turnsOfSample(gpu, options) : 0, collected);
+  return Math.min(batch, Math.max(2, Math.ceil(batch * turns / (0.9 * gpu.loopTurns))));
 }
 
 /** The dispatches that fill the gradient behind a forward pass. */
@@ -93,7 +105,8 @@ export function differences(stage: Stage): Command[] {
   const last = network.layers.length - 1;
   return network.layers.flatMap((_, l) => {
     if (l === last) return outputLayer(shared, l);
-    return l === last - 1 ? lastHiddenLayer(shared, l) : earlierLayer(shared, l);
+    const fused = l === last - 1 && isFused(gpu, options);
+    return fused ? lastHiddenLayer(shared, l) : earlierLayer(shared, l);
   });
 }
 
@@ -271,7 +284,7 @@ function earlierLayer(
       commands.push(command(
         gpu,
         "collect",
-        [Math.ceil(units / 64), chunk.inputs],
+        [Math.ceil(units / 64), chunk.inputs, Number(constants.SLICES)],
         { ...lists, changes: changes[(later.length - 1) % 2] },
         { ...constants, OFFSET: offset, OUTPUTS: outputs },
         { loss: network.loss },

@@ -4,15 +4,19 @@
  */
 
 import type { Command } from "./device.ts";
-import { laneCount } from "./forward.ts";
+import { checkLoops, laneCount } from "./forward.ts";
 import { command } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
+
+/** Threads of directions_slope.wgsl, which share a batch. */
+const SLOPE_THREADS = 32;
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function directions(stage: Stage): Command[] {
   const { gpu, options, forward, parameters, keys } = stage;
   const { network, estimator: { queries }, batch } = options;
   const { layers, loss, classes } = network;
+  checkLoops(gpu, classes + 2, Math.ceil(batch / SLOPE_THREADS)); // a turn begins and ends each loop
   const units = layers.reduce((sum, layer) => sum + layer.outputs, 0);
   const changes = gpu.buffer("changes along directions", 8 * queries * batch * units);
   const slopes = gpu.buffer("slopes", 4 * queries);
@@ -58,7 +62,12 @@ export function directions(stage: Stage): Command[] {
     "directions_slope",
     [queries],
     { stencil, changes, residuals: forward.residuals, labels: forward.labels, slopes },
-    { ...constants, CLASSES: classes, AFTER: units - classes },
+    {
+      ...constants,
+      CLASSES: classes,
+      AFTER: units - classes,
+      WORKGROUP: SLOPE_THREADS,
+    },
     { loss },
   );
   return [...passes, slope, gradientAlong(stage, slopes)];

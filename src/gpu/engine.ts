@@ -267,7 +267,7 @@ export class GpuEngine implements Engine {
     forward.begin(indices);
     this.gpu.run(commands, batches);
     const table = new Float32Array(await this.gpu.read(scores, 8 * samples.count));
-    const predictions = new Uint8Array(samples.count);
+    const predictions = new Uint16Array(samples.count);
     const losses = new Float64Array(samples.count);
     let correct = 0, loss = 0;
     for (let n = 0; n < samples.count; n++) {

@@ -25,6 +25,22 @@ export function epsilonConstants({ epsilon }: Network): Constants {
 /** Inputs of a sample that a workgroup of gather or compact lists. */
 const RUN = 1024;
 
+/** Loops over the classes that a thread of a loss takes for its sample, at most. */
+const LOSS_LOOPS = 4;
+
+/**
+ * Refuses more classes than a thread can loop over on the device, so many times.
+ * @throws {RangeError} with the most that it can.
+ */
+export function checkLoops(gpu: Gpu, classes: number, loops: number): void {
+  const most = Math.floor(0.9 * gpu.loopTurns / loops);
+  if (classes <= most) return;
+  throw new RangeError(
+    `Cannot tell ${classes} classes apart on ${gpu.adapter}: it breaks loops off behind ${most} ` +
+      `classes; use a smaller batch, or --backend cpu`,
+  );
+}
+
 /** A batch's way through the network, recorded once. */
 export class Forward {
   readonly batch: number;
@@ -77,7 +93,7 @@ export class Forward {
     this.residuals = gpu.buffer("residuals", 4 * batch * residualsOf(network));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
-    checkSamples(samples, "float32");
+    checkSamples(samples, classes, "float32");
     const lists = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) =>
       command(
         gpu,
@@ -120,6 +136,7 @@ export class Forward {
       );
       return l === 0 ? [dense] : [lists(l, { a: this.values[l] }, {}), dense];
     });
+    checkLoops(gpu, classes, LOSS_LOOPS);
     const loss = command(gpu, `${network.loss}_loss`, [Math.ceil(batch / 64)], {
       logits: this.values.at(-1)!,
       labels: this.labels,

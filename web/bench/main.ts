@@ -25,7 +25,7 @@ async function samples(
   const bytes = async (name: string) => await (await fetch(`${part}-${name}`)).arrayBuffer();
   const [x, labels] = [await bytes("x"), await bytes("labels")];
   const Numbers = floats ? Float32Array : Uint8Array;
-  return { ...about, x: new Numbers(x), labels: new Uint8Array(labels) };
+  return { ...about, x: new Numbers(x), labels: new Uint16Array(labels) };
 }
 
 /** What can be asked of the page. */
