@@ -1,6 +1,6 @@
 /** What a network is trained and tested on: the shape every data source delivers. */
 
-import { firstBad, type Precision } from "../core/finite.ts";
+import { complaint, firstBad, type Precision } from "../core/finite.ts";
 
 /** Labelled samples. A byte of `x` stands for byte / 255; floats stand for themselves. */
 export interface Samples {
@@ -39,7 +39,7 @@ export function checkSamples({ x, inputs }: Samples, precision: Precision): void
     `Cannot compute with value ${bad % inputs} of sample ${Math.floor(bad / inputs)} = ${
       x[bad]
     }: ` +
-      `it is no finite ${precision}; mend the data`,
+      `${complaint(x[bad], precision)}; mend the data`,
   );
 }
 
