@@ -89,6 +89,46 @@ Deno.test("CPU: a gradient is exact for any network, data and h", async () => {
   await fc.assert(fc.asyncProperty(hardCases(), checkCpu), { numRuns: 60, seed: 1 });
 });
 
+// What float32 cannot hold is infinite or NaN in the gradient, which no engine takes a step by; what
+// is finite is right.
+gpuTest("overflow is right or shows", async (open) => {
+  let shown = 0, right = 0;
+  for (
+    const [activation, loss, weight, x, h] of [
+      ["relu", "cross-entropy", 1e15, 1e10, 1e15], // da w
+      ["relu", "squared-error", 1e5, 1e8, 1e8], // the square
+      ["relu", "cross-entropy", 1, 3e38, 10], // dz
+      ["sigmoid", "cross-entropy", 1, 3e38, 10], // dz, which saturates a unit and no more
+      ["sigmoid", "cross-entropy", 3e38, 1, 1e-2], // differences of weights
+    ] as const
+  ) {
+    const network = createNetwork({ inputs: 1, hidden: [2], classes: 3, activation, loss });
+    const samples = { count: 1, inputs: 1, x: Float32Array.of(x), labels: Uint8Array.of(0) };
+    // Units at 0.5 and 0 by their biases; behind them, weights of both signs.
+    const parameters = Float64Array.of(0, 0, 0.5, 0, 1, -1, 0.5, 0.25, 1, -1, 0, 0, 0)
+      .map((w, i) => i >= 4 && i < 10 ? Math.fround(weight * w) : w);
+    const options = engineOptions(network, samples, 1, { h });
+    using engine = new GpuEngine(await open(), options);
+    engine.setParameters(parameters);
+    const { gradient } = await engine.gradient(Uint32Array.of(0));
+    const passes = [passOf(network, parameters, samples.x)];
+    const stencil = stencilOf(options.estimator);
+    const truth = reference(network, parameters, passes, [0], stencil, Math.fround(h));
+    gradient.forEach((value, i) => {
+      if (!Number.isFinite(value)) shown++;
+      else {
+        right++;
+        assert.ok(
+          Math.abs(value - truth.gradient[i]) <= 2e-6 * truth.magnitude[i],
+          `${activation}, ${loss}, ${weight}, ${x}, ${h}: ${i} is ${value} instead of ` +
+            `${truth.gradient[i]}, of ${truth.magnitude[i]}`,
+        );
+      }
+    });
+  }
+  assert.ok(shown > 0 && right > 0, `${shown} shown, ${right} right`);
+});
+
 // Few, for each is compiled anew; the functions that the kernels are made of come below in full.
 gpuTest("a gradient is exact for any network, data and h", async (open) => {
   const check = async (hard: Case) => {
