@@ -4,7 +4,7 @@
  */
 
 import { checkFit } from "../core/fit.ts";
-import { checkParameters, checkSteps } from "../core/finite.ts";
+import { checkParameters, checkSteps, withoutSubnormals } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
 import {
   BETA1,
@@ -202,7 +202,8 @@ export class GpuEngine implements Engine {
   }
 
   async parameters(): Promise<Float64Array> {
-    return Float64Array.from(new Float32Array(await this.gpu.read(this.#parameters)))
+    const read = new Float32Array(await this.gpu.read(this.#parameters));
+    return withoutSubnormals(Float64Array.from(read))
       .subarray(0, this.#options.network.parameters);
   }
 
