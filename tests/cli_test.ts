@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { cli, hasMnist, MNIST } from "./support.ts";
+import { writeTensors } from "../src/data/tensors.ts";
+import { begin, cli, ended, hasMnist, inFolder, MNIST, ROOT, taskArguments } from "./support.ts";
 
 const SMALL = ["--data", "digits", "--hidden", "8", "--batch", "10"];
 
@@ -46,6 +47,9 @@ Deno.test("bad input: one clear line, exit code 2, no file touched", async () =>
     [/h = 0/, "--h", "0"],
     [/give a number/, "--h", "NaN"],
     [/learning rate/, "--lr", "-1"],
+    [/--weight-decay.*give 0 or more/, "--weight-decay", "-5"],
+    [/--weight-decay.*give 0 or more/, "--weight-decay=-0.01"],
+    [/--weight-decay.*give 0 or more/, "--weight-decay", "Infinity"],
     [/did you mean sigmoid/, "--activation", "sigmod"],
     [/did you mean adam/, "--optimizer", "adm"],
     [/2 activations/, "--activation", "relu,tanh"],
@@ -73,6 +77,103 @@ Deno.test("a loss that is no number stops the run at its step", async () => {
   const { code, stderr } = await cli("train", ...SMALL, "--loss", "squared-error", "--lr", "1e30");
   assert.equal(code, 2);
   assert.match(stderr, /Cannot go on at step \d+: the loss is/);
+});
+
+Deno.test("a result that cannot be printed: one line, exit code 1, and the run is done", async () => {
+  await inFolder(async (folder) => {
+    const [save, said] = [`${folder}/run.h5`, `${folder}/said`];
+    const run = [...SMALL, "--steps", "2", "--save", save];
+    for (
+      const args of [["train", ...run, "--json"], ["train", ...run], ["example"], [
+        "train",
+        "--help",
+      ]]
+    ) {
+      const { code } = await new Deno.Command("sh", {
+        args: [
+          ...["-c", `out=$1; shift; exec "$@" >/dev/full 2>"$out"`, "sh", said, Deno.execPath()],
+          ...[...await taskArguments(args[0]), ...args.slice(1)],
+        ],
+        cwd: ROOT,
+        env: { INIT_CWD: ROOT },
+      }).output();
+      assert.equal(code, 1, args.join(" "));
+      const text = await Deno.readTextFile(said);
+      assert.match(text, /^Cannot write to standard output: No space left on device; .+ is lost$/m);
+      assert.doesNotMatch(text, /\n {4}at /);
+      assert.equal(text.match(/Cannot/g)!.length, 1);
+    }
+    assert.ok((await Deno.stat(save)).isFile);
+    await Deno.remove(save);
+    // A reader that goes away, as `head` does.
+    const child = await begin("train", ...run, "--json");
+    await child.stdout.cancel();
+    const reader = await new Response(child.stderr).text();
+    assert.equal((await child.status).code, 1, reader);
+    assert.match(reader, /^Cannot write to standard output: Broken pipe; .+ is lost$/m);
+    assert.ok((await Deno.stat(save)).isFile);
+  });
+});
+
+Deno.test("messages that nobody can read end nothing", async () => {
+  const { code, stdout } = await new Deno.Command("sh", {
+    args: [
+      ...["-c", `exec "$@" 2>/dev/full`, "sh", Deno.execPath(), ...await taskArguments("train")],
+      ...[...SMALL, "--steps", "2", "--json"],
+    ],
+    cwd: ROOT,
+    env: { INIT_CWD: ROOT },
+  }).output();
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(new TextDecoder().decode(stdout)).steps, 2);
+});
+
+Deno.test("paths are meant from where the person stands, by every command", async () => {
+  await inFolder(async (folder) => {
+    const place = `${folder}/sub`;
+    await Deno.mkdir(place);
+    // `deno task` itself, which runs in the checkout and tells where it was called.
+    const task = async (...args: string[]) => {
+      const config = `${ROOT}/deno.json`;
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["task", "--quiet", "--config", config, ...args],
+        cwd: place,
+        clearEnv: true,
+        env: {
+          HOME: folder,
+          DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+        },
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      const end = await ended(child);
+      assert.equal(end.code, 0, `${args}: ${end.stderr}`);
+      return end.stdout;
+    };
+    const run = ["--save", "here.h5", "--log", "log.jsonl", "--plot", "../plot.svg"];
+    assert.match(await task("train", ...SMALL, "--steps", "2", ...run), /^Wrote here\.h5\.$/m);
+    assert.match(await task("train", "--resume", "here.h5", "--steps", "3"), /of here\.h5$/m);
+    assert.match(
+      await task("evaluate", "--weights", "./here.h5", "--data", "digits"),
+      /^\.\/here\.h5, /,
+    );
+    await task("gradcheck", "--weights", "here.h5", ...SMALL, "--hidden", "8");
+    assert.match(await task("plot", "log.jsonl", "--out", "loss.svg"), /^Wrote loss\.svg\.$/m);
+    const batch = new Map([
+      ["W1", { shape: [2, 3], data: new Float64Array(6).fill(0.1) }],
+      ["b1", { shape: [3], data: new Float64Array(3) }],
+      ["x", { shape: [1, 2], data: new Float64Array(2).fill(1) }],
+      ["t", { shape: [1], data: new Float64Array(1) }],
+    ]);
+    await Deno.writeFile(`${place}/mine.h5`, await writeTensors(batch, "mine.h5"));
+    assert.match(
+      await task("gradient", "--input", "mine.h5", "--out", "out.h5"),
+      /of mine\.h5: loss .*\nWrote out\.h5\.$/m,
+    );
+    for (const name of ["sub/here.h5", "sub/log.jsonl", "plot.svg", "sub/loss.svg", "sub/out.h5"]) {
+      assert.ok((await Deno.stat(`${folder}/${name}`)).isFile, name);
+    }
+  });
 });
 
 Deno.test("MNIST that cannot be had: auto says why and goes on, mnist fails", async () => {

@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import { writeWhole } from "../src/cli/files.ts";
-import { launchArguments } from "../src/cli/launch.ts";
 import { parseLog } from "../src/cli/plot.ts";
 import { readTensors } from "../src/data/tensors.ts";
-import { begin, cli, inFolder, ROOT } from "./support.ts";
+import { begin, cli, ended, inFolder, ROOT } from "./support.ts";
 
 const SMALL = ["--data", "digits", "--hidden", "8", "--batch", "10", "--eval-every", "100000"];
 const FULL = "No space left on device";
@@ -143,7 +142,7 @@ Deno.test("a file in use: the second run says so at once, and the first is whole
       ...["train", ...SMALL, "--steps", "100000", "--save", save, "--save-every", "20"],
       ...["--log", log, "--plot", plot],
     );
-    const ended = first.output();
+    const end = first.output();
     while (!await Deno.stat(save).catch(() => false)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -153,7 +152,7 @@ Deno.test("a file in use: the second run says so at once, and the first is whole
       assert.match(stderr, /^Cannot write \S+: it is in use by another run; [^\n]*\n$/);
     }
     first.kill("SIGINT");
-    assert.equal((await ended).code, 130);
+    assert.equal((await end).code, 130);
     const { losses } = parseLog(await Deno.readTextFile(log), log);
     assert.equal(await stepsIn(save), losses.length);
     assert.deepEqual(parts(folder), []);
@@ -183,6 +182,129 @@ Deno.test("many writers of one file: it is what one of them wrote, from first to
   });
 });
 
+Deno.test("what is no file is neither waited for nor replaced", async () => {
+  await inFolder(async (folder) => {
+    for (const [option, name] of [["--save", "a.h5"], ["--log", "a.l"], ["--plot", "a.svg"]]) {
+      const pipe = `${folder}/${name}`;
+      assert.ok((await new Deno.Command("mkfifo", { args: [pipe] }).output()).success);
+      const { code, stdout, stderr } = await cli(
+        ...["train", ...SMALL, "--steps", "1", option, pipe],
+      );
+      assert.deepEqual([code, stdout], [2, ""], stderr);
+      assert.match(stderr, /^Cannot write \S+: it is a pipe or a device, and no file; [^\n]+\n$/);
+      assert.ok((await Deno.stat(pipe)).isFifo);
+    }
+    assert.equal((await cli("train", ...SMALL, "--steps", "1", "--log", "/dev/null")).code, 2);
+    assert.deepEqual(parts(folder), []);
+    assert.deepEqual(parts("/dev"), []);
+  });
+});
+
+Deno.test("a symbolic link stays, and what it leads to is written", async () => {
+  await inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/there`);
+    const names = ["run.h5", "log.jsonl", "plot.svg"];
+    for (const name of names) {
+      // From link to link, to a file that is not there yet; relative to the links' own folders.
+      await Deno.symlink(`there/${name}.link`, `${folder}/${name}`);
+      await Deno.symlink(name, `${folder}/there/${name}.link`);
+    }
+    const [save, log, plot] = names.map((name) => `${folder}/${name}`);
+    const run = ["--steps", "6", "--save", save, "--save-every", "2", "--log", log, "--plot", plot];
+    for (let times = 0; times < 2; times++) { // the second time the files are there
+      const { code, stderr } = await cli("train", ...SMALL, ...run);
+      assert.equal(code, 0, stderr);
+    }
+    for (const name of names) {
+      assert.ok((await Deno.lstat(`${folder}/${name}`)).isSymlink, name);
+      assert.ok((await Deno.lstat(`${folder}/there/${name}`)).isFile, name);
+    }
+    assert.equal(await stepsIn(`${folder}/there/run.h5`), 6);
+    assert.deepEqual([...parts(folder), ...parts(`${folder}/there`)], []);
+    await Deno.symlink("loop.h5", `${folder}/loop.h5`);
+    const loop = await cli("train", ...SMALL, "--steps", "1", "--save", `${folder}/loop.h5`);
+    assert.equal(loop.code, 2, loop.stderr);
+    assert.match(loop.stderr, /^Cannot write \S+loop\.h5: [^\n]+\n$/);
+  });
+});
+
+Deno.test("two outputs in one file are refused, whatever it is called", async () => {
+  await inFolder(async (folder) => {
+    await Deno.symlink("a.h5", `${folder}/b.h5`);
+    for (const other of ["a.h5", "./a.h5", "b.h5"]) {
+      const { code, stderr } = await cli(
+        ...["train", ...SMALL, "--steps", "1", "--save", `${folder}/a.h5`],
+        ...["--log", `${folder}/${other}`],
+      );
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /^Cannot write \S+: this run writes something else there; [^\n]+\n$/);
+    }
+    assert.deepEqual(parts(folder), []);
+  });
+});
+
+Deno.test("names as long as the system takes them, and no longer", async () => {
+  await inFolder(async (folder) => {
+    const named = (bytes: number, ending: string) =>
+      `${folder}/${"é".repeat(120)}${"n".repeat(bytes - 240 - ending.length)}${ending}`;
+    for (const bytes of [250, 251, 255]) {
+      const [save, log] = [named(bytes, ".h5"), named(bytes, ".jsonl")];
+      const { code, stderr } = await cli(
+        ...["train", ...SMALL, "--steps", "2", "--save", save, "--log", log],
+      );
+      assert.equal(code, 0, stderr);
+      assert.equal(await stepsIn(save), 2);
+    }
+    const { code, stderr } = await cli(
+      ...["train", ...SMALL, "--steps", "2", "--save", named(256, ".h5")],
+    );
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^Cannot write [^\n]+: File name too long; [^\n]+\n$/);
+    assert.deepEqual(parts(folder), []);
+  });
+});
+
+Deno.test("a checkout and a home that may not be written into: commands work, build says why", async () => {
+  await inFolder(async (folder) => {
+    const [checkout, home] = [`${folder}/checkout`, `${folder}/home`];
+    const mount = async (...args: string[]) => {
+      const { success } = await new Deno.Command("mount", { args, stderr: "null" }).output()
+        .catch(() => ({ success: false }));
+      return success;
+    };
+    await Deno.mkdir(checkout);
+    await Deno.mkdir(home);
+    if (!await mount("--bind", ROOT, checkout)) {
+      return console.log("SKIPPED: nothing can be mounted here; run this as root");
+    }
+    try {
+      assert.ok(await mount("-o", "remount,ro,bind", checkout));
+      assert.ok(await mount("-t", "tmpfs", "-o", "ro", "tmpfs", home));
+      const task = async (...args: string[]) =>
+        await ended(
+          new Deno.Command(Deno.execPath(), {
+            args: ["task", "--quiet", "--config", `${checkout}/deno.json`, ...args],
+            cwd: folder,
+            env: { INIT_CWD: folder, HOME: home, NO_COLOR: "1" },
+            stdout: "piped",
+            stderr: "piped",
+          }).spawn(),
+        );
+      const trained = await task("train", ...SMALL, "--steps", "1", "--save", "a.h5");
+      assert.equal(trained.code, 0, trained.stderr);
+      assert.equal(await stepsIn(`${folder}/a.h5`), 1);
+      const built = await task("build");
+      assert.equal(built.code, 2, built.stderr);
+      assert.match(built.stderr, /^Cannot write \S+\/dist: Read-only file system; [^\n]+\n$/m);
+      assert.doesNotMatch(built.stderr, /\n {4}at /);
+    } finally {
+      for (const path of [checkout, home]) {
+        await new Deno.Command("umount", { args: [path], stderr: "null" }).output();
+      }
+    }
+  });
+});
+
 Deno.test("a clock that goes back changes nothing: time is measured, not read off", async () => {
   await inFolder(async (folder) => {
     const clock = `${folder}/clock.js`, log = `${folder}/log.jsonl`;
@@ -195,10 +317,21 @@ Deno.test("a clock that goes back changes nothing: time is measured, not read of
          static now() { return now -= 3_600_000; }
        };`,
     );
+    await Deno.writeTextFile(
+      `${folder}/thread.js`,
+      `import "./clock.js"; await import("${import.meta.resolve("../src/cli/main.ts")}");`,
+    );
+    await Deno.writeTextFile(
+      `${folder}/starter.js`,
+      `const thread = new Worker(new URL("./thread.js", import.meta.url), { type: "module" });
+       thread.onmessage = ({ data }) => "code" in data && Deno.exit(data.code);`,
+    );
     const args = ["train", ...SMALL, "--steps", "50", "--log", log, "--json", "--save"];
-    const [run, ...rest] = await launchArguments([...args, `${folder}/a.h5`]);
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [run, "--preload", clock, ...rest],
+      args: [
+        ...["run", "--allow-all", "--config", `${ROOT}/deno.json`, `${folder}/starter.js`],
+        ...[...args, `${folder}/a.h5`],
+      ],
       cwd: ROOT,
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));

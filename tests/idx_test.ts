@@ -30,6 +30,41 @@ Deno.test("IDX: raw and gzipped, any shape", async () => {
   assert.deepEqual([data.inputs, data.classes, data.image], [4, 3, [2, 2]]);
 });
 
+Deno.test("IDX: gzip of several members, whatever they look like inside", async () => {
+  // Bytes that look like the header of a member, and lie in the file as they are.
+  const header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+  const data = Array.from({ length: 6000 }, (_, i) => i < 500 ? header[i % 10] : (i * i) % 251);
+  const bytes = idx([60, 100], data);
+  const zip = (level: number) => (part: Uint8Array) => new Uint8Array(gzipSync(part, { level }));
+  const join = (members: Uint8Array[]) => Uint8Array.from(members.flatMap((part) => [...part]));
+  const cut = (...ends: number[]) =>
+    [...ends, bytes.length].map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
+  const files = [
+    join(cut(3000).map(zip(9))),
+    join(cut(2, 7, 12, 100).map(zip(9))), // the header itself is cut
+    join(cut(0, 0, 5000, 6008).map(zip(9))), // members with nothing in them, as bgzip ends files
+    join(cut(400, 5000).map(zip(0))), // 40 that look like headers, and are none
+    join([zip(0)(bytes.subarray(0, 450)), zip(9)(bytes.subarray(450))]),
+    join(cut(...Array.from({ length: 300 }, (_, i) => 20 * i)).map(zip(6))),
+  ];
+  for (const file of files) {
+    const { shape, data: read } = await parseIdx(named(file));
+    assert.deepEqual(shape, [60, 100]);
+    assert.deepEqual([...read], data);
+    for (const at of [file.length - 1, file.length - 6, Math.floor(file.length / 2)]) {
+      const damaged = file.slice();
+      damaged[at] ^= 0x55;
+      await assert.rejects(parseIdx(named(damaged)), SyntaxError);
+    }
+    await assert.rejects(parseIdx(named(file.subarray(0, -3))), /gzip data is corrupt|follow/);
+    await assert.rejects(parseIdx(named(join([file, Uint8Array.of(1, 2, 3)]))), /gzip/);
+  }
+  // A file that is all headers is given up, rather than tried again and again.
+  const hostile = zip(0)(idx([50_000], Array.from({ length: 50_000 }, (_, i) => header[i % 10])));
+  hostile[hostile.length - 5] ^= 1;
+  await assert.rejects(parseIdx(named(hostile)), /gzip data is corrupt/);
+});
+
 Deno.test("IDX: every damage is named", async () => {
   const bytes = idx([2, 3], [1, 2, 3, 4, 5, 6]);
   const zipped = new Uint8Array(gzipSync(bytes));

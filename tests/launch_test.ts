@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createCommands } from "../src/cli/commands.ts";
-import { launchArguments } from "../src/cli/launch.ts";
+import { permissionsOf } from "../src/cli/launch.ts";
 import { PlaceOption } from "../src/cli/options.ts";
 import { browserProfile, recoveryOf } from "../src/cli/places.ts";
-import { begin, cli, inFolder, ROOT, taskArguments, writeDigits } from "./support.ts";
+import { begin, beginIn, cli, ended, inFolder, ROOT, writeDigits } from "./support.ts";
 
 const SMALL = ["--hidden", "3", "--batch", "5", "--steps", "3"];
 
@@ -28,7 +28,7 @@ const attempts = {
   sys: () => Deno.hostname(),
 };
 const ends = [];
-for (const [what, value] of JSON.parse(Deno.args[0])) {
+for (const [what, value] of JSON.parse(Deno.args[1])) {
   try {
     await attempts[what](value);
     ends.push("done");
@@ -37,43 +37,43 @@ for (const [what, value] of JSON.parse(Deno.args[0])) {
   }
 }
 console.log(JSON.stringify(ends));
+postMessage("");
+`;
+
+/** Starts the attempts in a thread, as the launcher starts a command. */
+const STARTER = `
+const [permissions] = Deno.args;
+const deno = { permissions: JSON.parse(permissions) };
+const thread = new Worker(new URL("./probe.js", import.meta.url), { type: "module", deno });
+thread.onmessage = () => thread.terminate();
 `;
 
 type Attempt = [what: string, value?: string];
 
-/** How attempts end under the flags that the launcher gives to a command. */
+/** How attempts end with the permissions that the launcher gives to a command. */
 async function attempt(args: string[], cwd: string, attempts: Attempt[]): Promise<string[]> {
-  const flags = await launchArguments(args);
-  const script = flags.findIndex((flag) => flag.endsWith("/main.ts"));
-  const probe = await Deno.makeTempFile({ suffix: ".js" });
-  await Deno.writeTextFile(probe, PROBE);
+  const here = Deno.cwd();
+  Deno.chdir(cwd); // as the launcher does
+  const permissions = await permissionsOf(args).finally(() => Deno.chdir(here));
+  const scripts = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${scripts}/probe.js`, PROBE);
+  await Deno.writeTextFile(`${scripts}/starter.js`, STARTER);
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...flags.slice(0, script),
-      "--config",
-      `${ROOT}/deno.json`,
-      probe,
-      JSON.stringify(attempts),
+      ...["run", "--no-prompt", "--allow-all", "--config", `${ROOT}/deno.json`],
+      ...[`${scripts}/starter.js`, JSON.stringify(permissions), JSON.stringify(attempts)],
     ],
     cwd,
   }).output();
-  await Deno.remove(probe);
+  await Deno.remove(scripts, { recursive: true });
   const text = new TextDecoder().decode(stdout);
   assert.ok(text, new TextDecoder().decode(stderr));
   return JSON.parse(text);
 }
 
-/** Runs a command from some folder, as its task does. */
-async function from(cwd: string, ...[command, ...args]: string[]) {
-  const task = (await taskArguments(command)).map((word) => word.replace(/^src\//, `${ROOT}/src/`));
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...task, ...args],
-    cwd,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
+/** Runs a command for a user who stands in some folder. */
+const from = async (folder: string, ...args: string[]) =>
+  await ended(await beginIn(folder, ...args));
 
 Deno.test("train may touch the paths that it was given, and nothing else", async () => {
   await inFolder(async (folder) => {
@@ -182,6 +182,26 @@ Deno.test("each command is given what its own arguments name", async () => {
         ["fetch", "http://localhost/"],
         ["fetch", "https://example.com/"],
       ]],
+      [["web", "--port=0", "--host=127.0.0.1"], [["read", `${ROOT}/web/index.html`]], [
+        ["read", "in.h5"],
+        ["read", `${ROOT}/deno.json`],
+        ["write", `${ROOT}/dist/main.js`],
+        ["write", "w.h5"],
+        ["fetch", "https://example.com/"],
+        ["fetch", "http://localhost/"],
+        ["ffi", "libc.so.6"],
+      ]],
+      [["build"], [["read", `${ROOT}/web/index.html`]], [
+        ["read", "in.h5"],
+        ["write", `${ROOT}/web/index.html`],
+        ["write", "w.h5"],
+        ["fetch", "http://127.0.0.1/"],
+      ]],
+      // A name that stands for all elsewhere is a name.
+      [["train", "--save", "*.h5", "--log", "*", "--data=digits"], [["write", "*"]], [
+        ["write", "w.h5"],
+        ["read", "in.h5"],
+      ]],
       // What is no command line opens nothing, whatever it names.
       [["train", "--no-such-option", "--log", "a.jsonl"], [], [["read", "a.jsonl"]]],
       [["train", "--log", "a.jsonl", "--help"], [], [["write", "a.jsonl"]]],
@@ -274,21 +294,24 @@ Deno.test("every option that is a path, or opens one, is known as such", () => {
   let paths = 0;
   for (const command of Object.values(commands)) {
     for (const option of command.options) {
-      const isPath = /<(file|set|folder)|--browser/.test(option.flags);
+      const isPath = /<(file|set|folder)|--browser|--host/.test(option.flags);
       assert.equal(option instanceof PlaceOption, isPath, option.flags);
       if (isPath) paths++;
     }
   }
-  assert.ok(paths >= 10);
+  assert.ok(paths >= 11);
 });
 
-Deno.test("no task has permission to read or write at large, and the lock file is frozen", async () => {
+Deno.test("every command goes through the launcher, and the lock file is frozen", async () => {
   const { tasks, lock } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
   assert.equal(lock.frozen, true);
+  const { program: _, ...commands } = createCommands();
+  for (const name of Object.keys(commands)) {
+    assert.equal(tasks[name], `deno run --no-prompt --allow-all src/cli/launch.ts ${name}`);
+  }
   for (const [name, task] of Object.entries<string | object>(tasks)) {
-    if (typeof task !== "string") continue;
+    if (name in commands || typeof task !== "string") continue;
     assert.doesNotMatch(task, / -A\b|--allow-all|--allow-(read|write|net|sys)(?!=)/, name);
-    assert.match(task, /--no-prompt|^deno task --quiet launch \w+$/, name);
   }
 });
 
@@ -307,13 +330,13 @@ Deno.test("a second signal ends the command at once", async () => {
     const log = `${folder}/log.jsonl`;
     const endless = ["--steps", "1000000", "--batch", "5000", "--backend", "cpu", "--log", log];
     const child = await begin("train", "--data", "digits", ...endless);
-    const ended = child.output();
+    const output = child.output();
     while (!await Deno.stat(log).catch(() => false)) {
-      await Promise.race([ended.then(() => assert.fail("it ended by itself")), delay(20)]);
+      await Promise.race([output.then(() => assert.fail("it ended by itself")), delay(20)]);
     }
     child.kill("SIGINT");
     child.kill("SIGTERM");
-    assert.ok([130, 143].includes((await ended).code));
+    assert.ok([130, 143].includes((await output).code));
   });
 });
 

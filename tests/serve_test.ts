@@ -1,7 +1,7 @@
 /** The page's server, started as its task starts it, against requests that no browser would make. */
 
 import assert from "node:assert/strict";
-import { ROOT, startServer } from "./support.ts";
+import { cli, ROOT, startServer, taskArguments } from "./support.ts";
 
 /** Sends bytes as they are, and returns the whole answer. */
 async function send(port: number, head: string): Promise<{ head: string; body: Uint8Array }> {
@@ -21,6 +21,7 @@ Deno.test("the server gives out the page, and nothing to anyone who asks for mor
   try {
     const port = Number(new URL(url).port), own = `localhost:${port}`;
     const page = new Map<string, Uint8Array>();
+    assert.equal((await cli("build")).code, 0); // what is served is what would be written
     for (const { name } of Deno.readDirSync(`${ROOT}/dist`)) {
       page.set(name, await Deno.readFile(`${ROOT}/dist/${name}`));
     }
@@ -34,7 +35,13 @@ Deno.test("the server gives out the page, and nothing to anyone who asks for mor
       assert.equal(statusOf(head), 200, host);
       assert.ok(bytesEqual(body, page.get("index.html")!));
     }
-    assert.equal(statusOf((await request("/main.js", own, "HEAD")).head), 200);
+    for (const [name, bytes] of page) {
+      const { head, body } = await request(`/${name}`, own, "HEAD");
+      assert.equal(statusOf(head), 200, name);
+      assert.match(head, new RegExp(`^content-length: ${bytes.length}\r?$`, "im"), name);
+      assert.equal(body.length, 0);
+      assert.ok(bytesEqual((await request(`/${name}`)).body, bytes), name);
+    }
 
     // Files that are there, told by what they hold.
     const targets = ["deno.json", "README.md", "src/mod.ts", ".git", "web/main.ts", "etc/passwd"];
@@ -152,4 +159,119 @@ Deno.test("the server gives out the page, and nothing to anyone who asks for mor
     await server.stdout.cancel();
     await server.status;
   }
+});
+
+/** Starts a program that serves the page, and waits until it does. */
+async function serving(program: string, args: string[]) {
+  const server = new Deno.Command(program, { args, cwd: ROOT, stdout: "piped", stderr: "null" })
+    .spawn();
+  const reader = server.stdout.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  const said = new TextDecoder().decode(value);
+  return { server, port: Number(/localhost:(\d+)/.exec(said)?.[1]) };
+}
+
+const delay = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Waits until a port answers, or does no more. */
+async function until(answers: boolean, port: number): Promise<void> {
+  const end = Date.now() + 30_000;
+  const asked = async () => {
+    try {
+      return (await send(port, `HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`))
+        .head !== "";
+    } catch {
+      return false;
+    }
+  };
+  while (await asked() !== answers) {
+    assert.ok(Date.now() < end, `port ${port} ${answers ? "answers no more" : "answers still"}`);
+    await delay(50);
+  }
+}
+
+Deno.test("the server ends with the command that started it, however that ends", async () => {
+  const { server, port } = await serving(Deno.execPath(), [
+    "task",
+    "--quiet",
+    "web",
+    "--port",
+    "0",
+  ]);
+  await until(true, port);
+  server.kill("SIGKILL"); // `deno task`, which cannot tell anyone
+  await server.stdout.cancel();
+  await server.status;
+  await until(false, port);
+});
+
+Deno.test("more connections than the system opens: the server takes some again later", async () => {
+  const task = await taskArguments("web");
+  const { server, port } = await serving("sh", [
+    ...["-c", `ulimit -n 64; exec "$@"`, "sh", Deno.execPath(), ...task, "--port", "0"],
+  ]);
+  try {
+    const held: Deno.Conn[] = [];
+    for (let i = 0; i < 100; i++) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+      if (!connection) break; // refused
+      await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\n")).catch(() => {});
+      held.push(connection);
+    }
+    assert.ok(held.length > 10, `${held.length}`);
+    held.forEach((connection) => connection.close());
+    await until(true, port);
+  } finally {
+    server.kill("SIGKILL");
+    await server.stdout.cancel();
+    await server.status;
+  }
+});
+
+Deno.test("two builds at once: both end well, and the page is whole", async () => {
+  const ends = await Promise.all([cli("build"), cli("build")]);
+  for (const { code, stderr } of ends) assert.equal(code, 0, stderr);
+  const names = [...Deno.readDirSync(`${ROOT}/dist`)].map(({ name }) => name);
+  for (const name of ["index.html", "main.js", "worker.js", "thread.js", "style.css"]) {
+    assert.ok(names.includes(name), name);
+  }
+  assert.deepEqual(names.filter((name) => name.endsWith(".part")), []);
+  // What a file names beside itself is there.
+  for (const name of names.filter((name) => /\.js$/.test(name))) {
+    const text = await Deno.readTextFile(`${ROOT}/dist/${name}`);
+    for (const [, other] of text.matchAll(/from"\.\/([\w.-]+)"/g)) {
+      assert.ok(names.includes(other), `${name} names ${other}`);
+    }
+  }
+});
+
+Deno.test("web and build: help, and what is wrong, in one line, before anything is built", async () => {
+  const help = await cli("web", "--help");
+  assert.equal(help.code, 0, help.stderr);
+  assert.match(help.stdout, /--host <name>[^]*--port <number>/);
+  const cases: [RegExp, ...string[]][] = [
+    [/port 65536: give a whole number/, "web", "--port", "65536"],
+    [/port 1\.5: give a whole number/, "web", "--port", "1.5"],
+    [/give a number/, "web", "--port", "http"],
+    [/--prot.*--port/, "web", "--prot", "80"],
+    [/too many arguments/, "build", "there"],
+  ];
+  for (const [message, ...args] of cases) {
+    const { code, stdout, stderr } = await cli(...args);
+    assert.deepEqual([code, stdout], [2, ""], stderr);
+    assert.match(stderr, message);
+    assert.equal(stderr.trim().split("\n").length, 1, stderr);
+  }
+  const { server, url } = await startServer();
+  const { port } = new URL(url);
+  const taken = await cli("web", "--port", port);
+  server.kill();
+  await server.stdout.cancel();
+  await server.status;
+  assert.equal(taken.code, 2, taken.stderr);
+  assert.match(
+    taken.stderr,
+    /^Cannot serve on 127\.0\.0\.1, port \d+: Address already in use; [^\n]+\n$/,
+  );
 });

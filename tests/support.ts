@@ -226,43 +226,48 @@ export function assertClose(
   );
 }
 
-/**
- * What a task runs, as `deno task` would: arguments for Deno, those of the task that it calls, and
- * the last of several commands. (Not `deno task` itself, which prints what it runs.)
- */
+/** What a task runs, as `deno task` would: arguments for Deno. (`deno task` prints what it runs.) */
 export async function taskArguments(name: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const [, called, more] = /^deno task --quiet (\w+) (.*)/.exec(tasks[name]) ?? [];
-  if (called) return [...await taskArguments(called), ...more.split(" ")];
-  const command = (tasks[name] as string).split("&& ").at(-1)!
-    .replace(/"\$\(deno eval '.*?'\)"/, Deno.execPath())
-    .replace("$HOME", "/nonexistent");
-  return command.split(" ").slice(1);
+  return (tasks[name] as string).split(" ").slice(1);
 }
 
-/** Begins the command line as a user does, with the permissions of its task. */
-export async function begin(...[command, ...args]: string[]): Promise<Deno.ChildProcess> {
+/** Begins the command line as a user does who stands in some folder, with its task's permissions. */
+export async function beginIn(
+  folder: string,
+  ...[command, ...args]: string[]
+): Promise<Deno.ChildProcess> {
   return new Deno.Command(Deno.execPath(), {
     args: [...await taskArguments(command), ...args],
     cwd: ROOT,
-    env: { NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
+    env: { INIT_CWD: folder, NO_COLOR: "1", XDG_CACHE_HOME: "/nonexistent" },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 }
 
-/** Runs the command line to its end. */
-export async function cli(...args: string[]) {
-  const { code, stdout, stderr } = await (await begin(...args)).output();
+/** Begins the command line as a user does who stands in the checkout. */
+export const begin = (...args: string[]) => beginIn(ROOT, ...args);
+
+/** How a command ended, and what it said. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Waits for the end of a command. */
+export async function ended(child: Deno.ChildProcess): Promise<Ended> {
+  const { code, stdout, stderr } = await child.output();
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stderr: decode(stderr) };
 }
 
-/** Builds the page and starts its server, both with the permissions of their tasks, on a free port. */
+/** Runs the command line to its end. */
+export const cli = async (...args: string[]) => await ended(await begin(...args));
+
+/** Starts the page's server, with the permissions of its task, on a free port. */
 export async function startServer(): Promise<{ url: string; server: Deno.ChildProcess }> {
-  const build = await taskArguments("build");
-  const built = await new Deno.Command(Deno.execPath(), { args: build, cwd: ROOT }).output();
-  assert.ok(built.success, new TextDecoder().decode(built.stderr));
   const server = new Deno.Command(Deno.execPath(), {
     args: [...await taskArguments("web"), "--port", "0"],
     cwd: ROOT,

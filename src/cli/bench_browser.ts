@@ -5,6 +5,7 @@ import type { Outcome, Setting } from "../bench/measurement.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Place } from "./bench.ts";
 import { findChromium, PLAIN, SOFTWARE_GPU } from "./chromium.ts";
+import { Interrupt, report } from "./interrupt.ts";
 import { browserProfile, LOCALHOST } from "./places.ts";
 
 const ROOT = `${import.meta.dirname}/../..`;
@@ -39,6 +40,7 @@ async function bundle(): Promise<Uint8Array> {
 class Browser {
   readonly #child: Deno.ChildProcess;
   readonly #profile = browserProfile();
+  #isAsked = false;
   /** Rejects when Chromium ends before it is asked to. */
   readonly ended: Promise<never>;
 
@@ -52,12 +54,14 @@ class Browser {
       ...{ stdin: "null", stdout: "null", stderr: "null" },
     }).spawn();
     this.ended = this.#child.status.then(({ code }) => {
+      if (this.#isAsked) return new Promise<never>(() => {});
       throw new Error(`Chromium ended with code ${code}`);
     });
     this.ended.catch(() => {});
   }
 
   async close(): Promise<void> {
+    this.#isAsked = true;
     try {
       this.#child.kill("SIGTERM");
     } catch { /* it has ended */ }
@@ -124,10 +128,16 @@ export async function openBrowser({ data, smoke }: Setting): Promise<Place> {
     return new Response(file[1] as BodyInit, { headers: { "content-type": file[0] } });
   });
   const browser = new Browser(executablePath, `http://${LOCALHOST}:${server.addr.port}/`);
+  const interrupt = new Interrupt();
   const close = async () => {
+    interrupt[Symbol.dispose]();
     await browser.close();
     await server.shutdown();
   };
+  interrupt.signal.addEventListener("abort", async () => {
+    await browser.close(); // or it would stay, with its profile
+    report({ code: interrupt.code });
+  });
   try {
     const socket = await Promise.race([connected.promise, browser.ended]);
     const page: Calls = {

@@ -2,7 +2,18 @@
 
 import { Command } from "commander";
 import { number, PlaceOption, withOptions } from "./options.ts";
-import { type Places, toBrowse, toMeasure, toRead, toWrite } from "./places.ts";
+import { print, tell } from "./output.ts";
+import {
+  LOCALHOST,
+  type Places,
+  toBrowse,
+  toBuild,
+  toListen,
+  toMeasure,
+  toRead,
+  toServe,
+  toWrite,
+} from "./places.ts";
 
 const NETWORK = ["network", "activation", "loss", "epsilon"] as const;
 const DIFFERENCE = ["estimator", "queries", "h", "engine", "backend", "seed"] as const;
@@ -17,6 +28,8 @@ const gather = (value: string, before: string[]) => [...before, value];
 export const TOUCHED: Record<string, (args: readonly string[]) => Places[]> = {
   plot: (logs) => logs.map(toRead),
   bench: () => [toMeasure()],
+  web: () => [toServe()],
+  build: () => [toBuild()],
 };
 
 /** Every command, and the program that they belong to. */
@@ -25,6 +38,8 @@ export function createCommands() {
     .description("Trains neural networks by numerical gradients, on WebGPU.")
     .exitOverride()
     .configureOutput({
+      writeOut: print,
+      writeErr: tell,
       // One line: the error and, behind it, the suggestion.
       outputError: (text, write) => write(text.trim().replace(/\s*\n\s*/g, " ") + "\n"),
     });
@@ -87,5 +102,14 @@ export function createCommands() {
     ...["data", "seed", "json"] as const,
   );
 
-  return { program, bench, train, evaluate, gradient, gradcheck, example, plot };
+  const web = program.command("web").description("serve the page, to this machine alone")
+    .addOption(
+      new PlaceOption("--host <name>", "the name or address to listen under", toListen)
+        .default(LOCALHOST),
+    )
+    .option("--port <number>", "the port; 0 for any that is free", number, 8080);
+
+  const build = program.command("build").description("write the page to dist/, for any host");
+
+  return { program, web, build, bench, train, evaluate, gradient, gradcheck, example, plot };
 }

@@ -1,6 +1,6 @@
 /** Files for the commands: read with a clear complaint, written whole or not at all. */
 
-import { partOf } from "./places.ts";
+import { partOf, targetOf } from "./places.ts";
 
 const ENDINGS = /\.(h5|hdf5|safetensors)$/i;
 
@@ -29,15 +29,39 @@ const cannotWrite = (path: string, error: unknown) =>
 /** Files that this run is going to write, and their parts: open, and locked against other runs. */
 const claims = new Map<string, Deno.FsFile>();
 
+/** Whether a file is the part of one that this run has claimed, under whatever name. */
+async function isOurs(file: Deno.FsFile): Promise<boolean> {
+  const { dev, ino } = await file.stat();
+  for (const claimed of claims.values()) {
+    const other = await claimed.stat();
+    if (other.ino === ino && other.dev === dev) return true;
+  }
+  return false;
+}
+
+/**
+ * Makes sure that a path means a file: one that is there, or one to be. A pipe would have to be read
+ * by someone, and a device cannot be replaced.
+ */
+async function checkIsFile(path: string): Promise<void> {
+  const info = await Deno.stat(path).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  if (info?.isDirectory) throw new Error("it is a folder");
+  if (info && !info.isFile) throw new Error("it is a pipe or a device, and no file");
+}
+
 /** Opens the part of a file, for this run alone. */
 async function openPart(path: string): Promise<Deno.FsFile> {
-  const open = () => Deno.open(partOf(path), { write: true, create: true });
+  await checkIsFile(path);
+  const open = () => Deno.open(partOf(targetOf(path)), { write: true, create: true });
   for (;;) {
     const file = await open();
     const locked = await file.tryLock(true).catch(() => undefined);
     if (locked === undefined) return file; // a file system without locks: runs cannot be told apart
     if (!locked) {
-      file.close();
+      using _ = file;
+      if (await isOurs(file)) throw new Error("this run writes something else there");
       throw new Error("it is in use by another run");
     }
     // Another run may have renamed it between our opening it and our locking it. What has the name
@@ -51,12 +75,10 @@ async function openPart(path: string): Promise<Deno.FsFile> {
 /**
  * Makes sure that a file can be written later, before hours are spent on what it is to hold, and
  * keeps other runs from it as long as this one lives.
- * @throws {TypeError} when its folder is missing or closed, the path is a folder, or another run has
- *   claimed it.
+ * @throws {TypeError} when its folder is missing or closed, the path means no file, or it is claimed,
+ *   by another run or by this one.
  */
 export async function claim(path: string): Promise<void> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  if (info?.isDirectory) throw new TypeError(`Cannot write ${path}: it is a folder; name a file`);
   try {
     claims.set(path, await openPart(path));
   } catch (error) {
@@ -64,26 +86,26 @@ export async function claim(path: string): Promise<void> {
   }
 }
 
-/** Gives up what was claimed, as the end of the program does: nothing of it is left behind. */
+/** Gives up what was claimed, at the end of a command: nothing of it is left behind. */
 export function releaseClaims(): void {
   for (const [path, file] of claims) {
     try {
-      Deno.removeSync(partOf(path));
+      Deno.removeSync(partOf(targetOf(path)));
     } catch { /* its folder is gone, or closed by now */ }
     file.close();
   }
   claims.clear();
 }
-addEventListener("unload", releaseClaims);
 
 /**
  * Writes a file whole or not at all: under another name beside it, flushed to the disk, then
- * renamed. (The folder is not flushed: after a power failure it may still have the file of before,
- * whole. To flush it takes the right to read all that is in it.)
+ * renamed. A symbolic link stays, and what it leads to is written. (The folder is not flushed: after
+ * a power failure it may still have the file of before, whole. To flush it takes the right to read
+ * all that is in it.)
  * @throws {TypeError} when it cannot be written; what was there before is still there then.
  */
 export async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
-  const held = claims.get(path), part = partOf(path);
+  const held = claims.get(path), target = targetOf(path), part = partOf(target);
   claims.delete(path);
   try {
     using file = held ?? await openPart(path);
@@ -92,7 +114,7 @@ export async function writeWhole(path: string, bytes: Uint8Array | string): Prom
       let rest = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
       while (rest.length > 0) rest = rest.subarray(await file.write(rest));
       await file.sync();
-      await Deno.rename(part, path);
+      await Deno.rename(part, target);
     } catch (error) {
       await Deno.remove(part).catch(() => {});
       throw error;
@@ -146,7 +168,8 @@ export class Log implements Disposable {
    */
   constructor(readonly path: string, append: boolean) {
     try {
-      this.#file = Deno.openSync(path, { write: true, create: true, append, truncate: !append });
+      const options = { write: true, create: true, append, truncate: !append };
+      this.#file = Deno.openSync(targetOf(path), options);
       this.#whole = this.#file.seekSync(0, Deno.SeekMode.End);
     } catch (error) {
       throw cannotWrite(path, error);

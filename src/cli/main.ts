@@ -6,13 +6,18 @@ import type { BenchOptions } from "./bench.ts";
 import { EXIT, isForUser } from "./errors.ts";
 import { runEvaluate } from "./evaluate.ts";
 import { runExample } from "./example.ts";
+import { releaseClaims } from "./files.ts";
 import { runGradcheck } from "./gradcheck.ts";
 import { type GradientOptions, runGradient } from "./gradient.ts";
+import { report } from "./interrupt.ts";
 import { type Given, type Options, withDefaults } from "./options.ts";
+import { outputFailed, takeConsole } from "./output.ts";
 import { runPlot } from "./plot.ts";
+import type { WebOptions } from "./serve.ts";
 import { runTrain } from "./train.ts";
 
-const { program, bench, train, evaluate, gradient, gradcheck, example, plot } = createCommands();
+const { program, web, build, bench, train, evaluate, gradient, gradcheck, example, plot } =
+  createCommands();
 
 let exitCode: number = EXIT.done;
 
@@ -47,9 +52,14 @@ bench.action(async (names: string[], options: BenchOptions & { only: string[] })
   exitCode = await runBench([...names, ...options.only], options);
 });
 
+// The bundler is needed for the page alone.
+web.action(async (options: WebOptions) => await (await import("./serve.ts")).runWeb(options));
+build.action(async () => await (await import("./build.ts")).runBuild());
+
 // The windowing library behind some drivers complains where this is not set.
 if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 
+takeConsole();
 try {
   await program.parseAsync(Deno.args, { from: "user" });
 } catch (error) {
@@ -61,5 +71,7 @@ try {
   } else {
     throw error;
   }
+} finally {
+  releaseClaims();
 }
-Deno.exit(exitCode);
+report({ code: exitCode === EXIT.done && outputFailed() ? EXIT.failed : exitCode });

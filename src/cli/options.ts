@@ -82,6 +82,13 @@ export function number(text: string): number {
   return value;
 }
 
+/** Parses a number from 0. */
+function notNegative(text: string): number {
+  const value = number(text);
+  if (!(value >= 0 && Number.isFinite(value))) throw new InvalidArgumentError("give 0 or more");
+  return value;
+}
+
 /** Parses one of the choices; a miss suggests the nearest. */
 function oneOf<T extends string>(choices: readonly T[]): (text: string) => T {
   return (text) => {
@@ -145,7 +152,7 @@ const shared = {
   optimizer: new Option("--optimizer <name>", OPTIMIZERS.join(", "))
     .argParser(oneOf(OPTIMIZERS)).default("sgd"),
   weightDecay: new Option("--weight-decay <number>", "share of each weight taken, times the rate")
-    .argParser(number).default(0),
+    .argParser(notNegative).default(0),
   schedule: new Option("--schedule <name>", `learning rate: ${SCHEDULES.join(", ")}`)
     .argParser(oneOf(SCHEDULES)).default("constant"),
   estimator: new Option("--estimator <name>", ESTIMATORS.join(", "))

@@ -3,6 +3,8 @@
  * programs. The launcher grants these and no others, and the commands look nowhere else.
  */
 
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import { CHROMIUM } from "./chromium.ts";
 
 /** Places that a command may touch, and programs that it may start. */
@@ -13,21 +15,58 @@ export interface Places {
   readonly net?: readonly string[];
   /** Programs. */
   readonly run?: readonly string[];
+  /** Variables of the environment. */
+  readonly env?: readonly string[];
   /** What it may ask about the machine, as Deno calls it. */
   readonly sys?: readonly string[];
 }
+
+/** Stands for every place of a kind; no path can be called so. */
+export const ALL = "\0";
 
 const env = (name: string) => Deno.env.get(name);
 
 /** A file that is read. */
 export const toRead = (path: string): Places => ({ read: [path] });
 
+/** Symbolic links that lead to one another: as many as Linux follows. */
+const MOST_LINKS = 40;
+
+/** A path and, where it is a symbolic link, what it leads to from link to link; the file is last. */
+function linksFrom(path: string): string[] {
+  const paths = [path];
+  while (paths.length <= MOST_LINKS) {
+    const last = paths.at(-1)!;
+    try {
+      const link = Deno.readLinkSync(last);
+      const isAbsolute = /^([/\\]|[A-Za-z]:)/.test(link);
+      paths.push(isAbsolute ? link : /^(.*[/\\])?/.exec(last)![0] + link);
+    } catch {
+      break; // no link, or nothing there
+    }
+  }
+  return paths;
+}
+
+/** The file that a path means: what a symbolic link leads to, whether or not it is there. */
+export const targetOf = (path: string) => linksFrom(path).at(-1)!;
+
+/** No file system in use has longer names, in bytes. */
+const LONGEST_NAME = 255;
+
 /** The name that a file has as long as it is being written, beside where it is to be. */
-export const partOf = (path: string) => `${path}.part`;
+export function partOf(path: string): string {
+  const [folder] = /^(.*[/\\])?/.exec(path)!;
+  const name = path.slice(folder.length);
+  const part = `${name}.part`;
+  if (new TextEncoder().encode(part).length <= LONGEST_NAME) return folder + part;
+  return `${folder}${createHash("sha256").update(name).digest("hex")}.part`;
+}
 
 /** A file that is written. */
 export function toWrite(path: string): Places {
-  const paths = [path, partOf(path)];
+  const names = linksFrom(path);
+  const paths = [...names, partOf(names.at(-1)!)];
   return { read: paths, write: paths }; // what is renamed or locked must be read, too
 }
 
@@ -49,6 +88,29 @@ export const browserProfile = () => temporaryPath("-browser");
 
 /** The host that pages are served from, to this machine alone. */
 export const LOCALHOST = "127.0.0.1";
+
+/** The checkout. */
+export const ROOT = resolve(import.meta.dirname!, "../..");
+
+/** Where `build` writes the page. */
+export const DIST = `${ROOT}/dist`;
+
+/** What the page is bundled from that is read as it is. */
+export const INDEX = `${ROOT}/web/index.html`;
+
+/** The page's bundler, a program of its own, and what it asks for. */
+const toBundle: Places = { read: [INDEX], run: [ALL], env: [ALL] };
+
+/** A bundled page, written. */
+export const toBuild = (): Places => ({ ...toBundle, read: [INDEX, DIST], write: [DIST] });
+
+/** A bundled page, and MNIST from the cache, given out to whoever asks for them. */
+export const toServe = (): Places => ({ ...toBundle, read: [INDEX, mnistCache()] });
+
+/** A name of this machine that is listened under. */
+export const toListen = (host: string): Places => ({
+  net: [host.includes(":") && !host.startsWith("[") ? `[${host}]` : host],
+});
 
 /** A browser on this machine, and the page that it is shown. */
 export const toBrowse = (): Places => ({

@@ -1,24 +1,26 @@
 /**
- * `web`: serves the page that `build` wrote, from dist/ and from nowhere else, to this machine and to
- * no other unless told otherwise. MNIST comes from the cache where the command line has put it.
+ * `web`: serves the page, out of memory, to this machine and to no other unless told otherwise. MNIST
+ * comes from the cache where the command line has put it.
  */
 
-import { parseArgs } from "node:util";
 import { contentType } from "@std/media-types/content-type";
 import { extname } from "@std/path/extname";
-import { mnistCache } from "./places.ts";
+import { bundlePage } from "./build.ts";
+import { why } from "./files.ts";
+import { LOCALHOST, mnistCache } from "./places.ts";
 
-const DIST = "dist"; // in the checkout, where the task runs
 const DATA = "/data/mnist/";
 const MNIST = /^(train|t10k)-(images-idx3|labels-idx1)-ubyte\.gz$/;
 
-/** What may be served: each path with its file. Nothing is looked up that is not in here. */
-async function allowed(): Promise<Map<string, string>> {
-  const files = new Map<string, string>();
-  for await (const { name, isFile } of Deno.readDir(DIST)) {
-    if (isFile) files.set(`/${name}`, `${DIST}/${name}`);
-  }
-  files.set("/", `${DIST}/index.html`);
+/** What may be served: each path with its bytes, or the file that holds them. */
+type Files = ReadonlyMap<string, Uint8Array | string>;
+
+/** The page and MNIST. Nothing is looked up that is not in here. */
+async function allowed(): Promise<Files> {
+  const page = await bundlePage();
+  const files = new Map<string, Uint8Array | string>();
+  for (const [name, bytes] of page) files.set(`/${name}`, bytes);
+  files.set("/", page.get("index.html")!);
   const cache = mnistCache();
   try {
     for await (const { name, isFile } of Deno.readDir(cache)) {
@@ -29,7 +31,7 @@ async function allowed(): Promise<Map<string, string>> {
 }
 
 /** Answers requests for the files of the list, asked for by this machine's names. */
-export function handler(files: ReadonlyMap<string, string>, hosts: ReadonlySet<string>) {
+export function handler(files: Files, hosts: ReadonlySet<string>) {
   const refuse = (status: number, text: string) =>
     new Response(text, { status, headers: { "content-type": "text/plain" } });
   return async (request: Request): Promise<Response> => {
@@ -46,39 +48,68 @@ export function handler(files: ReadonlyMap<string, string>, hosts: ReadonlySet<s
       return new Response(null, { status: 204 }); // no mistake: it is not in the cache
     }
     if (!file) return refuse(404, "not here");
-    const headers = {
-      "content-type": contentType(extname(file)) ?? "application/octet-stream",
+    const name = pathname === "/" ? "index.html" : pathname;
+    const headers: Record<string, string> = {
+      "content-type": contentType(extname(name)) ?? "application/octet-stream",
       "x-content-type-options": "nosniff",
       "referrer-policy": "no-referrer",
       "cache-control": "no-cache",
     };
-    const bytes = request.method === "HEAD" ? null : await Deno.readFile(file);
-    return new Response(bytes, { headers });
+    try {
+      const bytes = typeof file === "string" ? await Deno.readFile(file) : file;
+      headers["content-length"] = `${bytes.length}`;
+      const body = request.method === "HEAD" ? null : bytes as Uint8Array<ArrayBuffer>;
+      return new Response(body, { headers });
+    } catch { // it is gone, or there are too many open files
+      return refuse(503, "cannot be read now");
+    }
   };
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      host: { type: "string", default: "127.0.0.1" },
-      port: { type: "string", default: "8080" },
-    },
-  });
-  const port = Number(values.port);
+/** Until connections are taken again when there were too many. */
+const RETRY_MILLISECONDS = 1000;
+
+/** Options of the command. */
+export interface WebOptions {
+  host: string;
+  port: number;
+}
+
+/**
+ * Runs the command, until it is ended from outside.
+ * @throws {RangeError | TypeError} when the port is none, or cannot be had.
+ */
+export async function runWeb({ host, port }: WebOptions): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    console.error(`Cannot serve on port ${values.port}: give a whole number to 65535`);
-    Deno.exit(2);
+    throw new RangeError(`Cannot serve on port ${port}: give a whole number to 65535`);
   }
-  const hosts = new Set(["localhost", "127.0.0.1", "[::1]", values.host]);
-  try {
-    Deno.serve({
-      hostname: values.host,
-      port,
-      onListen: ({ port }) => console.log(`The page is at http://localhost:${port}/ (Ctrl-C ends)`),
-    }, handler(await allowed(), hosts));
-  } catch (error) {
-    console.error(`Cannot serve on port ${port}: ${(error as Error).message}; give another --port`);
-    Deno.exit(2);
+  const files = await allowed();
+  await Deno.permissions.revoke({ name: "run" }); // the bundler was all that had to be started
+  const hosts = new Set(["localhost", LOCALHOST, "[::1]", host]);
+  const answer = handler(files, hosts);
+  let listening = port, isTold = false;
+  for (;;) {
+    try {
+      const server = Deno.serve({
+        hostname: host,
+        port: listening,
+        onListen(address) {
+          listening = address.port;
+          if (isTold) return;
+          isTold = true;
+          console.log(`The page is at http://localhost:${listening}/ (Ctrl-C ends)`);
+        },
+      }, answer);
+      return await server.finished;
+    } catch (error) {
+      if (!isTold) {
+        throw new TypeError(
+          `Cannot serve on ${host}, port ${port}: ${why(error)}; give another --host or --port`,
+        );
+      }
+      // More connections than the system lets it open: some of them end, and it goes on.
+      console.error(`Cannot take more connections: ${why(error)} (it is tried again)`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
+    }
   }
 }

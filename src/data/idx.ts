@@ -74,8 +74,60 @@ const MAX_RATIO = 1032;
 /** Bytes that are unpacked at a time: a thousand times as many can come of them. */
 const SLICE = 4096;
 
-/** Inflates gzip, but not much further than the IDX header inside says. */
-async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+/** What an IDX file is inflated into: not much more than the header inside says. */
+class Inflated {
+  /** Bytes that are known so far. */
+  length = 0;
+  // As long as the header is not whole, there is room for a header alone; then for what it says and
+  // one byte more, which shows that a file goes on behind its end.
+  #bytes = new Uint8Array(4 + 4 * MAX_DIMENSIONS);
+  #isSized = false;
+
+  /**
+   * @param most bytes that can come of the file.
+   * @param name of the file.
+   */
+  constructor(readonly most: number, readonly name: string) {}
+
+  get isFull(): boolean {
+    return this.length === this.#bytes.length;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  /**
+   * Adds bytes, as long as there is room.
+   * @throws {SyntaxError} when they are no IDX file, or one that claims too much.
+   */
+  add(bytes: Uint8Array): void {
+    let rest = bytes;
+    while (rest.length > 0 && !this.isFull) {
+      const part = rest.subarray(0, this.#bytes.length - this.length);
+      this.#bytes.set(part, this.length);
+      this.length += part.length;
+      rest = rest.subarray(part.length);
+      if (this.isFull && !this.#isSized) this.#makeRoom();
+    }
+  }
+
+  #makeRoom(): void {
+    const start = this.#bytes, { shape, size } = readHeader(start, this.name);
+    if (size > this.most) {
+      throw new SyntaxError(
+        `Cannot read ${this.name}: its header claims ${shape.join(" x ")} values, more than so ` +
+          `short a file can hold; fetch the file again`,
+      );
+    }
+    this.#isSized = true;
+    this.#bytes = new Uint8Array(Math.max(this.length, headerLength(start) + size + 1));
+    this.#bytes.set(start);
+  }
+}
+
+/** Inflates one member of a gzip file into `to`; returns whether it is whole, and all that is there. */
+async function inflateMember(bytes: Uint8Array, to: Inflated): Promise<boolean> {
   let at = 0;
   const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
     pull(controller) {
@@ -84,43 +136,54 @@ async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
     },
   }, { highWaterMark: 0 });
   const reader = source.pipeThrough(new DecompressionStream("gzip")).getReader();
-  // As long as the header is not whole, there is room for a header alone; then for what it says and
-  // one byte more, which shows that a file goes on behind its end.
-  let whole = new Uint8Array(4 + 4 * MAX_DIMENSIONS), length = 0, isSized = false;
   try {
-    while (length < whole.length) {
+    while (!to.isFull) {
       const { value, done } = await reader.read();
-      if (done) break;
-      let rest = value;
-      while (rest.length > 0 && length < whole.length) {
-        const part = rest.subarray(0, whole.length - length);
-        whole.set(part, length);
-        length += part.length;
-        rest = rest.subarray(part.length);
-        if (isSized || length < whole.length) continue;
-        isSized = true;
-        const start = whole, { shape, size } = readHeader(start, name);
-        if (size > MAX_RATIO * bytes.length) {
-          throw new SyntaxError(
-            `Cannot read ${name}: its header claims ${
-              shape.join(" x ")
-            } values, more than so short ` +
-              `a file can hold; fetch the file again`,
-          );
-        }
-        whole = new Uint8Array(Math.max(length, headerLength(start) + size + 1));
-        whole.set(start);
-      }
+      if (done) return true;
+      to.add(value);
     }
+    return true;
   } catch (error) {
     if (error instanceof SyntaxError) throw error;
-    throw new SyntaxError(
-      `Cannot read ${name}: its gzip data is corrupt or cut off; fetch the file again`,
-    );
+    return false;
   } finally {
     reader.cancel().catch(() => {});
   }
-  return whole.subarray(0, length);
+}
+
+/** Where members of a gzip file may begin, behind the first: at what looks like a header (RFC 1952). */
+function* memberStarts(bytes: Uint8Array): Generator<number> {
+  const RESERVED = 0xe0;
+  for (let at = 1; (at = bytes.indexOf(0x1f, at)) > 0; at++) {
+    const isHeader = bytes[at + 1] === 0x8b && bytes[at + 2] === 8 && !(bytes[at + 3] & RESERVED);
+    if (isHeader) yield at;
+  }
+}
+
+/** So many places of a file may look like a member's header and be none: one is in some 100 MB. */
+const MOST_MISTAKEN = 100;
+
+/**
+ * Inflates gzip. A file may have several members, one behind another; the platform's inflater takes
+ * one at a time, and does not say where it ends, but its checksum tells whether it ends where the
+ * next seems to begin.
+ */
+async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+  const whole = new Inflated(MAX_RATIO * bytes.length, name);
+  if (await inflateMember(bytes, whole)) return whole.bytes; // most have one
+  whole.length = 0;
+  let start = 0, mistaken = 0;
+  for (const end of [...memberStarts(bytes), bytes.length]) {
+    const before = whole.length;
+    if (await inflateMember(bytes.subarray(start, end), whole)) start = end;
+    else whole.length = before;
+    if (whole.isFull) return whole.bytes;
+    if (start !== end && ++mistaken > MOST_MISTAKEN) break;
+  }
+  if (start === bytes.length) return whole.bytes;
+  throw new SyntaxError(
+    `Cannot read ${name}: its gzip data is corrupt or cut off; fetch the file again`,
+  );
 }
 
 /**
