@@ -65,6 +65,28 @@ onBoth("weights and data that are no numbers are refused by name", async (open, 
   await assert.rejects(engine.logits(bad), named);
 });
 
+onBoth("weights and data that a GPU may take for 0 are refused by it", async (open, isGpu) => {
+  using engine = await open(options);
+  const tiny = { ...samples, x: samples.x.slice() };
+  tiny.x[6 * 17 + 4] = 1e-40;
+  if (!isGpu) {
+    engine.setParameters(withOne(network, 1, 1e-40));
+    using other = await open({ ...options, samples: tiny });
+    other.setParameters(withOne(network, 1, 2 ** -130));
+    const { gradient } = await other.gradient(Uint32Array.of(17, 17, 17, 17));
+    assert.ok(gradient.slice(20, 25).every((g) => g !== 0 && Math.abs(g) < 1e-39)); // of input 4
+    return;
+  }
+  engine.setParameters(withOne(network, 1, 2 ** -126));
+  assert.throws(
+    () => engine.setParameters(withOne(network, 1, -(2 ** -127))),
+    /^RangeError: Cannot compute with W1\[0,1\] = -5.8\d*e-39: a GPU may take numbers below 1.2e-38/,
+  );
+  const named = /^RangeError: Cannot compute with value 4 of sample 17 = 9.99\d*e-41: a GPU may/;
+  await assert.rejects(async () => await open({ ...options, samples: tiny }), named);
+  await assert.rejects(engine.evaluate(tiny), named);
+});
+
 onBoth(
   "weights that stop being finite: the first of the first step is named",
   async (open, isGpu) => {

@@ -4,54 +4,12 @@
  */
 
 import assert from "node:assert/strict";
-import { Decimal } from "decimal.js";
 import { compose } from "../src/gpu/shaders.ts";
 import type { Activation } from "../src/operations/activation.ts";
 import { type ActivationName, activations, losses } from "../src/operations/registry.ts";
 import { sigmoid } from "../src/operations/special.ts";
+import { DEFINITIONS, exact } from "./definitions.ts";
 import { gpuTest } from "./support.ts";
-
-// Values of e^-100, moved by 1e-20, have 44 + 20 digits in front of the first that counts.
-const Exact = Decimal.clone({ precision: 90, minE: -9e15, maxE: 9e15 });
-type Exact = Decimal;
-
-/** The binary number itself, of which a decimal library would take the shortest decimal near it. */
-function exact(value: number): Exact {
-  const exponent = value === 0 ? 0 : Math.floor(Math.log2(Math.abs(value))) - 52;
-  const half = Math.trunc(exponent / 2); // neither factor is beyond float64
-  return new Exact(value / 2 ** half / 2 ** (exponent - half)).mul(Exact.pow(2, exponent));
-}
-
-const ZERO = exact(0), ONE = exact(1);
-
-/** e^x; beyond 2,000 it is nothing that a float64 holds. */
-const exp = (x: Exact) => x.lt(-2000) ? ZERO : x.exp();
-const logistic = (x: Exact) => x.lt(0) ? exp(x).div(exp(x).plus(1)) : ONE.div(exp(x.neg()).plus(1));
-const clamp = (x: Exact, low: number, high: number) => Exact.min(Exact.max(x, low), high);
-
-/** 2u of the gelu's tanh form; beyond 30 its sigmoid is what it is at 30. */
-const geluArgument = (z: Exact) => {
-  const near = clamp(z, -30, 30);
-  const scale = exact(2).mul(exact(2).div(Exact.acos(-1)).sqrt());
-  return scale.mul(near.plus(near.pow(3).mul("0.044715")));
-};
-
-/** The functions as textbooks have them. */
-const DEFINITIONS: Record<ActivationName, (z: Exact) => Exact> = {
-  identity: (z) => z,
-  sigmoid: logistic,
-  tanh: (z) => logistic(z.mul(2)).mul(2).minus(1),
-  relu: (z) => Exact.max(z, 0),
-  step: (z) => z.gt(0) ? ONE : ZERO,
-  "leaky-relu": (z) => z.gt(0) ? z : z.mul("0.01"),
-  elu: (z) => z.gt(0) ? z : exp(z).minus(1),
-  softplus: (z) => Exact.max(z, 0).plus(exp(z.abs().neg()).plus(1).ln()),
-  silu: (z) => z.mul(logistic(z)),
-  gelu: (z) => z.mul(logistic(geluArgument(z))),
-  "hard-sigmoid": (z) => clamp(z.div(6).plus("0.5"), 0, 1),
-  clip: (z) => clamp(z, 0, 6),
-  sign: (z) => exact(z.isZero() ? 0 : z.s),
-};
 
 /** Which place an exponential is taken of, so that a rounding there is as many in the result. */
 const ARGUMENTS: Partial<Record<ActivationName, (z: number) => number>> = {
@@ -185,7 +143,7 @@ for (const [name, f] of each) {
 
   gpuTest(`${name} in WGSL against float64`, async (open) => {
     using gpu = await open();
-    const pairs = grid(Math.fround), count = pairs.length, WIDTH = 10;
+    const pairs = grid(Math.fround), count = pairs.length, WIDTH = 12;
     const tiny = (dz: number) => Math.abs(dz) <= 2 ** -12;
     const code = compose(
       `#import activation
@@ -204,6 +162,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     results[at + 2u] = change(a, c, z, vec4f(dz)).x;
     results[at + 3u] = tiny_change(tiny_unit(a, c, z), clamp(dz, -0.00024414062, 0.00024414062)).x;
     results[at + 4u] = farthest(abs(dz));
+    results[at + 10u] = near_change(a, c, z, vec4f(clamp(dz, -NEAR_BY, NEAR_BY))).x;
+    results[at + 11u] = NEAR_BY;
     ${
         f.pieces
           ? `results[at + 5u] = piece_slope(z).x;
@@ -243,6 +203,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     const places = pairs.flatMap(([, dz], i) => tiny(dz) ? [i] : []);
     // What its series leaves out is below dz^2, 2^-24 of the change.
     assertChanges(name, isTiny, (i) => row(places[i])[3], 2 * unit, floor);
+    const near = pairs.flatMap(([, dz], i) => Math.abs(dz) <= row(i)[11] ? [i] : []);
+    assertChanges(name, near.map((i) => pairs[i]), (i) => row(near[i])[10], unit, floor);
     pairs.forEach(([z, dz], i) => {
       const [a, c, change, , farthest, slope, low, high, count, state] = row(i);
       const close = (actual: number, expected: number, of: string) => {

@@ -6,6 +6,7 @@
 import { Decimal } from "decimal.js";
 import type { StencilPoint } from "../src/core/estimator.ts";
 import type { Layer, Network } from "../src/core/network.ts";
+import { DEFINITIONS } from "./definitions.ts";
 
 export const Exact = Decimal.clone({ precision: 64, maxE: 9e15, minE: -9e15 });
 export type Exact = Decimal;
@@ -23,12 +24,7 @@ function sigmoid(z: Exact): Exact {
 }
 
 /** An activation's value. */
-export function activate(name: Layer["activation"], z: Exact): Exact {
-  if (name === "sigmoid") return sigmoid(z);
-  if (name === "tanh") return sigmoid(z.times(2)).times(2).minus(1);
-  if (name === "relu") return z.gt(0) ? z : zero;
-  return name === "step" ? (z.gt(0) ? one : zero) : z;
-}
+const activate = (name: Layer["activation"], z: Exact) => DEFINITIONS[name](z);
 
 /** f(z + dz) - f(z); f(-z) = 1 - f(z) and tanh(z) = 2 f(2z) - 1 keep what 1 would swallow. */
 export function change(name: Layer["activation"], z: Exact, dz: Exact): Exact {

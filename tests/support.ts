@@ -8,7 +8,7 @@ import {
   type Activation,
   ACTIVATIONS,
   connect,
-  DATA,
+  DATA as INPUTS,
   type Loss,
   type Network,
   type Node,
@@ -125,14 +125,14 @@ export function randomNetwork(
   };
   const operations = below(size + 1);
   for (let i = 0; i < operations; i++) {
-    const from = below(widths.length) + DATA, width = widths[from + 1], kind = random.uniform();
+    const from = below(widths.length) + INPUTS, width = widths[from + 1], kind = random.uniform();
     if (kind < 0.4) {
       const width = 1 + below(5);
       push({ operation: "dense", width, from: [from] }, width);
     } else if (kind < 0.7) {
       push({ operation: activations[below(activations.length)], from: [from] }, width);
     } else {
-      const fitting = widths.flatMap((other, at) => other === width ? [at + DATA] : []);
+      const fitting = widths.flatMap((other, at) => other === width ? [at + INPUTS] : []);
       const other = fitting[below(fitting.length)];
       push({ operation: "add", from: [from, other] }, width);
     }

@@ -28,9 +28,14 @@ fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return select(select(below, after - a, on), select(e - z, dz, on), positive);
 }
 
-const NEAR_BY = 3e38; // near_change is exact up to here
+// The same for |dz| up to NEAR_BY, at less cost.
+const NEAR_BY = 1.0;
 fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
-  return change(a, c, z, dz);
+  let after = z + dz;
+  let positive = z > vec4f();
+  let e = expm1(select(dz, after, positive));
+  let on = after > vec4f();
+  return select(select(c * e, after - a, on), select(e - z, dz, on), positive);
 }
 
 // Above 0 c is 1, and below it is needed.

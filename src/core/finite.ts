@@ -9,6 +9,12 @@ export const LARGEST = {
 } as const;
 export type Precision = keyof typeof LARGEST;
 
+/**
+ * The least magnitude but 0 that each precision computes with. Graphics hardware may take float32's
+ * subnormal numbers, below this, for 0: what it makes of them would be wrong by any factor.
+ */
+const SMALLEST = { float32: 2 ** -126, float64: 0 } as const;
+
 /** Where an element of a flat row-major tensor is. */
 export function indexIn(shape: readonly number[], flat: number): number[] {
   const at: number[] = [];
@@ -25,11 +31,26 @@ export function parameterName(network: Network, index: number): string {
   return `${name}[${indexIn(shape, index - offset)}]`;
 }
 
-/** Index of the first number that is not finite in that precision; -1 where all are. */
+/** Index of the first number that is not finite in that precision, or subnormal; -1 where none is. */
 export function firstBad(numbers: ArrayLike<number>, precision: Precision): number {
-  const largest = LARGEST[precision];
-  for (let i = 0; i < numbers.length; i++) if (!(Math.abs(numbers[i]) <= largest)) return i;
+  const largest = LARGEST[precision], smallest = SMALLEST[precision];
+  for (let i = 0; i < numbers.length; i++) {
+    const size = Math.abs(numbers[i]);
+    if (!(size <= largest) || (size < smallest && size !== 0)) return i;
+  }
   return -1;
+}
+
+/** What is wrong with a bad number, for people. */
+export function complaint(value: number, precision: Precision): string {
+  return Math.abs(value) < SMALLEST[precision]
+    ? `a GPU may take numbers below 1.2e-38 for 0 (make it 0, or use --backend cpu)`
+    : `it is no finite ${precision}`;
+}
+
+/** The same numbers, those that a GPU may take for 0 being 0. */
+export function withoutSubnormals(numbers: Float64Array): Float64Array {
+  return numbers.map((value) => Math.abs(value) < SMALLEST.float32 ? 0 : value);
 }
 
 /**
@@ -44,8 +65,8 @@ export function checkParameters(
   const bad = firstBad(parameters, precision);
   if (bad < 0) return;
   throw new RangeError(
-    `Cannot compute with ${parameterName(network, bad)} = ${parameters[bad]}: it is no finite ` +
-      `${precision}; use other weights`,
+    `Cannot compute with ${parameterName(network, bad)} = ${parameters[bad]}: ` +
+      `${complaint(parameters[bad], precision)}; use other weights`,
   );
 }
 

@@ -19,13 +19,12 @@ import {
 
 /** The names of activations. */
 export type Activation = Exclude<ActivationName, "identity">;
-export const ACTIVATIONS = Object.keys(activations).filter((name): name is Activation =>
-  name !== "identity"
-);
+export const ACTIVATIONS: readonly Activation[] = Object.keys(activations)
+  .filter((name): name is Activation => name !== "identity");
 
 /** The names of losses of the output layer. */
 export type Loss = LossName;
-export const LOSSES = Object.keys(losses) as Loss[];
+export const LOSSES: readonly Loss[] = Object.keys(losses) as Loss[];
 
 /** The most classes that are told apart: labels and predictions are numbers of 16 bits. */
 export const MAX_CLASSES = 65536;

@@ -1,6 +1,6 @@
 /** What a network is trained and tested on: the shape every data source delivers. */
 
-import { firstBad, type Precision } from "../core/finite.ts";
+import { complaint, firstBad, type Precision } from "../core/finite.ts";
 
 /** A class each, from 0; bytes where they suffice, as in MNIST's files. */
 export type Labels = Uint8Array | Uint16Array;
@@ -53,7 +53,7 @@ export function checkSamples(
     `Cannot compute with value ${bad % inputs} of sample ${Math.floor(bad / inputs)} = ${
       x[bad]
     }: ` +
-      `it is no finite ${precision}; mend the data`,
+      `${complaint(x[bad], precision)}; mend the data`,
   );
 }
 

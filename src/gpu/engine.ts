@@ -4,7 +4,7 @@
  */
 
 import { checkFit } from "../core/fit.ts";
-import { checkParameters, checkSteps } from "../core/finite.ts";
+import { checkParameters, checkSteps, withoutSubnormals } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
 import {
   BETA1,
@@ -24,7 +24,7 @@ import { differences, slicesOf } from "./differences.ts";
 import { directions } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
-import { type Stage, wholeStencil } from "./stage.ts";
+import { createStage, type Stage } from "./stage.ts";
 
 export { Gpu };
 
@@ -171,8 +171,7 @@ export class GpuEngine implements Engine {
       step: this.#forward.step,
       notes: this.#losses,
     }, { BAD: MAX_GROUP, PARAMETERS: parameters });
-    const turns = new Map<string, GPUBuffer>();
-    const stage: Stage = {
+    const stage = createStage({
       gpu,
       options,
       forward: this.#forward,
@@ -180,15 +179,7 @@ export class GpuEngine implements Engine {
       gradient: this.#gradient,
       slices: this.#slices,
       keys: this.#keys,
-      whole: wholeStencil(gpu),
-      shared: (name, bytes) => {
-        const known = turns.get(name);
-        if (known && known.size >= bytes) return known;
-        const buffer = gpu.buffer(name, bytes);
-        turns.set(name, buffer);
-        return buffer;
-      },
-    };
+    });
     const gradient = method(stage);
     const total = command(
       gpu,
@@ -230,7 +221,8 @@ export class GpuEngine implements Engine {
   }
 
   async parameters(): Promise<Float64Array> {
-    return Float64Array.from(new Float32Array(await this.gpu.read(this.#parameters)))
+    const read = new Float32Array(await this.gpu.read(this.#parameters));
+    return withoutSubnormals(Float64Array.from(read))
       .subarray(0, this.#options.network.parameters);
   }
 

@@ -5,8 +5,8 @@ import type { EngineOptions } from "../engine.ts";
 import type { Gpu } from "./device.ts";
 import type { Forward } from "./forward.ts";
 
-/** A gradient to be made. */
-export interface Stage {
+/** What a gradient is made of. */
+export interface Parts {
   readonly gpu: Gpu;
   readonly options: EngineOptions;
   readonly forward: Forward;
@@ -16,10 +16,30 @@ export interface Stage {
   readonly slices: number;
   /** Keys of the random directions, where the estimator has any. */
   readonly keys: GPUBuffer; // [steps, queries]
+}
+
+/** A gradient to be made. */
+export interface Stage extends Parts {
   /** A stencil of one point: what is evaluated, as it is. */
   readonly whole: GPUBuffer;
   /** A buffer of that name that takes turns, as large as its largest use. */
   shared(name: string, bytes: number): GPUBuffer;
+}
+
+/** Makes one. */
+export function createStage(parts: Parts): Stage {
+  const { gpu } = parts, buffers = new Map<string, GPUBuffer>();
+  return {
+    ...parts,
+    whole: wholeStencil(gpu),
+    shared(name, bytes) {
+      const known = buffers.get(name);
+      if (known && known.size >= bytes) return known;
+      const buffer = gpu.buffer(name, bytes);
+      buffers.set(name, buffer);
+      return buffer;
+    },
+  };
 }
 
 /** How rows and columns of a product are shared out: which product, and what a workgroup takes. */
@@ -49,7 +69,7 @@ export function uploadStencil(
 }
 
 /** A stencil of one point with the coefficient 1. */
-export function wholeStencil(gpu: Gpu): GPUBuffer {
+function wholeStencil(gpu: Gpu): GPUBuffer {
   const table = new Float32Array(16);
   table[1] = 1;
   return gpu.upload("whole", table, GPUBufferUsage.UNIFORM);

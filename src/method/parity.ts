@@ -192,7 +192,8 @@ export async function onDevice<T>(
 const kernelName = ({ label, source }: Command) =>
   [
     label,
-    ...Object.entries(source!.fillings).filter(([, piece]) => typeof piece === "string")
+    ...Object.entries(source!.fillings)
+      .filter(([role, piece]) => typeof piece === "string" && role !== "unrolled")
       .map(([, piece]) => piece),
   ].join(", ");
 

@@ -391,19 +391,20 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "errors", kind: "floats", elements, bound: 12 * UNIT }];
   },
 
-  backprop_hidden(before, { INPUTS, OUTPUTS, OFFSET }, _fillings, _after, [, batch = 1]) {
-    const w = before.floats("parameters"), errors = before.floats("next_errors");
-    const companions = before.floats("companions");
-    const elements = range(batch * INPUTS).map((index): Expected => {
-      const n = Math.floor(index / INPUTS), i = index % INPUTS;
-      let sum = 0, scale = 0;
-      for (let j = 0; j < OUTPUTS; j++) {
-        const term = companions[2 * index] * w[OFFSET + i * OUTPUTS + j] *
-          errors[n * OUTPUTS + j];
-        sum += term;
-        scale += Math.abs(term);
-      }
-      return { index, value: sum, scale };
+  backprop_hidden(before, constants, _fillings, _after, [, batch = 1]) {
+    const { WIDTH, OUTPUTS, OFFSET, DENSE, ADD, LAST } = constants;
+    const w = before.floats("parameters"), next = before.floats("next_errors");
+    const companions = before.floats("companions"), errors = before.floats("errors");
+    const elements = range(batch * WIDTH).map((index): Expected => {
+      const n = Math.floor(index / WIDTH), i = index % WIDTH;
+      const terms = DENSE
+        ? range(OUTPUTS).map((j) => w[OFFSET + i * OUTPUTS + j] * next[n * OUTPUTS + j])
+        : [next[index]];
+      if (ADD) terms.push(errors[index]);
+      const slope = LAST ? companions[2 * index] : 1;
+      const sum = terms.reduce((a, b) => a + b, 0);
+      const scale = terms.reduce((a, b) => a + Math.abs(b), 0);
+      return { index, value: slope * sum, scale: Math.abs(slope) * scale };
     });
     return [{ buffer: "errors", kind: "floats", elements, bound: (OUTPUTS + 8) * UNIT }];
   },
@@ -425,7 +426,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "gradient", kind: "floats", elements: sums, bound: (BATCH + 2) * UNIT }];
   },
 
-  transpose(before, { INPUTS, BATCH, QUADS }) {
+  transpose(before, { INPUTS, BATCH, SAMPLE_QUADS: QUADS }) {
     const x = before.floats("x");
     const elements = range(INPUTS * QUADS * 4).map((index): Expected => {
       const i = Math.floor(index / QUADS / 4), n = Math.min(index % (4 * QUADS), BATCH - 1);
@@ -435,7 +436,8 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
   },
 
   copies_dense(before, constants, { activation, perturbation }) {
-    const { BATCH, QUADS, COPIES, POINTS, DIRECTIONS, QUERIES, INPUTS, OUTPUTS } = constants;
+    const { BATCH, SAMPLE_QUADS: QUADS, COPIES, POINTS, DIRECTIONS, QUERIES, INPUTS, OUTPUTS } =
+      constants;
     const { OFFSET, FROM, TO, SHARED } = constants;
     const [first] = before.words("copies"), w = before.floats("parameters");
     const a = before.floats("a"), values = before.floats("values");

@@ -1,0 +1,46 @@
+/** Activations as textbooks have them, in arithmetic of 90 digits: what all others are measured by. */
+
+import { Decimal } from "decimal.js";
+import type { ActivationName } from "../src/operations/registry.ts";
+
+// Values of e^-100, moved by 1e-20, have 44 + 20 digits in front of the first that counts.
+export const Exact = Decimal.clone({ precision: 90, minE: -9e15, maxE: 9e15 });
+export type Exact = Decimal;
+
+/** The binary number itself, of which a decimal library would take the shortest decimal near it. */
+export function exact(value: number): Exact {
+  const exponent = value === 0 ? 0 : Math.floor(Math.log2(Math.abs(value))) - 52;
+  const half = Math.trunc(exponent / 2); // neither factor is beyond float64
+  return new Exact(value / 2 ** half / 2 ** (exponent - half)).mul(Exact.pow(2, exponent));
+}
+
+const ZERO = exact(0), ONE = exact(1);
+
+/** e^x; beyond 2,000 it is nothing that a float64 holds. */
+const exp = (x: Exact) => x.lt(-2000) ? ZERO : x.exp();
+const logistic = (x: Exact) => x.lt(0) ? exp(x).div(exp(x).plus(1)) : ONE.div(exp(x.neg()).plus(1));
+const clamp = (x: Exact, low: number, high: number) => Exact.min(Exact.max(x, low), high);
+
+/** 2u of the gelu's tanh form; beyond 30 its sigmoid is what it is at 30. */
+const geluArgument = (z: Exact) => {
+  const near = clamp(z, -30, 30);
+  const scale = exact(2).mul(exact(2).div(Exact.acos(-1)).sqrt());
+  return scale.mul(near.plus(near.pow(3).mul("0.044715")));
+};
+
+/** The functions as textbooks have them. */
+export const DEFINITIONS: Record<ActivationName, (z: Exact) => Exact> = {
+  identity: (z) => z,
+  sigmoid: logistic,
+  tanh: (z) => logistic(z.mul(2)).mul(2).minus(1),
+  relu: (z) => Exact.max(z, 0),
+  step: (z) => z.gt(0) ? ONE : ZERO,
+  "leaky-relu": (z) => z.gt(0) ? z : z.mul("0.01"),
+  elu: (z) => z.gt(0) ? z : exp(z).minus(1),
+  softplus: (z) => Exact.max(z, 0).plus(exp(z.abs().neg()).plus(1).ln()),
+  silu: (z) => z.mul(logistic(z)),
+  gelu: (z) => z.mul(logistic(geluArgument(z))),
+  "hard-sigmoid": (z) => clamp(z.div(6).plus("0.5"), 0, 1),
+  clip: (z) => clamp(z, 0, 6),
+  sign: (z) => exact(z.isZero() ? 0 : z.s),
+};
