@@ -6,7 +6,7 @@
 
 import { stencilOf } from "../core/estimator.ts";
 import { DATA } from "../core/network.ts";
-import type { Command, Gpu } from "./device.ts";
+import type { Command } from "./device.ts";
 import { epsilonConstants } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
