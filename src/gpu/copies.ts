@@ -11,6 +11,7 @@ import { epsilonConstants } from "./forward.ts";
 import { command, type Constants } from "./kernel.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 import { gradientAlong } from "./directions.ts";
+import { turnsOf } from "./turns.ts";
 
 /** Inputs that a sum takes at a time: llvmpipe ends a thread's loops after 65,535 turns. */
 const PART = 32768;
@@ -33,10 +34,13 @@ export function copies(stage: Stage): Command[] {
 
   const padded = 4 * Math.ceil(batch / 4); // samples, in vectors of 4
   const widest = Math.max(...layers.map((layer) => layer.outputs));
-  const values = layers.slice(0, 2).map((_, i) =>
-    gpu.buffer(`values of copies ${i}`, 4 * held * padded * widest)
-  );
   const turned = gpu.buffer("inputs of copies", 4 * padded * inputs);
+  const turns = turnsOf(layers);
+  const values = Array.from(
+    new Set(turns.values()),
+    (i) => gpu.buffer(`values of copies ${i}`, 4 * held * padded * widest),
+  );
+  const valuesOf = (l: number) => l === DATA ? turned : values[turns.get(l)!];
   const residuals = gpu.buffer("residuals of copies", 4); // which nothing needs
   const losses = gpu.buffer("losses of copies", 4 * held * batch);
   const slopes = random ? gpu.buffer("slopes", 4 * directions) : gradient;
@@ -74,8 +78,28 @@ export function copies(stage: Stage): Command[] {
       keys,
       step: forward.step,
     };
-    layers.forEach(({ inputs, outputs, offset, activation }, l) => {
-      const shared = l === 0;
+    layers.forEach(({ kind, from: sources, inputs, outputs, offset, activation }, l) => {
+      if (kind === "sum") {
+        sources.forEach((source, i) =>
+          commands.push(command(
+            gpu,
+            "copies_sum",
+            [Math.ceil(outputs * padded / 4 / 64), count],
+            { a: valuesOf(source), values: valuesOf(l) },
+            {
+              ...constants,
+              WIDTH: outputs,
+              SHARED: source === DATA,
+              ADD: i > 0,
+              LAST: i === sources.length - 1,
+            },
+            { activation },
+            count * outputs * padded,
+          ))
+        );
+        return;
+      }
+      const [source] = sources, shared = source === DATA;
       const across = shared && held >= columns * lanes;
       for (let from = 0; from < inputs; from += PART) {
         const to = Math.min(from + PART, inputs);
@@ -87,7 +111,7 @@ export function copies(stage: Stage): Command[] {
             Math.ceil(padded / 4 / quads),
             Math.ceil(count / (across ? columns * lanes : lanes)),
           ],
-          { ...buffers, a: shared ? turned : values[(l - 1) % 2], values: values[l % 2] },
+          { ...buffers, a: valuesOf(source), values: valuesOf(l) },
           {
             ...constants,
             INPUTS: inputs,
@@ -109,7 +133,7 @@ export function copies(stage: Stage): Command[] {
         `${network.loss}_loss`,
         [Math.ceil(count * batch / 64)],
         {
-          logits: values[(layers.length - 1) % 2],
+          logits: valuesOf(layers.length - 1),
           labels: forward.labels,
           residuals,
           losses,

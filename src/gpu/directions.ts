@@ -3,6 +3,7 @@
  * its sign times h, and the gradient that the slopes along a few directions estimate.
  */
 
+import { DATA } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { checkLoops, laneCount } from "./forward.ts";
 import { command } from "./kernel.ts";
@@ -22,40 +23,61 @@ export function directions(stage: Stage): Command[] {
   const slopes = gpu.buffer("slopes", 4 * queries);
   const stencil = uploadStencil(gpu, options);
   const constants = { BATCH: batch, QUERIES: queries, UNITS: units };
-  let before = 0, after = 0;
-  const passes = layers.map(({ inputs, outputs, offset, activation, from: [from] }, l) => {
+  const starts = layers.map((_, l) =>
+    layers.slice(0, l).reduce((sum, { outputs }) => sum + outputs, 0)
+  );
+  const passes = layers.flatMap(({ kind, inputs, outputs, offset, activation, from }, l) => {
     const lanes = laneCount(outputs);
-    const pass = command(
+    const saved = { values: forward.values(l).buffer, companions: forward.companions[l], changes };
+    const placed = (source: number) => ({
+      ...constants,
+      BEFORE: source === DATA ? 0 : starts[source],
+      AFTER: starts[l],
+    });
+    if (kind === "sum") {
+      return from.map((source, i) =>
+        command(
+          gpu,
+          "directions_sum",
+          [Math.ceil(outputs / 64), batch, queries],
+          saved,
+          {
+            ...placed(source),
+            WIDTH: outputs,
+            NONE: source === DATA,
+            ADD: i > 0,
+            LAST: i === from.length - 1,
+          },
+          { activation },
+          queries * batch * outputs,
+        )
+      );
+    }
+    const [source] = from, lists = forward.values(source).lists!;
+    return [command(
       gpu,
       "directions_dense",
       [Math.ceil(outputs / lanes), batch, queries],
       {
+        ...saved,
         stencil,
         keys,
         step: forward.step,
         parameters,
-        entries: forward.values(from).lists!.entries,
-        starts: forward.values(from).lists!.starts,
-        values: forward.values(l).buffer,
-        companions: forward.companions[l],
-        changes,
+        entries: lists.entries,
+        starts: lists.starts,
       },
       {
-        ...constants,
+        ...placed(source),
         INPUTS: inputs,
         OUTPUTS: outputs,
         OFFSET: offset,
-        FIRST: l === 0,
-        BEFORE: before,
-        AFTER: after,
+        FIRST: source === DATA,
         WORKGROUP: lanes,
       },
       { activation, block: gpu.block },
       HASH_WORK * queries * batch * (inputs + 1) * outputs,
-    );
-    before = after;
-    after += outputs;
-    return pass;
+    )];
   });
   const slope = command(
     gpu,

@@ -3,11 +3,12 @@
  * move, go through every later layer.
  */
 
-import type { Layer } from "../core/network.ts";
+import { type Layer, layersBehind } from "../core/network.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 import type { Fillings } from "./shaders.ts";
 import { productOf, type Stage } from "./stage.ts";
+import { turnsOf } from "./turns.ts";
 
 /** An exact change of an activation, in multiply-adds. */
 export const ACTIVATION_WORK = 30;
@@ -80,18 +81,16 @@ export function propagate(
   l: number,
   { rows: role, effect, buffers, constants, count }: Propagation,
 ): { commands: Command[]; logits: GPUBuffer } {
-  const places = new Map<number, number>(); // buffers of the layers that change
-  const free: number[] = [];
-  let held = 0;
+  const behind = new Set(layersBehind(layers, l));
+  const places = turnsOf(layers, (m) => behind.has(m));
   const commands: Command[] = [];
   const quads = Math.min(rows.quads, Math.ceil(count / 4));
   const workgroup = gpu.software ? 8 : 64;
   for (let m = l + 1; m < layers.length; m++) {
     const layer = layers[m];
-    const sources = layer.from.filter((from) => from === l || places.has(from));
-    if (sources.length === 0) continue;
-    const place = free.pop() ?? held++;
-    places.set(m, place);
+    const place = places.get(m);
+    if (place === undefined) continue;
+    const sources = layer.from.filter((from) => from === l || behind.has(from));
     const bound = {
       ...buffers,
       moves: rows.moves,
@@ -125,12 +124,6 @@ export function propagate(
       commands.push(command(gpu, "hop", spread, bound, common, fillings, work));
     } else {
       commands.push(...dense(gpu, layer, quads, before(sources[0]), bound, common, fillings));
-    }
-    for (const [of, place] of places) { // what nothing takes any more
-      if (of !== m && !layers.some(({ from }, later) => later > m && from.includes(of))) {
-        places.delete(of);
-        free.push(place);
-      }
     }
   }
   return { commands, logits: rows.buffer(places.get(layers.length - 1)!) };

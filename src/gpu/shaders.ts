@@ -57,6 +57,8 @@ import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 
+import copiesSum from "../../shaders/copies_sum.wgsl" with { type: "text" };
+import directionsSum from "../../shaders/directions_sum.wgsl" with { type: "text" };
 import collectStates from "../../shaders/collect_states.wgsl" with { type: "text" };
 import flip from "../../shaders/flip.wgsl" with { type: "text" };
 import listBegin from "../../shaders/list_begin.wgsl" with { type: "text" };
@@ -109,6 +111,8 @@ export const KERNELS = {
   "total": total,
   "transpose": transpose,
   "update": update,
+  "copies_sum": copiesSum,
+  "directions_sum": directionsSum,
   "collect_states": collectStates,
   "flip": flip,
   "list_begin": listBegin,
