@@ -35,13 +35,16 @@ fn loss_reference(of_target: vec4f) -> vec4f {
 struct LossTarget {
   share: f32,
   rest: f32,
+  curvature: f32, // share / 2 - 1
   near: f32,
 }
 
 fn loss_target(row: u32) -> LossTarget {
+  let share = residuals[row + CLASSES + 1u];
   return LossTarget(
-    residuals[row + CLASSES + 1u],
+    share,
     residuals[row + CLASSES + 2u],
+    fma(share, 0.5, -1.0),
     residuals[row + 2u * CLASSES + 6u]
   );
 }
@@ -53,9 +56,9 @@ fn tiny_parts(probability: f32, w: vec4f) -> Parts {
   return Parts(x, 0.5 * x * w);
 }
 
-// The change where v is tiny: its series is share v (1 + (share / 2 - 1) v), the rest below v^2 / 3.
+// The change where v is tiny: its series is share v (1 + curvature v), the rest below v^2 / 3.
 fn tiny_loss_change(v: vec4f, of_target: LossTarget) -> vec4f {
-  return of_target.share * v * fma(vec4f(fma(of_target.share, 0.5, -1.0)), v, vec4f(1.0));
+  return of_target.share * v * fma(vec4f(of_target.curvature), v, vec4f(1.0));
 }
 
 // Sums over classes where no |D| exceeds the target's `near`.
