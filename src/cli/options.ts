@@ -250,7 +250,7 @@ export function withOptions(command: Command, ...names: (keyof typeof shared)[])
     const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
     const short = ["hidden", "activation"].find(isGiven);
     if (isGiven("network") && short) {
-      throw new TypeError(
+      command.error(
         `Cannot build two networks: --network says all that --${short} does; leave one of them out`,
       );
     }
