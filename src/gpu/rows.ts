@@ -38,7 +38,13 @@ export class Rows {
    */
   constructor(gpu: Gpu, rows: number, least: number, width: number) {
     const most = Math.floor(gpu.scratchBytes / (16 * width));
-    this.quads = Math.min(most, Math.ceil(rows / 4));
+    // Nor are there more than a watchdog lets pass: kernels walk them all.
+    const patient = gpu.workOfSubmission / (4 * width * (width + ACTIVATION_WORK));
+    const wanted = Math.min(
+      Math.ceil(rows / 4),
+      Math.max(Math.ceil(least / 4), Math.floor(patient)),
+    );
+    this.quads = Math.min(most, wanted);
     if (4 * this.quads < least) {
       throw new RangeError(
         `Cannot evaluate ${least} copies of one weight at once: the device's buffers hold ` +
@@ -59,8 +65,8 @@ export class Rows {
 
 /** Which rows there are, and what they are made of. */
 export interface Propagation {
-  /** The rows that are listed as items, or a row for each unit and sample. */
-  readonly rows: "listed" | "all";
+  /** Those that are listed as items, those of some weights, or one for each unit and sample. */
+  readonly rows: "listed" | "all" | "elements";
   /** Exact changes, or directions as far as they are straight. */
   readonly effect: "exact" | "straight";
   /** Bindings that all kernels share: parameters, part, items. */
@@ -139,7 +145,12 @@ export function walkersOf(gpu: Gpu, things: number, turns: number): number {
 }
 
 /** The layer whose units change, as shaders/shared/row_quads.wgsl has it, in a part of its sums. */
-function changedBuffer(gpu: Gpu, { inputs, outputs, offset }: Layer, from: number, to: number) {
+export function changedBuffer(
+  gpu: Gpu,
+  { inputs, outputs, offset }: Layer,
+  from: number,
+  to: number,
+) {
   const words = Uint32Array.of(outputs, offset, inputs, from, to, 0, 0, 0);
   return gpu.upload("changed", words, GPUBufferUsage.UNIFORM);
 }
