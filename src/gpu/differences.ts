@@ -328,7 +328,13 @@ class Responses {
           this.#command(
             "list_slots",
             [Math.ceil(this.#units / 8), slots.runs * this.#batch],
-            { part, items, slots: slots.slots, slot_counts: slots.counts },
+            {
+              part,
+              items,
+              slots: slots.slots,
+              slot_counts: slots.counts,
+              responses: this.#responses,
+            },
             { WORKGROUP: 8 },
           ),
           ...this.#listed(first, items, "nudge"),
