@@ -118,7 +118,7 @@ const LIMITS = [
 ] as const;
 
 /** The most commands that are timed at once; a query set holds twice as many stamps, at most. */
-const MAX_TIMED = 2048;
+export const MAX_TIMED = 2048;
 
 const MiB = 2 ** 20;
 
