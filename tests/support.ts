@@ -279,6 +279,18 @@ export async function startServer(): Promise<{ url: string; server: Deno.ChildPr
   return { url: /http:\/\/localhost:\d+\//.exec(new TextDecoder().decode(value))![0], server };
 }
 
+/** Does something where a variable of the environment has some value. */
+export async function withVariable(name: string, value: string, body: () => Promise<void>) {
+  const before = Deno.env.get(name);
+  Deno.env.set(name, value);
+  try {
+    await body();
+  } finally {
+    if (before === undefined) Deno.env.delete(name);
+    else Deno.env.set(name, before);
+  }
+}
+
 /** Runs with a folder that goes away behind it. */
 export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();

@@ -1,8 +1,8 @@
 /** How long a training step takes: by exact differences, by backpropagation, in float64. */
 
-import type { Gpu } from "../gpu/device.ts";
+import type { Gpu, Timing } from "../gpu/device.ts";
 import type { Engine } from "../mod.ts";
-import { type Contender, type Measurement, median } from "./measurement.ts";
+import type { Contender, Measurement } from "./measurement.ts";
 import {
   checkEngine,
   createProblem,
@@ -13,6 +13,7 @@ import {
   type Problem,
   trainingTime,
 } from "./problem.ts";
+import { sharesOf } from "./profile.ts";
 
 /** Milliseconds that a timed training run takes, about, behind a first one of so many steps. */
 const SAMPLE = 1500, FIRST_STEPS = 20;
@@ -46,23 +47,19 @@ async function onDevice(
   problem: Problem,
 ): Promise<Contender | undefined> {
   if (await gpu.timed(() => Promise.resolve()) === undefined) return undefined;
-  const kernels = new Map<string, number[]>(); // ms a step, of each sample
+  const samples: Timing[][] = []; // of groups of steps
   return {
     name: "the same, by the GPU's clock",
     unit: "ms",
     async sample() {
       const timings = (await gpu.timed(() => groupTime(engine, problem, TIMED_STEPS)))!;
-      const sums = new Map<string, number>();
-      for (const { label, nanoseconds } of timings) {
-        sums.set(label, (sums.get(label) ?? 0) + nanoseconds / 1e6 / TIMED_STEPS);
-      }
-      for (const [label, sum] of sums) kernels.set(label, [...kernels.get(label) ?? [], sum]);
-      return [...sums.values()].reduce((a, b) => a + b, 0);
+      samples.push(timings);
+      return timings.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0) / 1e6 / TIMED_STEPS;
     },
     detail: () =>
-      [...kernels].map(([label, sums]) => ({ label, ms: median(sums) }))
-        .sort((a, b) => b.ms - a.ms)
-        .map(({ label, ms }) => `${label} ${ms.toFixed(3)}`).join(", "),
+      sharesOf(samples)
+        .map(({ label, milliseconds }) => `${(milliseconds / TIMED_STEPS).toFixed(3)} ${label}`)
+        .join("; "),
   };
 }
 

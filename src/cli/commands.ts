@@ -48,7 +48,7 @@ export function createCommands() {
     program.command("train").description("train a network and test it"),
     ...["data", "hidden", ...NETWORK, "init", "steps", "batch", ...UPDATE, ...DIFFERENCE] as const,
     ...["rng", "evalEvery", "save", "saveEvery", "resume", "override", "layout"] as const,
-    ...["log", "plot", "plan", "json"] as const,
+    ...["log", "plot", "plan", "profile", "json"] as const,
   );
 
   const evaluate = withOptions(

@@ -14,12 +14,21 @@ import { why } from "./files.ts";
 import { CODES, type Report, type SignalName } from "./interrupt.ts";
 import { PlaceOption } from "./options.ts";
 import { tell } from "./output.ts";
-import { ALL, type Places, RUN, toData, toRead } from "./places.ts";
+import { ALL, type Places, RUN, SHADERS, toData, toDump, toRead } from "./places.ts";
 
 /** Variables that commands read. Their drivers and libraries find others missing, which is fine. */
 const VARIABLES = [
-  ...["HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "MNIST_DIR", "TMPDIR", "TEMP", "TMP", RUN],
-  ...["XDG_RUNTIME_DIR", "NODE_ENV", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TERM"],
+  ...["HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "MNIST_DIR", "TMPDIR", "TEMP", "TMP"],
+  ...[
+    RUN,
+    SHADERS,
+    "XDG_RUNTIME_DIR",
+    "NODE_ENV",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+    "TERM",
+  ],
 ];
 
 /** What every command may: its variables, and what the CPU's threads are programmed in. */
@@ -87,9 +96,8 @@ export async function permissionsOf(
   args: readonly string[],
 ): Promise<Deno.PermissionOptionsObject> {
   const command = await parse(args);
-  const places: Places[] = command
-    ? TOUCHED[command.name()]?.(command.processedArgs.flat()) ?? []
-    : [];
+  const touched = command && TOUCHED[command.name()]?.(command.processedArgs.flat());
+  const places: Places[] = [...touched ?? [], toDump()];
   const values: Record<string, string | undefined> = command?.opts() ?? {};
   for (const option of command?.options ?? []) {
     const value = values[option.attributeName()];

@@ -12,6 +12,7 @@ import { type GradientOptions, runGradient } from "./gradient.ts";
 import { report } from "./interrupt.ts";
 import { type Given, type Options, withDefaults } from "./options.ts";
 import { outputFailed, takeConsole } from "./output.ts";
+import { SHADERS } from "./places.ts";
 import { runParity } from "./parity.ts";
 import { runPlot } from "./plot.ts";
 import type { WebOptions } from "./serve.ts";
@@ -66,6 +67,8 @@ if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
 
 takeConsole();
 try {
+  const folder = Deno.env.get(SHADERS);
+  if (folder) (await import("./shaders.ts")).dumpShaders(folder);
   await program.parseAsync(Deno.args, { from: "user" });
 } catch (error) {
   if (error instanceof CommanderError) {

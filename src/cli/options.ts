@@ -53,6 +53,7 @@ export interface Options {
   seed: number;
   evalEvery: number;
   plan?: boolean;
+  profile?: boolean;
   log?: string;
   json?: boolean;
   rng: GeneratorName;
@@ -195,6 +196,7 @@ const shared = {
   ),
   log: new PlaceOption("--log <file>", "one JSON object a line: losses and accuracies", toWrite),
   plan: new Option("--plan", "print what a step will do and what it costs, and stop"),
+  profile: new Option("--profile", "print what a few steps' time goes to on the GPU, and stop"),
   json: new Option("--json", "standard output is exactly one JSON object"),
 };
 

@@ -73,6 +73,15 @@ export function toWrite(path: string): Places {
 /** Tells this run from others: the launcher names it, and the command that it starts is told. */
 export const RUN = "NUMERICAL_GRADIENTS_RUN";
 
+/** Names the folder that every shader is written to, for who wants to look at them. */
+export const SHADERS = "NUMERICAL_GRADIENTS_SHADERS";
+
+/** The folder of shaders, where one is named. */
+export function toDump(): Places {
+  const folder = env(SHADERS);
+  return folder ? { read: [folder], write: [folder] } : {};
+}
+
 /** This run's own name in the temporary folder, with some ending. */
 function temporaryPath(ending: string): string {
   if (!env(RUN)) Deno.env.set(RUN, crypto.randomUUID()); // nobody's link lies in wait under it

@@ -89,7 +89,10 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   checkTraining(training, Infinity); // before any data is fetched
   estimatorOf(options);
   const random = createRandom(options.rng, options.seed);
-  if (!options.plan) {
+  if (options.profile && options.backend === "cpu") {
+    throw new TypeError("Cannot profile a step on the CPU: it has no dispatches; use the GPU");
+  }
+  if (!options.plan && !options.profile) {
     if (options.save !== undefined) await claimTensorFile(options.save);
     if (options.plot !== undefined) await claimFigureFile(options.plot);
     if (options.log !== undefined) await claim(options.log);
@@ -108,10 +111,16 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
     tellPlan(engineOptions, options.json ?? false);
     return EXIT.done;
   }
-  using engine = await openEngine(engineOptions, options.backend, tell);
   // Weights that follow R's draws keep all their digits, as R's do.
   const fresh = () => initialParameters(network, options.init, random, options.rng !== "r");
   const start = loaded?.parameters ?? fresh();
+  if (options.profile) {
+    const { tellProfile } = await import("./profile.ts");
+    const { lr: rate, steps, json = false } = options;
+    await tellProfile(engineOptions, { parameters: start, random, rate, steps, json });
+    return EXIT.done;
+  }
+  using engine = await openEngine(engineOptions, options.backend, tell);
   engine.setParameters(start, loaded?.checkpoint?.state);
   const notice = roundingNotice(engineOptions, engine, start);
   if (notice) tell(notice);

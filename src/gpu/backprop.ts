@@ -3,7 +3,7 @@
 import { layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
-import { command } from "./kernel.ts";
+import { command, labelled } from "./kernel.ts";
 import type { Stage } from "./stage.ts";
 
 /** The dispatches that fill the gradient behind a forward pass. */
@@ -13,21 +13,23 @@ export function backprop(stage: Stage): Command[] {
   const errors = layers.map(({ outputs }, l) =>
     gpu.buffer(`errors of ${layerName(network, l)}`, 4 * batch * outputs)
   );
-  const commands = [command(
+  const last = layerName(network, layers.length - 1);
+  const commands = labelled(last, [command(
     gpu,
     "backprop_output",
     [Math.ceil(batch * classes / 64)],
     { residuals: forward.residuals, labels: forward.labels, errors: errors.at(-1)! },
     { CLASSES: classes, BATCH: batch },
     { loss },
-  )];
+  )]);
   for (let l = layers.length - 1; l >= 0; l--) {
     const { kind, inputs, outputs, offset, from: [from] } = layers[l];
+    const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
     const takers = layers.flatMap(({ from }, m) => from.filter((of) => of === l).map(() => m));
     const lanes = laneCount(outputs);
     takers.forEach((m, i) => {
       const taker = layers[m];
-      commands.push(command(
+      pass(command(
         gpu,
         "backprop_hidden",
         [Math.ceil(outputs / lanes), batch],
@@ -53,7 +55,7 @@ export function backprop(stage: Stage): Command[] {
     if (kind !== "dense") continue;
     const { block, count, lanes: quads, abreast } = tilesOf(gpu, layers[l]);
     const { entries, starts } = forward.values(from).lists!;
-    commands.push(command(
+    pass(command(
       gpu,
       "backprop_gradient",
       [count, Math.ceil(outputs / 4 / quads), Math.ceil(slices / abreast)],

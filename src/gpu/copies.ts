@@ -5,10 +5,10 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import { DATA } from "../core/network.ts";
+import { DATA, layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { epsilonConstants } from "./forward.ts";
-import { command, type Constants } from "./kernel.ts";
+import { command, type Constants, labelled } from "./kernel.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 import { gradientAlong } from "./directions.ts";
 import { turnsOf } from "./turns.ts";
@@ -85,9 +85,10 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
       ...chosen,
     };
     layers.forEach(({ kind, from: sources, inputs, outputs, offset, activation }, l) => {
+      const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
       if (kind === "sum") {
         sources.forEach((source, i) =>
-          commands.push(command(
+          pass(command(
             gpu,
             "copies_sum",
             [Math.ceil(outputs * padded / 4 / 64), count],
@@ -109,7 +110,7 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
       const across = shared && held >= columns * lanes;
       for (let from = 0; from < inputs; from += PART) {
         const to = Math.min(from + PART, inputs);
-        commands.push(command(
+        pass(command(
           gpu,
           "copies_dense",
           [

@@ -13,6 +13,9 @@ export type Groups = readonly [x: number, y?: number, z?: number];
 
 /** One dispatch, ready to be recorded. */
 export interface Command {
+  /** Its kernel, by the name of its file. */
+  readonly kernel: string;
+  /** The kernel and what it computes here: `hop, dense 2: 100 to 50, tanh`. */
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
@@ -115,7 +118,7 @@ const LIMITS = [
 ] as const;
 
 /** The most commands that are timed at once; a query set holds twice as many stamps, at most. */
-const MAX_TIMED = 2048;
+export const MAX_TIMED = 2048;
 
 const MiB = 2 ** 20;
 
@@ -363,7 +366,7 @@ export class Gpu implements Disposable {
           const timestampWrites = this.#stamps(label);
           if (timestampWrites) {
             submission.pass.end();
-            submission.pass = submission.encoder.beginComputePass({ timestampWrites });
+            submission.pass = submission.encoder.beginComputePass({ label, timestampWrites });
           }
           const { pass } = submission;
           pass.setPipeline(pipeline);

@@ -13,7 +13,7 @@ import type { Activation } from "../operations/activation.ts";
 import { type ActivationName, activations } from "../operations/registry.ts";
 import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
-import { command, type Constants } from "./kernel.ts";
+import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf } from "./rows.ts";
 import { unrolled } from "./narrow.ts";
 import { type Slots, slotsOf } from "./slots.ts";
@@ -106,9 +106,9 @@ export function differences(stage: Stage): Command[] {
   let rows: Rows | undefined;
   return layers.flatMap((layer, l) => {
     if (layer.kind !== "dense") return [];
-    const way = wayOf(stage, plan, l);
-    if (way === "logit") return logits(stage, l);
-    if (way === "direct") return direct(stage, l);
+    const way = wayOf(stage, plan, l), name = layerName(network, l);
+    if (way === "logit") return labelled(name, logits(stage, l));
+    if (way === "direct") return labelled(name, direct(stage, l));
     const [from] = layer.from, commands: Command[] = [];
     if (way !== "states" && !slots.has(from)) {
       slots.set(from, slotsOf(stage, stage.forward, from));
@@ -121,7 +121,7 @@ export function differences(stage: Stage): Command[] {
       rows,
       way === "states" ? undefined : slots.get(from)!,
     );
-    return [...commands, ...responses.commands(way)];
+    return labelled(name, [...commands, ...responses.commands(way)]);
   });
 }
 

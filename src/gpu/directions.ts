@@ -3,10 +3,10 @@
  * its sign times h, and the gradient that the slopes along a few directions estimate.
  */
 
-import { DATA } from "../core/network.ts";
+import { DATA, layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { checkLoops, laneCount } from "./forward.ts";
-import { command } from "./kernel.ts";
+import { command, labelled } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
 /** Threads of directions_slope.wgsl, which share a batch. */
@@ -27,7 +27,7 @@ export function directions(stage: Stage): Command[] {
     layers.slice(0, l).reduce((sum, { outputs }) => sum + outputs, 0)
   );
   const passes = layers.flatMap(({ kind, inputs, outputs, offset, activation, from }, l) => {
-    const lanes = laneCount(outputs);
+    const lanes = laneCount(outputs), name = layerName(network, l);
     const saved = { values: forward.values(l).buffer, companions: forward.companions[l], changes };
     const placed = (source: number) => ({
       ...constants,
@@ -35,26 +35,29 @@ export function directions(stage: Stage): Command[] {
       AFTER: starts[l],
     });
     if (kind === "sum") {
-      return from.map((source, i) =>
-        command(
-          gpu,
-          "directions_sum",
-          [Math.ceil(outputs / 64), batch, queries],
-          saved,
-          {
-            ...placed(source),
-            WIDTH: outputs,
-            NONE: source === DATA,
-            ADD: i > 0,
-            LAST: i === from.length - 1,
-          },
-          { activation },
-          queries * batch * outputs,
-        )
+      return labelled(
+        name,
+        from.map((source, i) =>
+          command(
+            gpu,
+            "directions_sum",
+            [Math.ceil(outputs / 64), batch, queries],
+            saved,
+            {
+              ...placed(source),
+              WIDTH: outputs,
+              NONE: source === DATA,
+              ADD: i > 0,
+              LAST: i === from.length - 1,
+            },
+            { activation },
+            queries * batch * outputs,
+          )
+        ),
       );
     }
     const [source] = from, lists = forward.values(source).lists!;
-    return [command(
+    return labelled(name, [command(
       gpu,
       "directions_dense",
       [Math.ceil(outputs / lanes), batch, queries],
@@ -77,7 +80,7 @@ export function directions(stage: Stage): Command[] {
       },
       { activation, block: gpu.block },
       HASH_WORK * queries * batch * (inputs + 1) * outputs,
-    )];
+    )]);
   });
   const slope = command(
     gpu,

@@ -3,7 +3,7 @@
 import { DATA, type Layer, layerName, type Network, residualsOf } from "../core/network.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
-import { command, type Constants } from "./kernel.ts";
+import { command, type Constants, labelled } from "./kernel.ts";
 
 /**
  * How kernels cut a layer up that take four units and a block of inputs a thread: `lanes` threads
@@ -148,7 +148,8 @@ export class Forward {
       const pass = layer.kind === "dense"
         ? [this.#dense(parameters, layer, l)]
         : this.#sum(layer, l);
-      return lists ? [...pass, list(l, { a: buffer }, {})] : pass;
+      const listing = lists ? [list(l, { a: buffer }, {})] : [];
+      return labelled(layerName(network, l), [...pass, ...listing]);
     });
     checkLoops(gpu, classes, LOSS_LOOPS);
     const loss = command(gpu, `${network.loss}_loss`, [Math.ceil(batch / 64)], {

@@ -23,6 +23,11 @@ export class CompileError extends Error {
   }
 }
 
+/** Is told of every shader as the device gets it, each once for every set of constants. */
+export const inspection: {
+  composed?(shader: { name: string; code: string; constants: Record<string, number> }): void;
+} = {};
+
 /** A kernel with its constants, compiled once for all commands that have the same. */
 class Compiled {
   readonly layout: GPUBindGroupLayout;
@@ -53,6 +58,7 @@ class Compiled {
         if (isOptional) return [];
         throw new TypeError(`Cannot compile ${name}: ${constant} is missing`);
       });
+    inspection.composed?.({ name, code, constants: Object.fromEntries(declared) });
     const [own] = makeBindGroupLayoutDescriptors(definitions, { compute: { entryPoint } });
     const variables = Object.entries({ ...definitions.storages, ...definitions.uniforms });
     this.isDivisible = variables.some(([, { group }]) => group === 1);
@@ -172,6 +178,7 @@ export function command(
     }),
   });
   return {
+    kernel: name,
     label: name,
     get pipeline() {
       return one.pipeline;
@@ -182,4 +189,17 @@ export function command(
     isDivisible: one.isDivisible,
     source: { groups, constants, fillings, buffers },
   };
+}
+
+/**
+ * Says what commands compute, for people who read a profile: the label is the kernel's name and
+ * this. Those that have been told already keep what they are called.
+ */
+export function labelled(what: string, commands: readonly Command[]): Command[] {
+  return commands.map((command): Command =>
+    command.label === command.kernel
+      // The rest is inherited: a copy would ask for the pipeline, and so compile it now.
+      ? Object.create(command, { label: { value: `${command.kernel}, ${what}`, enumerable: true } })
+      : command
+  );
 }

@@ -3,9 +3,9 @@
  * move, go through every later layer.
  */
 
-import { type Layer, layersBehind } from "../core/network.ts";
+import { denseLayers, type Layer, layerName, layersBehind } from "../core/network.ts";
 import type { Command, Gpu } from "./device.ts";
-import { command, type Constants } from "./kernel.ts";
+import { command, type Constants, labelled } from "./kernel.ts";
 import type { Fillings } from "./shaders.ts";
 import { productOf, type Stage } from "./stage.ts";
 import { turnsOf } from "./turns.ts";
@@ -82,13 +82,15 @@ export interface Propagation {
  * rows in the buffer that is returned, [classes, row quads].
  */
 export function propagate(
-  { gpu, options: { network: { layers } }, forward }: Stage,
+  { gpu, options: { network }, forward }: Stage,
   rows: Rows,
   l: number,
   { rows: role, effect, buffers, constants, count }: Propagation,
 ): { commands: Command[]; logits: GPUBuffer } {
-  const behind = new Set(layersBehind(layers, l));
+  const { layers } = network, behind = new Set(layersBehind(layers, l));
   const places = turnsOf(layers, (m) => behind.has(m));
+  const nudged = `W${denseLayers(layers).indexOf(layers[l]) + 1}`;
+  const named = (m: number) => `${layerName(network, m)}, for ${nudged}`;
   const commands: Command[] = [];
   const quads = Math.min(rows.quads, Math.ceil(count / 4));
   const workgroup = gpu.software ? 8 : 64;
@@ -114,6 +116,7 @@ export function propagate(
     ];
     const work = 4 * quads * layer.outputs * ACTIVATION_WORK;
     const before = (source: number) => source === l ? rows.moves : rows.buffer(places.get(source)!);
+    const pass = (...made: Command[]) => commands.push(...labelled(named(m), made));
     if (layer.kind === "sum") {
       sources.forEach((source, i) => {
         const part = {
@@ -122,14 +125,12 @@ export function propagate(
           LAST: i === sources.length - 1,
         };
         const taken = { ...bound, before: before(source) };
-        commands.push(
-          command(gpu, "rows_sum", spread, taken, { ...common, ...part }, fillings, work),
-        );
+        pass(command(gpu, "rows_sum", spread, taken, { ...common, ...part }, fillings, work));
       });
     } else if (sources[0] === l) {
-      commands.push(command(gpu, "hop", spread, bound, common, fillings, work));
+      pass(command(gpu, "hop", spread, bound, common, fillings, work));
     } else {
-      commands.push(...dense(gpu, layer, quads, before(sources[0]), bound, common, fillings));
+      pass(...dense(gpu, layer, quads, before(sources[0]), bound, common, fillings));
     }
   }
   return { commands, logits: rows.buffer(places.get(layers.length - 1)!) };

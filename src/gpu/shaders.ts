@@ -198,7 +198,8 @@ const SHARED: Record<string, string> = {
 export const rewriting: { rewrite?: (code: string) => string } = {};
 
 /**
- * Resolves every `#import`, each piece once; a number becomes a constant: `#import block`, BLOCK.
+ * Resolves every `#import`, each piece once, between comments that say which it is; a number becomes
+ * a constant: `#import block`, BLOCK.
  * @throws {SyntaxError} when a name is no shared piece, and no role or number that is filled.
  */
 export function compose(code: string, fillings: Fillings = {}): string {
@@ -218,7 +219,9 @@ export function compose(code: string, fillings: Fillings = {}): string {
       if (piece === undefined) {
         throw new SyntaxError(`Cannot compose a shader: nothing is given for #import ${name}`);
       }
-      return resolve(piece);
+      const filled = number ? undefined : fillings[role];
+      const title = filled === undefined || name === "unrolled" ? name : `${name}: ${filled}`;
+      return `// <<< ${title}\n${resolve(piece).trimEnd()}\n// >>> ${title}`;
     });
   const composed = resolve(code);
   return rewriting.rewrite?.(composed) ?? composed;

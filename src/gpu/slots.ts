@@ -3,10 +3,10 @@
  * equal. What they are is in shaders/shared/slots_layout.wgsl.
  */
 
-import { DATA } from "../core/network.ts";
+import { DATA, layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { type Forward, RUN } from "./forward.ts";
-import { command } from "./kernel.ts";
+import { command, labelled } from "./kernel.ts";
 import type { Stage } from "./stage.ts";
 
 /** The slots of one layer's values, or of the data. */
@@ -28,7 +28,7 @@ const BYTES = 255;
 
 /** Slots of the values of layer `l`, or of the data. */
 export function slotsOf(
-  { gpu, options: { batch, sharing = true } }: Stage,
+  { gpu, options: { network, batch, sharing = true } }: Stage,
   forward: Forward,
   l: number,
 ): Slots {
@@ -38,17 +38,12 @@ export function slotsOf(
   const coded = sharing && l === DATA && forward.bytes;
   const listed = Math.min(RUN + RUN / block, width + 1 + Math.ceil((width + 1) / block));
   const perRun = 1 + (coded ? Math.min(BYTES, listed) : listed);
-  const places = gpu.buffer("places", 4 * batch * runs * (RUN + RUN / block));
-  const slots = gpu.buffer("slots", 4 * batch * runs * perRun);
-  const counts = gpu.buffer("slot counts", 4 * batch * runs);
-  return {
-    perSample: runs * perRun,
-    perRun,
-    runs,
-    places,
-    slots,
-    counts,
-    command: command(
+  const name = l === DATA ? "the data" : layerName(network, l);
+  const places = gpu.buffer(`places of ${name}`, 4 * batch * runs * (RUN + RUN / block));
+  const slots = gpu.buffer(`slots of ${name}`, 4 * batch * runs * perRun);
+  const counts = gpu.buffer(`slot counts of ${name}`, 4 * batch * runs);
+  const [find] = labelled(name, [
+    command(
       gpu,
       "slots",
       [runs, batch],
@@ -56,5 +51,14 @@ export function slotsOf(
       { WIDTH: width + 1, CODED: coded, SLOTS: perRun },
       { block },
     ),
+  ]);
+  return {
+    perSample: runs * perRun,
+    perRun,
+    runs,
+    places,
+    slots,
+    counts,
+    command: find,
   };
 }

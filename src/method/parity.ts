@@ -279,9 +279,9 @@ export async function onDevice<T>(
 }
 
 /** A kernel by its file, and what fills its roles. */
-const kernelName = ({ label, source }: Command) =>
+const kernelName = ({ kernel, source }: Command) =>
   [
-    label,
+    kernel,
     ...Object.entries(source!.fillings)
       .filter(([role, piece]) => typeof piece === "string" && role !== "unrolled")
       .map(([, piece]) => piece),
@@ -306,7 +306,7 @@ async function* followed(gpu: Gpu, commands: readonly Command[]): AsyncGenerator
   for (const command of commands) {
     gpu.run([command]);
     const after = await look();
-    const twin = TWINS[command.label as KernelName];
+    const twin = TWINS[command.kernel as KernelName];
     if (twin) {
       const measured = compareWithTwin(
         twin,
