@@ -12,7 +12,6 @@
 
 override WIDTH: u32; // inputs of the layer + 1
 override OUTPUTS: u32;
-override POINTS: u32; // of the stencil
 override WORKGROUP: u32;
 override CHANGE: f32; // the most that a unit changes, over the change of its input
 override NEXT_CHANGE: f32; // likewise of the narrow layer's units

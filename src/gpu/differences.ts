@@ -434,7 +434,7 @@ class Responses {
           NEXT_CHANGE: CHANGE_FACTOR[next.activation],
           OFFSET_NEXT: next.offset,
         },
-        { unrolled: unrolled(next.outputs, classes, gpu.isMesa ? "uniform" : "private") },
+        { unrolled: unrolled(next.outputs, classes, Number(this.#constants.POINTS), gpu.isMesa ? "variables" : "private") },
         this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *
           next.outputs * classes,
       ),
