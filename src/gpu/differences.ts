@@ -75,7 +75,12 @@ export function differences(stage: Stage): Command[] {
       commands.push(slots.get(from)!.command);
     }
     rows ??= roomForRows(stage);
-    const responses = new Responses(stage, l, rows, way === "states" ? undefined : slots.get(from)!);
+    const responses = new Responses(
+      stage,
+      l,
+      rows,
+      way === "states" ? undefined : slots.get(from)!,
+    );
     return [...commands, ...responses.commands(way)];
   });
 }
@@ -434,7 +439,14 @@ class Responses {
           NEXT_CHANGE: CHANGE_FACTOR[next.activation],
           OFFSET_NEXT: next.offset,
         },
-        { unrolled: unrolled(next.outputs, classes, Number(this.#constants.POINTS), gpu.isMesa ? "variables" : "private") },
+        {
+          unrolled: unrolled(
+            next.outputs,
+            classes,
+            Number(this.#constants.POINTS),
+            gpu.isMesa ? "variables" : "private",
+          ),
+        },
         this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *
           next.outputs * classes,
       ),
@@ -547,7 +559,8 @@ class Responses {
   ): Command {
     const { gpu, gradient, slices, options: { batch } } = this.#stage;
     const { inputs } = this.#layer;
-    const { count } = tilesOf(gpu, this.#layer), lanes = gpu.software ? 8 : laneCount(this.#units / 4);
+    const { count } = tilesOf(gpu, this.#layer),
+      lanes = gpu.software ? 8 : laneCount(this.#units / 4);
     return this.#command(
       kernel,
       [count, Math.ceil(this.#units / 4 / lanes), slices],

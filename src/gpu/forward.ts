@@ -69,9 +69,8 @@ export class Forward {
       const name = l === DATA ? "the data" : layerName(network, l);
       const width = l === DATA ? inputs : layers[l].outputs;
       const runs = Math.ceil((width + 1) / RUN);
-      const isListed = l === DATA || layers.some(({ kind, from: [from] }) =>
-        kind === "dense" && from === l
-      );
+      const isListed = l === DATA ||
+        layers.some(({ kind, from: [from] }) => kind === "dense" && from === l);
       return {
         width,
         buffer: gpu.buffer(`values of ${name}`, 4 * batch * (width + 1)),

@@ -36,8 +36,10 @@ export class Rows {
    * @throws {RangeError} when not even `least` rows fit.
    */
   constructor(gpu: Gpu, rows: number, least: number, width: number) {
-    const most = Math.floor(gpu.scratchBytes / (16 * width));
-    this.quads = Math.min(most, Math.ceil(rows / 4));
+    // So many that a product's last band of rows has its place.
+    const { quads: band } = productOf(gpu);
+    const most = band * Math.floor(gpu.scratchBytes / (16 * (width + 1) * band));
+    this.quads = Math.min(most, band * Math.ceil(rows / 4 / band));
     if (4 * this.quads < least) {
       throw new RangeError(
         `Cannot evaluate ${least} copies of one weight at once: the device's buffers hold ` +
@@ -45,7 +47,7 @@ export class Rows {
       );
     }
     this.#gpu = gpu;
-    this.#bytes = 16 * this.quads * width;
+    this.#bytes = 16 * this.quads * (width + 1); // for the columns of a product beyond the last
     this.moves = gpu.buffer("moves", 16 * this.quads);
     this.reaches = gpu.buffer("reaches", 32 * this.quads);
   }
@@ -108,8 +110,7 @@ export function propagate(
       Math.ceil(layer.outputs / UNITS),
     ];
     const work = 4 * quads * layer.outputs * ACTIVATION_WORK;
-    const before = (source: number) =>
-      source === l ? rows.moves : rows.buffer(places.get(source)!);
+    const before = (source: number) => source === l ? rows.moves : rows.buffer(places.get(source)!);
     if (layer.kind === "sum") {
       sources.forEach((source, i) => {
         const part = {
@@ -118,7 +119,9 @@ export function propagate(
           LAST: i === sources.length - 1,
         };
         const taken = { ...bound, before: before(source) };
-        commands.push(command(gpu, "rows_sum", spread, taken, { ...common, ...part }, fillings, work));
+        commands.push(
+          command(gpu, "rows_sum", spread, taken, { ...common, ...part }, fillings, work),
+        );
       });
     } else if (sources[0] === l) {
       commands.push(command(gpu, "hop", spread, bound, common, fillings, work));
@@ -177,7 +180,7 @@ function dense(
       "rows_dense",
       groups,
       { ...buffers, a, changed: changedBuffer(gpu, layer, from, to) },
-      constants,
+      { ...constants, CONTINUED: from > 0 },
       { ...fillings, product },
       4 * quads * outputs * (to - from + ACTIVATION_WORK),
     ));

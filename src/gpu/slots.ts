@@ -27,7 +27,11 @@ export interface Slots {
 const BYTES = 255;
 
 /** Slots of the values of layer `l`, or of the data. */
-export function slotsOf({ gpu, options: { batch, sharing = true } }: Stage, forward: Forward, l: number): Slots {
+export function slotsOf(
+  { gpu, options: { batch, sharing = true } }: Stage,
+  forward: Forward,
+  l: number,
+): Slots {
   const { width, lists } = forward.values(l);
   const { runs, entries, starts } = lists!;
   const { block } = gpu;
