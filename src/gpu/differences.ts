@@ -483,7 +483,8 @@ class Responses {
           unrolled: unrolled(
             next.outputs,
             classes,
-            Number.isFinite(gpu.loopTurns) ? "uniform" : "private",
+            Number(this.#constants.POINTS),
+            Number.isFinite(gpu.loopTurns) ? "variables" : "private",
           ),
         },
         this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *

@@ -37,14 +37,12 @@ export class Rows {
    * @throws {RangeError} when not even `least` rows fit.
    */
   constructor(gpu: Gpu, rows: number, least: number, width: number) {
-    const most = Math.floor(gpu.scratchBytes / (16 * width));
+    // So many that a product's last band of rows has its place.
+    const { quads: band } = productOf(gpu);
+    const most = band * Math.floor(gpu.scratchBytes / (16 * (width + 1) * band));
     // Nor are there more than a watchdog lets pass: kernels walk them all.
-    const patient = gpu.workOfSubmission / (4 * width * (width + ACTIVATION_WORK));
-    const wanted = Math.min(
-      Math.ceil(rows / 4),
-      Math.max(Math.ceil(least / 4), Math.floor(patient)),
-    );
-    this.quads = Math.min(most, wanted);
+    const patient = Math.max(least, gpu.workOfSubmission / (width * (width + ACTIVATION_WORK)));
+    this.quads = Math.min(most, band * Math.ceil(Math.min(rows, patient) / 4 / band));
     if (4 * this.quads < least) {
       throw new RangeError(
         `Cannot evaluate ${least} copies of one weight at once: the device's buffers hold ` +
@@ -52,7 +50,7 @@ export class Rows {
       );
     }
     this.#gpu = gpu;
-    this.#bytes = 16 * this.quads * width;
+    this.#bytes = 16 * this.quads * (width + 1); // for the columns of a product beyond the last
     this.moves = gpu.buffer("moves", 16 * this.quads);
     this.reaches = gpu.buffer("reaches", 32 * this.quads);
   }
@@ -183,7 +181,7 @@ function dense(
       "rows_dense",
       groups,
       { ...buffers, a, changed: changedBuffer(gpu, layer, from, to) },
-      constants,
+      { ...constants, CONTINUED: from > 0 },
       { ...fillings, product },
       4 * quads * outputs * (to - from + ACTIVATION_WORK),
     ));
