@@ -1,8 +1,8 @@
-// Responses of a layer's units where one narrow layer of smooth units stands between them and the
+// Responses of a layer's units where a few narrow layers of smooth units stand between them and the
 // logits, fused: every copy's changes of all units, of all logits and of the loss, one after the
 // other, in registers. It takes the copies that are tiny, by their series (see special.wgsl); where a
 // unit's nudges may not be, its responses are listed, to go the general way. A thread takes a unit of
-// a sample, and of its slots two points of the stencil at a time. What is unrolled over units and
+// a sample and walks its slots, two points of the stencil at a time. What is unrolled over units and
 // classes is generated: see src/gpu/narrow.ts. Twin of respond() in src/cpu/rows.ts.
 
 #import activation
@@ -14,11 +14,9 @@
 override WIDTH: u32; // inputs of the layer + 1
 override OUTPUTS: u32;
 override WORKGROUP: u32;
-override NEXT_STEEPEST: f32; // the most that the narrow layer's units change, over the change of their input
-
 @group(0) @binding(0) var<storage, read> slots: array<f32>; // [batch, runs, SLOTS]
 @group(0) @binding(1) var<storage, read> slot_counts: array<u32>; // [batch, runs]
-@group(0) @binding(2) var<storage, read> series: array<vec2f>; // slope and curvature, [batch, OUTPUTS] of the units, then [batch, UNITS]
+@group(0) @binding(2) var<storage, read> series: array<vec2f>; // slope and curvature, [batch, OUTPUTS] of the units, then those of each narrow layer
 @group(0) @binding(4) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(5) var<storage, read> labels: array<u32>; // [batch]
 @group(0) @binding(6) var<storage, read_write> responses: array<f32>; // [batch, runs, SLOTS, units of the part]
@@ -27,22 +25,9 @@ override NEXT_STEEPEST: f32; // the most that the narrow layer's units change, o
 @group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch), reach)
 
 override BATCH: u32;
-override OFFSET_NEXT: u32; // of the narrow layer's matrix in the parameters
+override OFFSET_NEXT: u32; // of the first narrow layer's matrix in the parameters
 
 #import unrolled
-
-fn is_tiny(first_weight: u32) -> bool {
-  let reach = stencil[0].z;
-  let moved = farthest(reach);
-  var of_logits = 0.0;
-  var widest = 0.0;
-  for (var k = 0u; k < UNITS; k++) {
-    let weight = abs(parameters[first_weight + k]);
-    widest = max(widest, weight);
-    of_logits += weight * spread_of(k);
-  }
-  return reach <= TINY && moved * widest <= TINY && moved * NEXT_STEEPEST * of_logits <= TINY;
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn narrow(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -54,7 +39,8 @@ fn narrow(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   }
   let runs = (WIDTH + RUN - 1u) / RUN;
   let first_weight = OFFSET_NEXT + j * UNITS;
-  let tiny = is_tiny(first_weight);
+  let reach = stencil[0].z;
+  let tiny = reach <= TINY && farthest(reach) * max(1.0, reach_behind(first_weight)) <= TINY;
   for (var run = 0u; run < runs; run++) {
     let first = slots_of(n, runs, run);
     let last = first + slot_counts[n * runs + run];

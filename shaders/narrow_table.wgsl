@@ -1,34 +1,40 @@
-// The output layer's matrix as narrow.wgsl takes it: of each unit the weights into all classes, four
-// side by side, then how far they lie apart. A thread takes a unit.
+// A matrix as narrow.wgsl takes it: rows of weights, four side by side, and behind each row how far its
+// weights lie apart, and the sum of their sizes. A thread takes a row. Where rows are units, they are
+// columns of the parameters' matrix.
 
-override UNITS: u32;
-override CLASSES: u32;
-override NEXT: u32; // of the output layer's matrix
+override ROWS: u32;
+override COLUMNS: u32;
+override MATRIX: u32; // where it begins in the parameters
+override ROW_STRIDE: u32;
+override COLUMN_STRIDE: u32;
+override FIRST: u32; // where it begins in the table
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
-@group(0) @binding(1) var<storage, read_write> table: array<vec4f>; // [UNITS, CLASSES / 4 + 1]
+@group(0) @binding(1) var<storage, read_write> table: array<vec4f>; // [ROWS, COLUMNS / 4 + 1] from FIRST on
 
 const WORKGROUP = 64u;
 
 @compute @workgroup_size(WORKGROUP)
 fn narrow_table(@builtin(global_invocation_id) id: vec3u) {
-  let k = id.x;
-  if (k >= UNITS) {
+  let row = id.x;
+  if (row >= ROWS) {
     return;
   }
-  let quads = (CLASSES + 3u) / 4u;
-  let first = NEXT + k * CLASSES;
-  var low = parameters[first];
-  var high = low;
+  let quads = (COLUMNS + 3u) / 4u;
+  let first = FIRST + row * (quads + 1u);
+  var low = 3e38;
+  var high = -3e38;
+  var sum = 0.0;
   for (var quad = 0u; quad < quads; quad++) {
     var weights = vec4f();
-    for (var c = 0u; c < min(4u, CLASSES - 4u * quad); c++) {
-      let weight = parameters[first + 4u * quad + c];
-      weights[c] = weight;
+    for (var i = 0u; i < min(4u, COLUMNS - 4u * quad); i++) {
+      let weight = parameters[MATRIX + row * ROW_STRIDE + (4u * quad + i) * COLUMN_STRIDE];
+      weights[i] = weight;
       low = min(low, weight);
       high = max(high, weight);
+      sum += abs(weight);
     }
-    table[k * (quads + 1u) + quad] = weights;
+    table[first + quad] = weights;
   }
-  table[k * (quads + 1u) + quads] = vec4f(high - low);
+  table[first + quads] = vec4f(high - low, sum, 0.0, 0.0);
 }

@@ -15,7 +15,7 @@ import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf } from "./rows.ts";
-import { unrolled } from "./narrow.ts";
+import { type Chain, type Shape, tables, tableSize, unrolled } from "./narrow.ts";
 import { type Slots, slotsOf } from "./slots.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -100,7 +100,9 @@ export function differences(stage: Stage): Command[] {
   const { layers } = network;
   const { nonzeros, distinct } = densityOf(options.samples);
   // On hardware registers are too few for what is fused.
-  const fused = stage.gpu.software ? { width: 64, layers: 2 } : { width: 0, layers: 0 };
+  const fused = stage.gpu.software
+    ? { width: 64, layers: MOST_NARROW + 1 }
+    : { width: 0, layers: 0 };
   const plan = planOf(network, { estimator, batch, nonzeros, distinct, sharing, fused });
   const slots = new Map<number, Slots>();
   let rows: Rows | undefined;
@@ -211,15 +213,33 @@ function statesOf(name: ActivationName): number {
   return states?.length ?? 0;
 }
 
+/** Whether a layer of smooth units has nothing but a chain of narrow ones of them behind it. */
+function isNarrow(layers: readonly Layer[], l: number): boolean {
+  const isSmooth = ({ activation }: Layer) => (activations[activation] as Activation).series;
+  const behind = layers.slice(l + 1, -1), last = layers.at(-1)!;
+  return isSmooth(layers[l]) === true && last.outputs <= 16 && behind.every(isSmooth);
+}
+
+/** Layers that the fused way goes through: with more, compilers take minutes. */
+const MOST_NARROW = 2;
+
+/** Whether it is Mesa's software Vulkan, which alone ends loops. */
+const isMesa = ({ loopTurns }: Gpu) => Number.isFinite(loopTurns);
+
+/** How adapters take narrow.wgsl fastest, as measured. */
+function shapeOf(gpu: Gpu): Shape {
+  return isMesa(gpu)
+    ? { weights: "variables", size: 4, vectors: 4 }
+    : { weights: "private", size: 2, vectors: 4 };
+}
+
 /** The way that a layer's copies go on this device. */
 function wayOf({ gpu, options }: Stage, plan: Plan, l: number): Way {
   const { network: { layers }, sharing = true } = options;
   const { way } = plan.gradient.find(({ layer }) => layer === l)!;
   // Loops over so many classes that the device would end them are shorter by rows.
   if (way === "direct" && !isFused(gpu, options)) return "rows";
-  const isSmooth = (m: number) => (activations[layers[m].activation] as Activation).series;
-  const isUnrolled = sharing && isSmooth(l) && isSmooth(l + 1) && layers.at(-1)!.outputs <= 16;
-  return way === "fused" && !isUnrolled ? "rows" : way;
+  return way === "fused" && !isNarrow(layers, l) ? "rows" : way;
 }
 
 /**
@@ -431,17 +451,27 @@ class Responses {
     );
   }
 
-  /** One narrow layer behind this one, and the logits behind it, in one kernel. */
+  /** Narrow layers behind this one, and the logits behind them, in one kernel. */
   #narrow(part: GPUBuffer, items: GPUBuffer): Command[] {
     const stage = this.#stage, { gpu, forward, parameters, options: { network } } = stage;
-    const { layers, classes } = network, next = layers[this.#l + 1], slots = this.#slots!;
-    const bytes = 16 * next.outputs * (Math.ceil(classes / 4) + 1);
+    const { layers, classes } = network, slots = this.#slots!;
+    const behind = layers.slice(this.#l + 1, -1);
+    const chain: Chain = {
+      widths: behind.map(({ outputs }) => outputs),
+      factors: behind.map(({ activation }) => activations[activation].steepest),
+      classes,
+      points: Number(this.#constants.POINTS),
+    };
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE;
-    const table = gpu.buffer("narrow table", bytes, usage);
-    const widths = [this.#layer.outputs, next.outputs];
-    const series = gpu.buffer("series", 8 * this.#batch * (widths[0] + widths[1]));
-    const fill = widths.map((width, i) =>
-      this.#command(
+    const table = gpu.buffer("narrow table", 16 * tableSize(chain), usage);
+    const widths = [this.#layer.outputs, ...chain.widths];
+    const total = widths.reduce((sum, width) => sum + width);
+    const series = gpu.buffer("series", 8 * this.#batch * total);
+    let first = 0;
+    const fill = widths.map((width, i) => {
+      const before = first;
+      first += this.#batch * width;
+      return this.#command(
         "narrow_series",
         [Math.ceil(width / 4 / 64), this.#batch],
         {
@@ -449,16 +479,27 @@ class Responses {
           companions: forward.companions[this.#l + i],
           series,
         },
-        { WIDTH: width, FIRST: i * this.#batch * widths[0] },
+        { WIDTH: width, FIRST: before },
         { activation: layers[this.#l + i].activation },
-      )
-    );
+      );
+    });
+    const matrices = tables(chain).map(({ rows, columns, first }, i) => {
+      const { offset, outputs } = layers[this.#l + 2 + i];
+      const isOutput = i === behind.length - 1;
+      return this.#command("narrow_table", [Math.ceil(rows / 64)], { parameters, table }, {
+        ROWS: rows,
+        COLUMNS: columns,
+        MATRIX: offset,
+        ROW_STRIDE: isOutput ? outputs : 1,
+        COLUMN_STRIDE: isOutput ? 1 : outputs,
+        FIRST: first,
+      });
+    });
     const workgroup = gpu.software ? 8 : 64;
+    const adds = widths.reduce((sum, width, i) => sum + width * (widths[i + 1] ?? classes), 0);
     return [
       ...fill,
-      this.#command("narrow_table", [Math.ceil(next.outputs / 64)], { parameters, table }, {
-        UNITS: next.outputs,
-      }),
+      ...matrices,
       this.#command(
         "narrow",
         [Math.ceil(this.#units / workgroup), this.#batch],
@@ -476,19 +517,10 @@ class Responses {
         },
         {
           WORKGROUP: workgroup,
-          NEXT_STEEPEST: activations[next.activation].steepest,
-          OFFSET_NEXT: next.offset,
+          OFFSET_NEXT: behind[0].offset,
         },
-        {
-          unrolled: unrolled(
-            next.outputs,
-            classes,
-            Number(this.#constants.POINTS),
-            Number.isFinite(gpu.loopTurns) ? "variables" : "private",
-          ),
-        },
-        this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *
-          next.outputs * classes,
+        { unrolled: unrolled(chain, shapeOf(gpu)) },
+        this.#batch * slots.perSample * this.#units * chain.points * adds,
       ),
     ];
   }
