@@ -11,9 +11,13 @@ var<private> behind: vec4f = vec4f(FAR);
 fn effect(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   let up = max(piece_high(z) - z, vec4f());
   let down = max(z - piece_low(z), vec4f());
+  // What does not move meets no kink, not even where it lies at one.
   let size = max(abs(dz), vec4f(1e-30));
-  ahead = min(ahead, min(select(down, up, dz > vec4f()), size * FAR) / size);
-  behind = min(behind, min(select(up, down, dz > vec4f()), size * FAR) / size);
+  let still = dz == vec4f();
+  let front = min(select(down, up, dz > vec4f()), size * FAR) / size;
+  let back = min(select(up, down, dz > vec4f()), size * FAR) / size;
+  ahead = min(ahead, select(front, vec4f(FAR), still));
+  behind = min(behind, select(back, vec4f(FAR), still));
   return piece_slope(z) * dz;
 }
 

@@ -1,6 +1,7 @@
 /** How far float32 may be from exact arithmetic, at most: derived, not fitted. */
 
 import { stencilOf } from "../core/estimator.ts";
+import { DATA } from "../core/network.ts";
 import type { EngineOptions } from "../engine.ts";
 import { activations } from "../operations/registry.ts";
 
@@ -8,7 +9,7 @@ import { activations } from "../operations/registry.ts";
  * How far the copies method in float32 may be from the exact finite difference, at most. With unit
  * roundoff u, a dot product of K terms by fused multiply-adds errs by (K + 1) u times the sum of
  * the magnitudes (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1; one
- * more for the rounding of w + h itself); activations pass errors on no larger and add 8 u of their
+ * more for the rounding of w + h itself), and a sum of K values by K u times theirs; activations pass errors on no larger and add 8 u of their
  * value; the cross-entropy passes on at most twice the largest error of a logit and adds (C + 12) u
  * for its exponentials, sum, quotient and logarithm; the mean over N samples adds (N + 4) u of the
  * loss. All of it is divided by h.
@@ -25,23 +26,35 @@ export function copiesErrorBound(
   for (let n = 0; n < batch; n++) {
     const scale = samples.x instanceof Uint8Array ? 255 : 1;
     const x = samples.x.subarray(n * network.inputs, (n + 1) * network.inputs);
-    let a = Array.from(x, (value) => Math.abs(value) / scale); // bounds of the values' magnitudes
-    let error = a.map(() => 0); // and of their errors
-    for (const { inputs, outputs, offset, activation } of network.layers) {
+    // Bounds of the magnitudes of what each layer gives, and of their errors.
+    const data = Array.from(x, (value) => Math.abs(value) / scale);
+    const given: { a: number[]; error: number[] }[] = [];
+    const of = (l: number) => l === DATA ? { a: data, error: data.map(() => 0) } : given[l];
+    for (const { kind, from, inputs, outputs, offset, activation } of network.layers) {
       const z = new Array(outputs).fill(0), dz = new Array(outputs).fill(0);
-      for (let i = 0; i <= inputs; i++) {
-        for (let j = 0; j < outputs; j++) {
-          const weight = Math.abs(w[offset + i * outputs + j]) + reach;
-          z[j] += (a[i] ?? 1) * weight;
-          dz[j] += (error[i] ?? 0) * weight;
+      for (const { a, error } of from.map(of)) {
+        for (let i = 0; i <= inputs; i++) {
+          for (let j = 0; j < outputs; j++) {
+            const weight = kind === "dense"
+              ? Math.abs(w[offset + i * outputs + j]) + reach
+              : i === j
+              ? 1
+              : 0;
+            z[j] += (a[i] ?? 1) * weight;
+            dz[j] += (error[i] ?? 0) * weight;
+          }
         }
       }
       const { states, steepest, range: [low], activate } = activations[activation];
-      error = z.map((value, j) => states ? 0 : steepest * (dz[j] + (inputs + 2 + 8) * u * value));
+      const terms = kind === "dense" ? inputs + 2 : from.length;
       // What rises from end to end is largest there; what falls first is nowhere below its range.
       const least = Number.isFinite(low) ? Math.abs(low) : 0;
-      a = z.map((value) => Math.max(least, Math.abs(activate(value)), Math.abs(activate(-value))));
+      given.push({
+        error: z.map((value, j) => states ? 0 : steepest * (dz[j] + (terms + 8) * u * value)),
+        a: z.map((value) => Math.max(least, Math.abs(activate(value)), Math.abs(activate(-value)))),
+      });
     }
+    const { a, error } = given.at(-1)!;
     const { classes, loss } = network;
     const largest = Math.max(...a);
     worst = Math.max(

@@ -83,7 +83,7 @@ const VISIBLE = [0.5];
 const COPIED = { inputs: 20, hidden: [7], classes: 3, batch: 17 } as const;
 
 /** Deep networks of these: smooth, straight, of few values. */
-const DEEP: readonly Activation[] = ["gelu", "tanh", "relu", "hard-sigmoid", "step", "sign"];
+const DEEP: readonly Activation[] = ["gelu", "relu", "hard-sigmoid", "step", "sign"];
 
 /** The front and the back of networks that join. */
 const JOINED: readonly (readonly [Activation, Activation])[] = [
@@ -169,17 +169,18 @@ const TRIALS: readonly Trial[] = [
     })
   ),
   // More layers behind than are fused, and kinds of them in a row; every copy by itself.
-  ...DEEP.flatMap((activation, i): Trial[] => [
-    chain({ ...SIZES[3], ...central, activation, loss: lossOf(i), hs: nudgesOf(activation) }),
-    chain({
-      ...SIZES[3],
-      ...central,
-      activation,
-      loss: lossOf(i + 1),
-      hs: nudgesOf(activation),
-      sharing: false,
-    }),
-  ]),
+  ...DEEP.flatMap((activation, i) =>
+    (activation === "relu" || activation === "sign" ? [true, false] : [true]).map((sharing) =>
+      chain({
+        ...SIZES[3],
+        ...central,
+        activation,
+        loss: lossOf(i + Number(sharing)),
+        hs: nudgesOf(activation),
+        sharing,
+      })
+    )
+  ),
   chain({
     ...SIZES[3],
     ...central,
@@ -190,7 +191,7 @@ const TRIALS: readonly Trial[] = [
   }),
   // Branches that join, whose layers behind a nudge are all or some of them.
   ...JOINED.flatMap(([front, back], i): Trial[] =>
-    METHODS.map((method): Trial => ({
+    METHODS.slice(0, i === 0 ? METHODS.length : 1).map((method): Trial => ({
       inputs: 6,
       nodes: around(5, 6, front, back),
       classes: 3,

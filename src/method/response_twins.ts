@@ -192,6 +192,7 @@ class Reach {
    * @param speed how fast it goes there, which may be off by the bound times `magnitude`.
    */
   meet(distance: number, other: number, speed: number, magnitude: number): void {
+    if (magnitude === 0) return; // it does not move
     const error = this.#bound * magnitude, near = Math.min(distance / (speed + error), FAR);
     const isSure = speed > error;
     this.#least = Math.min(this.#least, speed > 0 ? distance / speed : FAR);
