@@ -1,5 +1,6 @@
 // Lists all responses of the part, one a unit and slot of a sample, those of a unit and sample side
-// by side: a thread takes a unit.
+// by side: a thread takes a unit. Slots of a list's filling zeros are not worth a row: their responses
+// are 0, whatever an earlier batch left there.
 
 #import part
 #import slots_layout
@@ -8,6 +9,7 @@ override WIDTH: u32; // inputs of the layer + 1
 
 @group(0) @binding(0) var<storage, read> slots: array<f32>; // [batch, runs, SLOTS]
 @group(0) @binding(1) var<storage, read> slot_counts: array<u32>; // [batch, runs]
+@group(0) @binding(2) var<storage, read_write> responses: array<f32>; // [batch, runs, SLOTS, units of the part]
 @group(0) @binding(9) var<storage, read_write> items: array<atomic<u32>>; // how many there are, then the items
 
 override WORKGROUP: u32;
@@ -30,9 +32,12 @@ fn list_slots(
   }
   var next = 1u + atomicAdd(&items[0], count);
   for (var row = first + 1u; row < last; row++) {
+    let response = 4u * quads_of_part() * row + unit;
     if (slots[row] != 0.0) {
-      atomicStore(&items[next], 4u * quads_of_part() * row + unit);
+      atomicStore(&items[next], response);
       next += 1u;
+    } else {
+      responses[response] = 0.0;
     }
   }
 }

@@ -13,7 +13,6 @@
 
 override WIDTH: u32; // inputs of the layer + 1
 override OUTPUTS: u32;
-override POINTS: u32; // of the stencil
 override WORKGROUP: u32;
 override NEXT_STEEPEST: f32; // the most that the narrow layer's units change, over the change of their input
 

@@ -9,6 +9,7 @@
 #import companions
 #import loss
 #import special
+#import origin
 #import part
 #import slots_layout
 
@@ -198,9 +199,10 @@ fn list_beyond(on: Units, row: u32, input: f32) {
 
 @compute @workgroup_size(WORKGROUP)
 fn respond(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) id: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  let group = origin + id;
   let quad = group.x * WORKGROUP + lane;
   let n = group.y;
   if (quad >= quads_of_part()) {

@@ -11,6 +11,8 @@
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
 @group(0) @binding(1) var<storage, read> a: array<vec4f>; // [inputs, ROW_QUADS]
 
+override CONTINUED: bool; // whether the sums go on from a part before
+
 // Four columns side by side: units.
 struct Columns {
   units: vec4u,
@@ -59,38 +61,30 @@ fn weights_at(i: u32, columns: Columns) -> vec4f {
   return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
-fn exists(quad: u32, unit: u32) -> bool {
-  return quad < ROW_QUADS && unit < changed.width;
+// Where a column's sums are. Those beyond the last share a place behind it, as a condition for each
+// would take some compilers minutes.
+fn place_in_changes(quad: u32, unit: u32) -> u32 {
+  return min(unit, changed.width) * ROW_QUADS + quad;
 }
 
 // Sums begin with nothing, or with the part before.
-fn begin_column(quad: u32, unit: u32) -> vec4f {
-  if (changed.first > 0u && exists(quad, unit)) {
-    return changes[unit * ROW_QUADS + quad];
-  }
-  return vec4f();
-}
-
 fn begin(quad: u32, columns: Columns) -> mat4x4f {
+  if (!CONTINUED) {
+    return mat4x4f();
+  }
   return mat4x4f(
-    begin_column(quad, columns.units.x),
-    begin_column(quad, columns.units.y),
-    begin_column(quad, columns.units.z),
-    begin_column(quad, columns.units.w)
+    changes[place_in_changes(quad, columns.units.x)],
+    changes[place_in_changes(quad, columns.units.y)],
+    changes[place_in_changes(quad, columns.units.z)],
+    changes[place_in_changes(quad, columns.units.w)]
   );
 }
 
-fn store_column(quad: u32, unit: u32, column: vec4f) {
-  if (exists(quad, unit)) {
-    changes[unit * ROW_QUADS + quad] = column;
-  }
-}
-
 fn store(quad: u32, columns: Columns, sums: mat4x4f) {
-  store_column(quad, columns.units.x, sums[0]);
-  store_column(quad, columns.units.y, sums[1]);
-  store_column(quad, columns.units.z, sums[2]);
-  store_column(quad, columns.units.w, sums[3]);
+  changes[place_in_changes(quad, columns.units.x)] = sums[0];
+  changes[place_in_changes(quad, columns.units.y)] = sums[1];
+  changes[place_in_changes(quad, columns.units.z)] = sums[2];
+  changes[place_in_changes(quad, columns.units.w)] = sums[3];
 }
 
 // The units' own change, for what was stored.

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { stencilOf } from "../src/core/estimator.ts";
 import {
   type Activation,
+  ACTIVATIONS,
   createNetwork,
   DATA,
   LOSSES,
@@ -200,6 +201,12 @@ function logarithmic(smallest: number, largest: number, each: number): number[] 
 
 const Z = [0, ...logarithmic(1e-3, 1e4, 1.5)];
 const DZ = logarithmic(1e-30, 1e-4, 0.2).concat(logarithmic(1e-4, 1e4, 1.7));
+
+/**
+ * Activations that round as their input is large. The gelu's exponential is of more than its input:
+ * operations_test.ts has it, and all others.
+ */
+export const BY_INPUT = ACTIVATIONS.filter((name) => name !== "gelu");
 
 /** All pairs, with their exact changes. */
 function pairsOf(activation: Activation) {

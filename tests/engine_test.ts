@@ -111,12 +111,16 @@ const SHAPES: [number, number[], number, number, boolean][] = [
   [65, [12, 70, 9], 20, 3, false],
 ];
 
-/** Every activation with a loss, in turn; the first three with both. */
-const PAIRS = ACTIVATIONS.flatMap((activation, i) =>
-  LOSSES.filter((_, l) => i < 3 || l === i % LOSSES.length).map((loss) =>
+/**
+ * The first three activations with both losses; of the others, those without an upper bound with the
+ * cross-entropy, for worst cases of squares of unbounded values say nothing.
+ */
+const PAIRS = ACTIVATIONS.flatMap((activation, i) => {
+  const other = activations[activation].range[1] === Infinity ? "cross-entropy" : "squared-error";
+  return LOSSES.filter((loss) => i < 3 || loss === other).map((loss) =>
     [activation, loss] as const
-  )
-);
+  );
+});
 
 /** Every shape with two choices of activation and loss, and some of them with the others. */
 function shapesFor(activation: Activation, loss: Loss): typeof SHAPES {

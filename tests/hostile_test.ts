@@ -5,11 +5,11 @@
  */
 
 import assert from "node:assert/strict";
-import { ACTIVATIONS, createNetwork } from "../src/core/network.ts";
+import { createNetwork } from "../src/core/network.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { GpuEngine } from "../src/gpu/engine.ts";
 import { KERNELS, rewriting, ROLES } from "../src/gpu/shaders.ts";
-import { checkGpuActivation, checkGpuLoss, LOSS_NETWORKS } from "./changes.ts";
+import { BY_INPUT, checkGpuActivation, checkGpuLoss, LOSS_NETWORKS } from "./changes.ts";
 import {
   assertGradient,
   engineOptions,
@@ -108,7 +108,7 @@ async function rewritten(rewrite: (code: string) => string, body: () => Promise<
 for (const [mode, rewrite] of Object.entries(MODES)) {
   gpuTest(`hostile, ${mode}: changes are exact`, async (open) => {
     await rewritten(rewrite, async () => {
-      for (const activation of ACTIVATIONS) {
+      for (const activation of BY_INPUT) {
         using gpu = await open();
         await checkGpuActivation(gpu, activation);
       }

@@ -191,7 +191,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       layout: pipeline.getBindGroupLayout(0),
       entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     });
-    gpu.run([{ label: name, pipeline, bindGroup, groups: [Math.ceil(count / 64)], work: 0 }]);
+    gpu.run([{
+      kernel: name,
+      label: name,
+      pipeline,
+      bindGroup,
+      groups: [Math.ceil(count / 64)],
+      work: 0,
+    }]);
     const results = new Float32Array(await gpu.read(buffers[1], 4 * WIDTH * count));
     const row = (i: number) => results.subarray(WIDTH * i, WIDTH * (i + 1));
 

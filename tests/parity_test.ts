@@ -20,12 +20,8 @@ import {
 } from "./support.ts";
 import { hasNode, hasSwiftShader, SWIFTSHADER } from "./tools.ts";
 
-/** What has no twin: it counts submissions, notes what is no number, or is seen in whole gradients of deep networks alone. */
-const WITHOUT_TWIN = [
-  ...["tally", "check", "slots", "pointwise", "list_begin", "list_slots", "list_states"],
-  ...["nudge", "flip", "move_one", "hop", "rows_dense", "rows_sum", "rows_loss"],
-  ...["respond", "narrow", "narrow_series", "narrow_table", "collect", "collect_states"],
-];
+/** What has no twin: it counts submissions, or notes what is no number. */
+const WITHOUT_TWIN = ["tally", "check"];
 
 /** Fails with every row that is off, and where a kernel is missing. */
 function assertParity({ adapter, rows }: { adapter: string; rows: ParityRow[] }): void {

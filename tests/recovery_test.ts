@@ -237,7 +237,14 @@ gpuTest("what the device finds invalid is thrown by the next call", async (open)
         const pipeline = gpu.device.createComputePipeline({ layout: "auto", compute: { module } });
         const layout = pipeline.getBindGroupLayout(0);
         const bindGroup = gpu.device.createBindGroup({ layout, entries: [] });
-        gpu.run([{ label: "nothing", pipeline, bindGroup, groups: [2 ** 31], work: 0 }]);
+        gpu.run([{
+          kernel: "nothing",
+          label: "nothing",
+          pipeline,
+          bindGroup,
+          groups: [2 ** 31],
+          work: 0,
+        }]);
       },
     ]
   ) {

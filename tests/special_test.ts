@@ -23,7 +23,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     layout: pipeline.getBindGroupLayout(0),
     entries: [{ binding: 0, resource: { buffer } }],
   });
-  gpu.run([{ label: call, pipeline, bindGroup, groups: [Math.ceil(x.length / 64)], work: 0 }]);
+  gpu.run([{
+    kernel: call,
+    label: call,
+    pipeline,
+    bindGroup,
+    groups: [Math.ceil(x.length / 64)],
+    work: 0,
+  }]);
   return new Float32Array(await gpu.read(buffer, x.byteLength));
 }
 

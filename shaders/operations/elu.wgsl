@@ -25,7 +25,7 @@ fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   let e = expm1(select(select(dz, -dz, far), after, positive));
   let below = e * select(c, -exp_exact(after), far);
   let on = after > vec4f();
-  return select(select(below, after - a, on), select(e - z, dz, on), positive);
+  return select(select(below, max(after, vec4f()) - a, on), select(e - z, dz, on), positive);
 }
 
 // The same for |dz| up to NEAR_BY, at less cost.
@@ -35,7 +35,7 @@ fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   let positive = z > vec4f();
   let e = expm1(select(dz, after, positive));
   let on = after > vec4f();
-  return select(select(c * e, after - a, on), select(e - z, dz, on), positive);
+  return select(select(c * e, max(after, vec4f()) - a, on), select(e - z, dz, on), positive);
 }
 
 // Above 0 c is 1, and below it is needed.

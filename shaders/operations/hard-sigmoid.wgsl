@@ -4,22 +4,23 @@
 #import parts
 
 const HIGH = 3.0;
+const SIXTH = 0.16666667;
 
 // No nudge that moves z by up to `reach` changes the value by more than this.
 fn farthest(reach: f32) -> f32 {
-  return min(reach / 6.0, 1.0);
+  return min(SIXTH * reach, 1.0);
 }
 
 fn activate(z: vec4f) -> vec4f {
-  return clamp(z + HIGH, vec4f(), vec4f(2.0 * HIGH)) / 6.0;
+  return clamp(z + HIGH, vec4f(), vec4f(2.0 * HIGH)) * SIXTH;
 }
 
 fn derivative(z: vec4f) -> vec4f {
-  return select(vec4f(), vec4f(1.0 / 6.0), abs(z) < vec4f(HIGH));
+  return select(vec4f(), vec4f(SIXTH), abs(z) < vec4f(HIGH));
 }
 
 fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
-  return ramp_change(-HIGH, HIGH, z, dz) / 6.0;
+  return ramp_change(-HIGH, HIGH, z, dz) * SIXTH;
 }
 
 const NEAR_BY = 3e38; // near_change is exact up to here

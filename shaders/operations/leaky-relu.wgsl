@@ -18,13 +18,14 @@ fn derivative(z: vec4f) -> vec4f {
 }
 
 // By the signs before and after: across the kink, the way to it and the way behind it, each times
-// its slope.
+// its slope. What lies on the other side is taken by a bound, so that no compiler adds in another
+// order.
 fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   let after = z + dz;
   let on = after > vec4f();
   return select(
-    select(SLOPE * dz, after - a, on),
-    select(SLOPE * after - z, dz, on),
+    select(SLOPE * dz, max(after, vec4f()) - a, on),
+    select(SLOPE * min(after, vec4f()) - z, dz, on),
     z > vec4f()
   );
 }

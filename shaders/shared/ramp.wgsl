@@ -1,9 +1,15 @@
 // The ramp min(max(z, low), high), of which bounded piecewise activations are made. Twin of
 // src/operations/ramp.ts.
 
-// z + dz - kink, with nothing rounded before near-equals are subtracted.
+const UNBOUNDED = 3e38; // stands for infinity
+
+// z + dz - kink, with nothing rounded before near-equals are subtracted. The clamp changes nothing; it
+// keeps a compiler from adding in another order.
 fn above(kink: f32, z: vec4f, dz: vec4f) -> vec4f {
-  return select((z + dz) - kink, (z - kink) + dz, abs(dz) <= vec4f(abs(kink)));
+  let near = abs(dz) <= vec4f(abs(kink));
+  let first = z + select(dz, vec4f(-kink), near);
+  let sum = clamp(first, vec4f(-UNBOUNDED), vec4f(UNBOUNDED));
+  return sum + select(vec4f(-kink), dz, near);
 }
 
 // Its exact change, by the pieces that hold z and z + dz.
@@ -22,8 +28,6 @@ fn ramp_change(low: f32, high: f32, z: vec4f, dz: vec4f) -> vec4f {
     z <= vec4f(low)
   );
 }
-
-const UNBOUNDED = 3e38; // stands for infinity
 
 // The bounds of the piece that holds z.
 fn ramp_piece_low(low: f32, high: f32, z: vec4f) -> vec4f {

@@ -19,14 +19,17 @@ const PART = 32768;
 /** A term of a loss, in multiply-adds. */
 const EXPONENTIAL_WORK = 20;
 
-/** The dispatches that fill the gradient behind a forward pass. */
-export function copies(stage: Stage): Command[] {
+/**
+ * The dispatches that fill the gradient behind a forward pass.
+ * @param elements those that are asked for, whose gradient is then `sums`; default all.
+ */
+export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): Command[] {
   const { gpu, options, forward, parameters, gradient, keys } = stage;
   const { network, estimator, batch } = options;
   const { layers, inputs, classes } = network;
   const random = estimator.name === "spsa";
   const points = stencilOf(estimator);
-  const directions = random ? estimator.queries : network.parameters;
+  const directions = random ? estimator.queries : elements?.length ?? network.parameters;
   const total = directions * points.length;
   const { product, quads, columns, lanes } = productOf(gpu);
   const { run, work } = runLength(stage, points.length, columns * lanes);
@@ -43,7 +46,9 @@ export function copies(stage: Stage): Command[] {
   const valuesOf = (l: number) => l === DATA ? turned : values[turns.get(l)!];
   const residuals = gpu.buffer("residuals of copies", 4); // which nothing needs
   const losses = gpu.buffer("losses of copies", 4 * held * batch);
-  const slopes = random ? gpu.buffer("slopes", 4 * directions) : gradient;
+  const slopes = random ? gpu.buffer("slopes", 4 * directions) : sums ?? gradient;
+  const chosen = elements && { chosen: gpu.upload("chosen", elements) };
+  const perturbation = random ? "signs" : elements ? "chosen" : "weight";
   const stencil = uploadStencil(gpu, options);
   const centre = points.reduce((sum, point) => sum - point.coefficient, 0);
   const constants: Constants = {
@@ -77,6 +82,7 @@ export function copies(stage: Stage): Command[] {
       parameters,
       keys,
       step: forward.step,
+      ...chosen,
     };
     layers.forEach(({ kind, from: sources, inputs, outputs, offset, activation }, l) => {
       const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
@@ -123,7 +129,7 @@ export function copies(stage: Stage): Command[] {
             SHARED: shared,
             ACROSS: across,
           },
-          { activation, perturbation: random ? "signs" : "weight", product },
+          { activation, perturbation, product },
           count * work * (to - from) * outputs / network.parameters,
         ));
       }

@@ -328,7 +328,13 @@ class Responses {
           this.#command(
             "list_slots",
             [Math.ceil(this.#units / 8), slots.runs * this.#batch],
-            { part, items, slots: slots.slots, slot_counts: slots.counts },
+            {
+              part,
+              items,
+              slots: slots.slots,
+              slot_counts: slots.counts,
+              responses: this.#responses,
+            },
             { WORKGROUP: 8 },
           ),
           ...this.#listed(first, items, "nudge"),
@@ -477,7 +483,8 @@ class Responses {
           unrolled: unrolled(
             next.outputs,
             classes,
-            Number.isFinite(gpu.loopTurns) ? "uniform" : "private",
+            Number(this.#constants.POINTS),
+            Number.isFinite(gpu.loopTurns) ? "variables" : "private",
           ),
         },
         this.#batch * slots.perSample * this.#units * Number(this.#constants.POINTS) *

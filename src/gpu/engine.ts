@@ -4,6 +4,7 @@
  */
 
 import { checkFit } from "../core/fit.ts";
+import { checkElements } from "../core/network.ts";
 import { checkParameters, checkSteps, withoutSubnormals } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
 import {
@@ -24,7 +25,8 @@ import { differences, slicesOf } from "./differences.ts";
 import { directions } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
-import { createStage, type Stage } from "./stage.ts";
+import { elementsOf } from "./elements.ts";
+import { createStage, type Parts, type Stage } from "./stage.ts";
 
 export { Gpu };
 
@@ -80,6 +82,9 @@ export class GpuEngine implements Engine {
   readonly #gradientCommands: Command[];
   readonly #stepCommands: Command[];
   readonly #check: Command;
+  readonly #finish: Command;
+  /** What gradients are made of. */
+  readonly #parts: Parts;
   /** What other samples go through, the last ones. */
   #evaluation: { value: Prepared; release(): void } | undefined;
   #steps = 0; // taken so far
@@ -139,7 +144,7 @@ export class GpuEngine implements Engine {
     this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
     this.#keys = gpu.buffer("direction keys", 4 * estimator.queries * MAX_GROUP);
 
-    const finish = command(gpu, "finish", [1], {
+    const finish = this.#finish = command(gpu, "finish", [1], {
       losses: this.#forward.losses,
       mean_losses: this.#losses,
       step: this.#forward.step,
@@ -171,7 +176,7 @@ export class GpuEngine implements Engine {
       step: this.#forward.step,
       notes: this.#losses,
     }, { BAD: MAX_GROUP, PARAMETERS: parameters });
-    const stage = createStage({
+    this.#parts = {
       gpu,
       options,
       forward: this.#forward,
@@ -179,7 +184,8 @@ export class GpuEngine implements Engine {
       gradient: this.#gradient,
       slices: this.#slices,
       keys: this.#keys,
-    });
+    };
+    const stage = createStage(this.#parts);
     const gradient = method(stage);
     const total = command(
       gpu,
@@ -244,17 +250,51 @@ export class GpuEngine implements Engine {
     return this.#gradientCommands;
   }
 
-  async gradient(indices: Uint32Array): Promise<Gradient> {
+  async gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
+    const { network: { parameters }, network, method, estimator } = this.#options;
+    checkElements(network, elements);
+    if (elements && method !== "backprop" && estimator.name !== "spsa") {
+      return await this.#elements(indices, elements);
+    }
     this.gpu.run(this.gradientCommands(indices));
-    const { parameters } = this.#options.network;
     const [losses, total] = await this.gpu.readAll([
       { buffer: this.#losses, bytes: 4 },
       { buffer: this.#gradient, bytes: 4 * parameters },
     ]);
+    const gradient = Float64Array.from(new Float32Array(total));
     return {
       loss: new Float32Array(losses)[0],
-      gradient: Float64Array.from(new Float32Array(total)),
+      // All along a random direction is one evaluation, and backpropagation one piece.
+      gradient: elements ? Float64Array.from(elements, (element) => gradient[element]) : gradient,
     };
+  }
+
+  /** Some elements of the gradient, by buffers that go when they are read. */
+  async #elements(indices: Uint32Array, elements: Uint32Array): Promise<Gradient> {
+    const { gpu } = this, gradient = new Float64Array(elements.length);
+    const { value: { commands, parts }, release } = gpu.lease(() => {
+      const stage = createStage(this.#parts);
+      if (elements.length === 0) return { commands: [], parts: [] };
+      if (this.#options.method !== "copies") return elementsOf(stage, elements);
+      const sums = gpu.buffer("elements' sums", 4 * elements.length);
+      const places = [...elements.keys()];
+      return { commands: copies(stage, elements, sums), parts: [{ places, sums }] };
+    });
+    try {
+      this.#begin(indices, 1);
+      gpu.run([...this.#forward.commands, ...commands, this.#finish]);
+      const [losses, ...sums] = await gpu.readAll([
+        { buffer: this.#losses, bytes: 4 },
+        ...parts.map(({ sums, places }) => ({ buffer: sums, bytes: 4 * places.length })),
+      ]);
+      parts.forEach(({ places }, i) => {
+        const values = new Float32Array(sums[i]);
+        places.forEach((place, at) => gradient[place] = values[at]);
+      });
+      return { loss: new Float32Array(losses)[0], gradient };
+    } finally {
+      release();
+    }
   }
 
   /** Begins steps without running them: the dispatches of each. */

@@ -62,11 +62,13 @@ class Compiled {
     const [own] = makeBindGroupLayoutDescriptors(definitions, { compute: { entryPoint } });
     const variables = Object.entries({ ...definitions.storages, ...definitions.uniforms });
     this.isDivisible = variables.some(([, { group }]) => group === 1);
-    this.bindings = new Map(
-      variables.filter(([, { group }]) => group === 0)
+    const layout = own as GPUBindGroupLayoutDescriptor;
+    const used = new Set(Array.from(layout.entries, ({ binding }) => binding));
+    this.bindings = new Map( // of those that the kernel uses, whatever its pieces declare
+      variables.filter(([, { group, binding }]) => group === 0 && used.has(binding))
         .map(([variable, { binding }]) => [variable, binding]),
     );
-    this.layout = device.createBindGroupLayout(own as GPUBindGroupLayoutDescriptor);
+    this.layout = device.createBindGroupLayout(layout);
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label: name, code });
     this.#complaint = device.popErrorScope().catch(() => null); // a lost device says so itself

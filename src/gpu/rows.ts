@@ -37,8 +37,12 @@ export class Rows {
    * @throws {RangeError} when not even `least` rows fit.
    */
   constructor(gpu: Gpu, rows: number, least: number, width: number) {
-    const most = Math.floor(gpu.scratchBytes / (16 * width));
-    this.quads = Math.min(most, Math.ceil(rows / 4));
+    // So many that a product's last band of rows has its place.
+    const { quads: band } = productOf(gpu);
+    const most = band * Math.floor(gpu.scratchBytes / (16 * (width + 1) * band));
+    // Nor are there more than a watchdog lets pass: kernels walk them all.
+    const patient = Math.max(least, gpu.workOfSubmission / (width * (width + ACTIVATION_WORK)));
+    this.quads = Math.min(most, band * Math.ceil(Math.min(rows, patient) / 4 / band));
     if (4 * this.quads < least) {
       throw new RangeError(
         `Cannot evaluate ${least} copies of one weight at once: the device's buffers hold ` +
@@ -46,7 +50,7 @@ export class Rows {
       );
     }
     this.#gpu = gpu;
-    this.#bytes = 16 * this.quads * width;
+    this.#bytes = 16 * this.quads * (width + 1); // for the columns of a product beyond the last
     this.moves = gpu.buffer("moves", 16 * this.quads);
     this.reaches = gpu.buffer("reaches", 32 * this.quads);
   }
@@ -59,8 +63,8 @@ export class Rows {
 
 /** Which rows there are, and what they are made of. */
 export interface Propagation {
-  /** The rows that are listed as items, or a row for each unit and sample. */
-  readonly rows: "listed" | "all";
+  /** Those that are listed as items, those of some weights, or one for each unit and sample. */
+  readonly rows: "listed" | "all" | "elements";
   /** Exact changes, or directions as far as they are straight. */
   readonly effect: "exact" | "straight";
   /** Bindings that all kernels share: parameters, part, items. */
@@ -140,7 +144,12 @@ export function walkersOf(gpu: Gpu, things: number, turns: number): number {
 }
 
 /** The layer whose units change, as shaders/shared/row_quads.wgsl has it, in a part of its sums. */
-function changedBuffer(gpu: Gpu, { inputs, outputs, offset }: Layer, from: number, to: number) {
+export function changedBuffer(
+  gpu: Gpu,
+  { inputs, outputs, offset }: Layer,
+  from: number,
+  to: number,
+) {
   const words = Uint32Array.of(outputs, offset, inputs, from, to, 0, 0, 0);
   return gpu.upload("changed", words, GPUBufferUsage.UNIFORM);
 }
@@ -172,7 +181,7 @@ function dense(
       "rows_dense",
       groups,
       { ...buffers, a, changed: changedBuffer(gpu, layer, from, to) },
-      constants,
+      { ...constants, CONTINUED: from > 0 },
       { ...fillings, product },
       4 * quads * outputs * (to - from + ACTIVATION_WORK),
     ));

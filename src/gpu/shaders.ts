@@ -74,6 +74,10 @@ import rowsDense from "../../shaders/rows_dense.wgsl" with { type: "text" };
 import rowsLoss from "../../shaders/rows_loss.wgsl" with { type: "text" };
 import rowsSum from "../../shaders/rows_sum.wgsl" with { type: "text" };
 import slots from "../../shaders/slots.wgsl" with { type: "text" };
+import chosen from "../../shaders/perturbations/chosen.wgsl" with { type: "text" };
+import elementRows from "../../shaders/rows/elements.wgsl" with { type: "text" };
+import collectElements from "../../shaders/collect_elements.wgsl" with { type: "text" };
+import nudgeElements from "../../shaders/nudge_elements.wgsl" with { type: "text" };
 import listedRows from "../../shaders/rows/listed.wgsl" with { type: "text" };
 import allRows from "../../shaders/rows/all.wgsl" with { type: "text" };
 import exactEffect from "../../shaders/effects/exact.wgsl" with { type: "text" };
@@ -113,6 +117,8 @@ export const KERNELS = {
   "update": update,
   "copies_sum": copiesSum,
   "directions_sum": directionsSum,
+  "collect_elements": collectElements,
+  "nudge_elements": nudgeElements,
   "collect_states": collectStates,
   "flip": flip,
   "list_begin": listBegin,
@@ -144,9 +150,9 @@ export const ROLES = {
   activation: textsOf(activations),
   loss: textsOf(losses),
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
-  perturbation: { weight, signs },
+  perturbation: { weight, chosen, signs },
   product: { tiles, blocks },
-  rows: { listed: listedRows, all: allRows },
+  rows: { listed: listedRows, all: allRows, elements: elementRows },
   effect: { exact: exactEffect, straight: straightEffect },
 } as const;
 /**

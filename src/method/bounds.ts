@@ -36,10 +36,11 @@ export function copiesErrorBound(
           dz[j] += (error[i] ?? 0) * weight;
         }
       }
-      const { states, steepest, range, activate } = activations[activation];
-      const largest = Math.max(...range.map(Math.abs)), zero = Math.abs(activate(0));
+      const { states, steepest, range: [low], activate } = activations[activation];
       error = z.map((value, j) => states ? 0 : steepest * (dz[j] + (inputs + 2 + 8) * u * value));
-      a = z.map((value) => states ? largest : Math.min(largest, zero + steepest * value));
+      // What rises from end to end is largest there; what falls first is nowhere below its range.
+      const least = Number.isFinite(low) ? Math.abs(low) : 0;
+      a = z.map((value) => Math.max(least, Math.abs(activate(value)), Math.abs(activate(-value))));
     }
     const { classes, loss } = network;
     const largest = Math.max(...a);

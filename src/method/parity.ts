@@ -9,8 +9,12 @@ import { initialParameters } from "../core/initialization.ts";
 import {
   type Activation,
   ACTIVATIONS,
-  createNetwork,
+  chainOf,
+  connect,
+  DATA,
   type Loss,
+  type Network,
+  type Node,
   parameterTensors,
   shapeOf,
 } from "../core/network.ts";
@@ -22,21 +26,22 @@ import type { EngineOptions, Method } from "../engine.ts";
 import type { Command } from "../gpu/device.ts";
 import { type Gpu, GpuEngine } from "../gpu/engine.ts";
 import type { KernelName } from "../gpu/shaders.ts";
+import { activations } from "../operations/registry.ts";
 import { copiesErrorBound } from "./bounds.ts";
 import { WrongNumbers } from "./errors.ts";
 import { compareGradients } from "./gradcheck.ts";
 import { isRight, type ParityRow, worseOf } from "./measured.ts";
-import { compareWithTwin, Memory, TWINS, UNIT } from "./twins.ts";
+import { Memory, UNIT } from "./twin.ts";
+import { compareWithTwin, TWINS } from "./twins.ts";
 
 export { isRight, type ParityRow };
 
 /** A network at a place where gradients are compared. */
 interface Trial {
   readonly inputs: number;
-  readonly hidden: readonly number[];
+  readonly nodes: readonly Node[];
   readonly classes: number;
   readonly batch: number;
-  readonly activation: Activation;
   readonly loss: Loss;
   readonly method: Method;
   readonly estimator: EstimatorName;
@@ -44,7 +49,18 @@ interface Trial {
   readonly hs: readonly number[];
   readonly bytes?: boolean;
   readonly epsilon?: number;
+  readonly sharing?: boolean;
 }
+
+/** The same of a chain, by its hidden layers. */
+type ChainTrial = Omit<Trial, "nodes"> & {
+  readonly hidden: readonly number[];
+  readonly activation: Activation | readonly Activation[];
+};
+const chain = ({ hidden, activation, ...rest }: ChainTrial): Trial => ({
+  ...rest,
+  nodes: chainOf(hidden, activation),
+});
 
 /** The sizes: odd, so that no vector, workgroup, tile or block is full; one of everything; many classes. */
 const SIZES = [
@@ -66,87 +82,160 @@ const VISIBLE = [0.5];
 /** A network whose copies are few, so that their bound says something; a tile's edge lies inside. */
 const COPIED = { inputs: 20, hidden: [7], classes: 3, batch: 17 } as const;
 
+/** Deep networks of these: smooth, straight, of few values. */
+const DEEP: readonly Activation[] = ["gelu", "tanh", "relu", "hard-sigmoid", "step", "sign"];
+
+/** The front and the back of networks that join. */
+const JOINED: readonly (readonly [Activation, Activation])[] = [
+  ["tanh", "silu"],
+  ["relu", "clip"],
+  ["step", "sign"],
+];
+
+/** Ways to the gradient of those. */
+const METHODS = [
+  { method: "differences", estimator: "central" },
+  { method: "differences", estimator: "central", sharing: false },
+  { method: "differences", estimator: "spsa" },
+  { method: "copies", estimator: "spsa" },
+  { method: "backprop", estimator: "central" },
+] as const;
+
+/** What is copied whole. */
+const COPIES = [
+  ["sigmoid", "cross-entropy", "central"],
+  ["relu", "squared-error", "central"],
+  ["tanh", "cross-entropy", "spsa"],
+] as const;
+
 const central = { method: "differences", estimator: "central" } as const;
 const lossOf = (i: number): Loss => i % 2 === 0 ? "cross-entropy" : "squared-error";
+
+/** Two units in a row, and what goes around them: joined again behind, and at the end with the data. */
+const around = (width: number, data: number, front: Activation, back: Activation): Node[] => [
+  { operation: "dense", width },
+  { operation: front },
+  { operation: "dense", width },
+  { operation: back },
+  { operation: "add", from: [1, 3, 1] },
+  { operation: back },
+  { operation: "dense", width: data },
+  { operation: "add", from: [DATA, 6] },
+];
+
+/** Whether units have but a few values, which float32 and float64 agree on where sums are exact. */
+const hasStates = (activation: Activation) =>
+  (activations[activation] as { states?: unknown }).states !== undefined;
+const nudgesOf = (activation: Activation) => hasStates(activation) ? FLIPS : NUDGES;
 
 /** What is compared, every kernel and every method among it. */
 const TRIALS: readonly Trial[] = [
   ...ACTIVATIONS.flatMap((activation, i): Trial[] => {
-    const hs = activation === "step" ? FLIPS : NUDGES;
+    const hs = nudgesOf(activation);
     return [
-      { ...SIZES[0], ...central, activation, loss: lossOf(i), hs },
-      { ...SIZES[2], ...central, activation, loss: lossOf(i + 1), hs },
-      {
+      chain({ ...SIZES[0], ...central, activation, loss: lossOf(i), hs }),
+      chain({ ...SIZES[2], ...central, activation, loss: lossOf(i + 1), hs }),
+      chain({
         ...SIZES[2],
         activation,
         loss: lossOf(i),
         method: "backprop",
         estimator: "central",
         hs: [1],
-      },
+      }),
     ];
   }),
-  ...SIZES.map((size, i): Trial => ({
-    ...size,
+  ...SIZES.map((size, i): Trial =>
+    chain({
+      ...size,
+      ...central,
+      activation: (["sigmoid", "relu", "tanh"] as const)[i % 3],
+      loss: lossOf(i),
+      hs: NUDGES,
+      epsilon: 0,
+      estimator: i % 2 === 0 ? "five-point" : "forward",
+    })
+  ),
+  // Nudges so tiny that series are taken, straight and through a narrow layer.
+  ...(["sigmoid", "relu"] as const).map((activation, i): Trial =>
+    chain({
+      ...SIZES[2],
+      ...central,
+      bytes: true,
+      activation,
+      loss: lossOf(i),
+      hs: [1e-6],
+      estimator: i === 0 ? "five-point" : "central",
+    })
+  ),
+  // More layers behind than are fused, and kinds of them in a row; every copy by itself.
+  ...DEEP.flatMap((activation, i): Trial[] => [
+    chain({ ...SIZES[3], ...central, activation, loss: lossOf(i), hs: nudgesOf(activation) }),
+    chain({
+      ...SIZES[3],
+      ...central,
+      activation,
+      loss: lossOf(i + 1),
+      hs: nudgesOf(activation),
+      sharing: false,
+    }),
+  ]),
+  chain({
+    ...SIZES[3],
     ...central,
-    activation: ACTIVATIONS[i % 3],
-    loss: lossOf(i),
-    hs: NUDGES,
-    epsilon: 0,
-    estimator: i % 2 === 0 ? "five-point" : "forward",
-  })),
-  {
+    hidden: [5, 4, 3],
+    activation: ["step", "tanh", "relu"],
+    loss: "cross-entropy",
+    hs: FLIPS,
+  }),
+  // Branches that join, whose layers behind a nudge are all or some of them.
+  ...JOINED.flatMap(([front, back], i): Trial[] =>
+    METHODS.map((method): Trial => ({
+      inputs: 6,
+      nodes: around(5, 6, front, back),
+      classes: 3,
+      batch: 3,
+      loss: lossOf(i),
+      hs: method.method === "copies" ? VISIBLE : nudgesOf(back),
+      ...method,
+    }))
+  ),
+  chain({
     ...SIZES[2],
     activation: "tanh",
     loss: "cross-entropy",
     method: "differences",
     estimator: "spsa",
     hs: NUDGES,
-  },
-  {
+  }),
+  chain({
     ...SIZES[0],
     activation: "sigmoid",
     loss: "squared-error",
     method: "differences",
     estimator: "spsa",
     hs: NUDGES,
-  },
-  {
-    ...COPIED,
-    activation: "sigmoid",
-    loss: "cross-entropy",
-    method: "copies",
-    estimator: "central",
-    hs: VISIBLE,
-  },
-  {
-    ...COPIED,
-    activation: "relu",
-    loss: "squared-error",
-    method: "copies",
-    estimator: "central",
-    hs: VISIBLE,
-  },
-  {
-    ...COPIED,
-    activation: "tanh",
-    loss: "cross-entropy",
-    method: "copies",
-    estimator: "spsa",
-    hs: VISIBLE,
-  },
+  }),
+  ...COPIES.map(([activation, loss, estimator]): Trial =>
+    chain({ ...COPIED, activation, loss, method: "copies", estimator, hs: VISIBLE })
+  ),
 ];
 
 /** Numbers in 64ths: sums of their products are exact in float32, and so is every flip of a unit. */
 const dyadic = (value: number) => Math.round(64 * value) / 64;
 
+/** The activations that a network has, each once. */
+function activationsOf({ layers }: Network): Activation[] {
+  const all = new Set(layers.map(({ activation }) => activation));
+  return [...all].filter((activation): activation is Activation => activation !== "identity");
+}
+
 /** The network of a trial, fresh weights of it, and samples. */
 function placeOf(trial: Trial, optimizer: OptimizerName = "sgd") {
-  const { inputs, hidden, classes, batch, activation, loss, method, estimator } = trial;
-  const { epsilon } = trial;
-  const network = createNetwork({ inputs, hidden, classes, activation, loss, epsilon });
+  const { inputs, nodes, classes, batch, loss, method, estimator, epsilon, sharing } = trial;
+  const network = connect({ inputs, nodes, classes, loss, epsilon });
   const random = new Xoshiro(11);
-  const isExact = activation === "step";
+  const isExact = activationsOf(network).some(hasStates);
   const count = 2 * batch + 1;
   const value = () => random.uniform() < 0.3 ? 0 : random.uniform();
   const x = trial.bytes && !isExact
@@ -162,6 +251,7 @@ function placeOf(trial: Trial, optimizer: OptimizerName = "sgd") {
   const optionsAt = (h: number): EngineOptions => ({
     network,
     method,
+    sharing,
     estimator: createEstimator(estimator, h, 3),
     optimizer: { name: optimizer, weightDecay: 0.01 },
     samples,
@@ -281,9 +371,10 @@ async function gradientRow(gpu: Gpu, trial: Trial, h: number): Promise<ParityRow
   const { network, options, parameters, indices, actual, expected, floor } = found;
   const name = [
     `gradient by ${trial.method}`,
-    shapeOf(network),
-    trial.activation,
+    shapeOf(network) + (network.layers.some(({ kind }) => kind === "sum") ? ", joined" : ""),
+    ...activationsOf(network),
     trial.loss,
+    ...(trial.sharing === false ? ["nothing shared"] : []),
     ...(trial.epsilon === 0 ? ["epsilon 0"] : []),
     ...(trial.method === "backprop" ? [] : [trial.estimator, `h = ${h}`]),
   ].join(", ");
@@ -321,14 +412,14 @@ async function* kernelRows(gpu: Gpu, trial: Trial): AsyncGenerator<ParityRow> {
 }
 
 /** The network that optimisers and evaluations are followed through. */
-const UPDATED: Trial = {
+const UPDATED = chain({
   ...SIZES[0],
   activation: "tanh",
   loss: "cross-entropy",
   method: "backprop",
   estimator: "central",
   hs: [1],
-};
+});
 
 /** Follows an optimiser's step, from a state as it may be in the middle of a run. */
 async function* updateRows(gpu: Gpu, optimizer: OptimizerName): AsyncGenerator<ParityRow> {
@@ -376,24 +467,27 @@ const CANARY_TOLERANCE = 1e-5;
 
 /**
  * Compares gradients of a tiny network with float64, at a large and a small nudge: two hidden
- * layers or more, of the activations and the loss that are going to be used.
+ * layers or more, of the activations and the loss that are going to be used, joined where layers are.
  * @throws {WrongNumbers} naming the tensor that is off, and the kernel that made it so.
  */
-export async function checkCanary(gpu: Gpu, { network, method, estimator }: EngineOptions) {
-  const used = [...new Set(network.layers.map(({ activation }) => activation))]
-    .filter((activation): activation is Activation => activation !== "identity");
+export async function checkCanary(
+  gpu: Gpu,
+  { network, method, estimator, sharing }: EngineOptions,
+) {
+  const used = activationsOf(network);
+  const isJoined = network.layers.some(({ kind }) => kind === "sum");
   for (const activation of used.length > 0 ? used : ["sigmoid" as const]) {
     const trial: Trial = {
       inputs: 5,
-      hidden: [4, 3],
+      nodes: isJoined ? around(4, 5, activation, activation) : chainOf([4, 3], activation),
       classes: 3,
       batch: 3,
-      activation,
       loss: network.loss,
       epsilon: network.epsilon,
       method,
+      sharing,
       estimator: estimator.name,
-      hs: method === "copies" ? VISIBLE : activation === "step" ? FLIPS : [1e-2, 1e-6],
+      hs: method === "copies" ? VISIBLE : hasStates(activation) ? FLIPS : [1e-2, 1e-6],
     };
     for (const h of trial.hs) {
       const off = await firstOff(gpu, trial, h);
@@ -417,5 +511,5 @@ async function firstOff(gpu: Gpu, trial: Trial, h: number): Promise<string | und
   }
   return `${tensor.name} of a ${shapeOf(network)} network's gradient is off by ` +
     `${tensor.relativeError.toExponential(1)} from float64 at h = ${h} (${indices.length} ` +
-    `samples, ${trial.activation}, ${trial.loss})${kernel}`;
+    `samples, ${activationsOf(network).join(", ")}, ${trial.loss})${kernel}`;
 }

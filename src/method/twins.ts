@@ -1,228 +1,35 @@
 /**
  * What each kernel should have made of its buffers, in float64: one function a kernel, under the name
  * of its file, from the very numbers that the kernel found. Whatever runs dispatch by dispatch can
- * compare each with its twin, and so say which kernel is wrong, not only that something is.
- *
- * Errors are relative to a scale: the sum of the magnitudes of what was added up, as rounding
- * errors are (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 3.1: a sum of
- * K products errs by K units of rounding times the sum of their magnitudes). To K come a few
- * units for functions: 4 of special.wgsl's each, and up to 3 for a division, which WGSL allows to be
- * off by 2.5 units in the last place.
+ * compare each with its twin, and so say which kernel is wrong, not only that something is. Bounds
+ * are as twin.ts says.
  */
 
 import { directionSign } from "../core/directions.ts";
-import { type Layer, type Loss, residualsOf } from "../core/network.ts";
+import { type Loss, residualsOf } from "../core/network.ts";
 import { initOptimizer, type OptimizerName, updateParameters } from "../core/optimizers.ts";
-import type { Groups, Source } from "../gpu/device.ts";
+import type { Source } from "../gpu/device.ts";
 import type { KernelName } from "../gpu/shaders.ts";
-import type { Activation } from "../operations/activation.ts";
 import { activations, losses as lossFunctions } from "../operations/registry.ts";
 import { type Measured, worseOf } from "./measured.ts";
-
-/** Half of float32's distance from 1 to the next number: the largest relative rounding error. */
-export const UNIT = 2 ** -24;
-
-/** A kernel's buffers by the variable names of its WGSL, as bytes. */
-export class Memory {
-  readonly #buffers: ReadonlyMap<string, ArrayBuffer>;
-
-  constructor(buffers: ReadonlyMap<string, ArrayBuffer>) {
-    this.#buffers = buffers;
-  }
-
-  words(name: string): Uint32Array {
-    return new Uint32Array(this.#buffers.get(name)!);
-  }
-
-  floats(name: string): Float32Array {
-    return new Float32Array(this.#buffers.get(name)!);
-  }
-
-  /** The same in float64, as the CPU's functions want it. */
-  doubles(name: string): Float64Array {
-    return Float64Array.from(this.floats(name));
-  }
-}
-
-/** An element that a kernel should have written. */
-export interface Expected {
-  readonly index: number;
-  readonly value: number;
-  /** What its error is relative to; absent where it must be exact. */
-  readonly scale?: number;
-}
-
-/** The elements that a kernel should have written into one of its buffers. */
-export interface Output {
-  readonly buffer: string;
-  readonly kind: "floats" | "words";
-  readonly elements: Iterable<Expected>;
-  /** The largest error of an element, relative to its scale. */
-  readonly bound: number;
-}
-
-/** A kernel's constants. */
-type Numbers = Record<string, number>;
-
-/** What a kernel should have written, of what it found and, where it reads it again, of what it left. */
-type Twin = (
-  before: Memory,
-  constants: Numbers,
-  fillings: Source["fillings"],
-  after: Memory,
-  groups: Groups,
-) => Output[];
-
-/** How much an error of z can change an activation's value, at most; jumps are not for errors. */
-const steepest = (name: Layer["activation"]) => {
-  const { states, steepest }: Activation = activations[name];
-  return states ? 0 : steepest;
-};
-
-/** The four points of a stencil as a kernel finds them. */
-function pointsOf(memory: Memory, count: number) {
-  const table = memory.floats("stencil");
-  return Array.from({ length: count }, (_, s) => ({
-    offset: table[4 * s],
-    coefficient: table[4 * s + 1],
-  }));
-}
-
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-
-/** A list of inputs that are not zero, laid out as shaders/shared/listing.wgsl does. */
-function listing(values: Float32Array, batch: number, width: number, block: number): Output[] {
-  const RUN = 1024, blocks = RUN / block, room = RUN + blocks, runs = Math.ceil(width / RUN);
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const entries: Expected[] = [], starts: Expected[] = [];
-  for (let n = 0; n < batch; n++) {
-    for (let run = 0; run < runs; run++) {
-      let place = (n * runs + run) * room;
-      const row = (n * runs + run) * (blocks + 1);
-      starts.push({ index: row, value: place / 2 });
-      const end = Math.min(width, RUN * (run + 1));
-      for (let b = 0; RUN * run + block * b < end; b++) {
-        const first = RUN * run + block * b;
-        const put = (input: number, value: number) => {
-          entries.push({ index: 2 * place, value: input }, { index: 2 * place + 1, value });
-          place++;
-        };
-        for (let i = first; i < Math.min(first + block, end); i++) {
-          if (values[n * width + i] !== 0) put(i, bits[n * width + i]);
-        }
-        if (place % 2 === 1) put(first, 0); // a zero fills the pair
-        starts.push({ index: row + b + 1, value: place / 2 });
-      }
-    }
-  }
-  return [
-    { buffer: "entries", kind: "words", elements: entries, bound: 0 },
-    { buffer: "starts", kind: "words", elements: starts, bound: 0 },
-  ];
-}
-
-/** The inputs of sample n that are not zero, in blocks `from` to before `to`, off such a list. */
-function* listed(
-  memory: Memory,
-  inputs: number,
-  block: number,
-  n: number,
-  from: number,
-  to: number,
-) {
-  const RUN = 1024, blocks = RUN / block, runs = Math.ceil((inputs + 1) / RUN);
-  const entries = memory.words("entries"), starts = memory.words("starts");
-  const values = new Float32Array(entries.buffer);
-  for (let b = from; b < to; b++) {
-    const row = (n * runs + Math.floor(b / blocks)) * (blocks + 1) + b % blocks;
-    for (let e = 2 * starts[row]; e < 2 * starts[row + 1]; e++) {
-      yield { i: entries[2 * e], value: values[2 * e + 1] };
-    }
-  }
-}
-
-/** What a unit keeps as it follows from z, whose own error is relative to `magnitude`. */
-function activated(activation: Layer["activation"], z: number, magnitude: number) {
-  const { activate, derivative } = activations[activation];
-  const value = activate(z), slope = derivative(z);
-  return {
-    value,
-    scale: steepest(activation) * magnitude + Math.abs(value),
-    slope,
-    // Those of sigmoid and tanh change by no more than twice their own size for each unit of z.
-    slopeScale: Math.abs(slope) * (1 + 2 * magnitude),
-  };
-}
-
-/** Units of rounding that an activation adds. */
-const ACTIVATION_UNITS = 16;
-
-/** The magnitudes that are added up for a change of a loss, where logits change by d. */
-function lossMagnitude(
-  loss: Loss,
-  residuals: Float64Array,
-  row: number,
-  target: number,
-  d: Float64Array, // [classes]
-): number {
-  let sum = 0, v = 0;
-  for (let k = 0; k < d.length; k++) {
-    const r = residuals[row + k];
-    if (loss === "squared-error") {
-      sum += Math.abs(d[k]) * (Math.abs(r) + Math.abs(d[k] / 2));
-    } else {
-      const term = r * Math.expm1(d[k] - d[target]);
-      sum += Math.abs(term) * (1 + Math.abs(d[k] - d[target]));
-      v += term;
-    }
-  }
-  if (loss === "squared-error") return sum;
-  const share = residuals[row + d.length + 1];
-  return share * sum / Math.min(1, 1 + v);
-}
-
-/** Units of rounding that the exact change of a unit and of the loss behind it add, besides sums. */
-const CHANGE_UNITS = 60;
-
-/** The exact change of sample n's loss, where logits change by d, and what its error is relative to. */
-function lossChange(
-  loss: Loss,
-  residuals: Float64Array,
-  n: number,
-  target: number,
-  d: Float64Array, // [classes]
-) {
-  const change = new Float64Array(1), row = n * residualsOf({ loss, classes: d.length });
-  lossFunctions[loss].changes(residuals, row, target, d, Float64Array.of(1), change);
-  const magnitude = lossMagnitude(loss, residuals, row, target, d);
-  return { change: change[0], scale: Math.abs(change[0]) + magnitude };
-}
-
-/** Sums by index, with their magnitudes. */
-class Sums {
-  readonly #sums = new Map<number, { value: number; scale: number }>();
-
-  add(index: number, value: number, scale = Math.abs(value)): void {
-    const sum = this.#sums.get(index);
-    if (!sum) this.#sums.set(index, { value, scale });
-    else {
-      sum.value += value;
-      sum.scale += scale;
-    }
-  }
-
-  *[Symbol.iterator](): Generator<Expected> {
-    for (const [index, { value, scale }] of this.#sums) yield { index, value, scale };
-  }
-}
-
-/** Runs over the batch in slices: a kernel's partial sums. */
-function* sliced({ BATCH, SLICES }: Numbers) {
-  for (let slice = 0; slice < SLICES; slice++) {
-    const last = Math.floor((slice + 1) * BATCH / SLICES);
-    for (let n = Math.floor(slice * BATCH / SLICES); n < last; n++) yield { slice, n };
-  }
-}
+import { RESPONSE_TWINS } from "./response_twins.ts";
+import {
+  activated,
+  ACTIVATION_UNITS,
+  CHANGE_UNITS,
+  changed,
+  type Expected,
+  listed,
+  listing,
+  lossChange,
+  type Memory,
+  pointsOf,
+  range,
+  sliced,
+  Sums,
+  type Twin,
+  UNIT,
+} from "./twin.ts";
 
 /** A loss of all rows, as `cross-entropy_loss.wgsl` and `squared-error_loss.wgsl` leave it. */
 const lossTwin = (loss: Loss): Twin =>
@@ -270,6 +77,8 @@ const STATE: Record<OptimizerName, readonly number[]> = {
 
 /** The twins by kernel. */
 export const TWINS: Partial<Record<KernelName, Twin>> = {
+  ...RESPONSE_TWINS,
+
   gather(before, { BATCH, WIDTH, BYTES }, { block = 0 }, after) {
     const indices = before.words("indices"), labels = before.words("sample_labels");
     const [step] = before.words("step");
@@ -316,6 +125,28 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
       values.push({ index: n * (OUTPUTS + 1) + OUTPUTS, value: 1 });
     }
     const bound = (INPUTS + 1 + ACTIVATION_UNITS) * UNIT;
+    return [
+      { buffer: "values", kind: "floats", elements: values, bound },
+      { buffer: "companions", kind: "floats", elements: companions, bound },
+    ];
+  },
+
+  pointwise(before, { WIDTH, ADD, LAST }, { activation }, _after, [, batch = 1]) {
+    const a = before.floats("a"), known = before.floats("values");
+    const values: Expected[] = [], companions: Expected[] = [];
+    for (let n = 0; n < batch; n++) {
+      for (let k = 0; k < WIDTH; k++) {
+        const index = n * (WIDTH + 1) + k, at = 2 * (n * WIDTH + k);
+        const z = a[index] + (ADD ? known[index] : 0);
+        const magnitude = Math.abs(a[index]) + (ADD ? Math.abs(known[index]) : 0);
+        const on = activated(LAST ? activation! : "identity", z, magnitude);
+        values.push({ index, value: on.value, scale: on.scale });
+        companions.push({ index: at + 1, value: z, scale: magnitude });
+        if (LAST) companions.push({ index: at, value: on.slope, scale: on.slopeScale });
+      }
+      values.push({ index: n * (WIDTH + 1) + WIDTH, value: 1 });
+    }
+    const bound = (1 + ACTIVATION_UNITS) * UNIT;
     return [
       { buffer: "values", kind: "floats", elements: values, bound },
       { buffer: "companions", kind: "floats", elements: companions, bound },
@@ -473,6 +304,19 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "values", kind: "floats", elements, bound }];
   },
 
+  copies_sum(before, constants, { activation }, _after, [, count = 1]) {
+    const { SAMPLE_QUADS: QUADS, COPIES, WIDTH, SHARED, ADD, LAST } = constants;
+    const a = before.floats("a"), values = before.floats("values");
+    const length = 4 * QUADS * WIDTH; // of a copy
+    const elements = range(Math.min(COPIES, count) * length).map((index): Expected => {
+      const taken = a[SHARED ? index % length : index], known = ADD ? values[index] : 0;
+      const magnitude = Math.abs(taken) + Math.abs(known);
+      const on = activated(LAST ? activation! : "identity", taken + known, magnitude);
+      return { index, value: on.value, scale: on.scale };
+    });
+    return [{ buffer: "values", kind: "floats", elements, bound: (1 + ACTIVATION_UNITS) * UNIT }];
+  },
+
   copies_slope(before, { BATCH, POINTS, ROWS, DIRECTIONS, CENTRE }) {
     const [first] = before.words("copies"), points = pointsOf(before, POINTS);
     const copies = before.floats("copy_losses"), losses = before.floats("losses");
@@ -496,7 +340,6 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     const [step] = before.words("step"), keys = before.words("keys");
     const w = before.floats("parameters"), changes = before.floats("changes");
     const values = before.floats("values"), companions = before.floats("companions");
-    const { change } = activations[activation!];
     const elements: Expected[] = [];
     for (let query = 0; query < QUERIES; query++) {
       const key = keys[step * QUERIES + query];
@@ -516,16 +359,38 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
               add(changes[2 * (row + BEFORE + i) + point] * (w[OFFSET + i * OUTPUTS + j] + d(i)));
             }
             const s = values[n * (OUTPUTS + 1) + j], at = 2 * (n * OUTPUTS + j);
-            const da = change(s, companions[at], companions[at + 1], dz);
+            const on = [s, companions[at], companions[at + 1]] as const;
             const index = 2 * (row + AFTER + j) + point;
-            const scale = steepest(activation!) * magnitude + Math.abs(da) * (1 + magnitude);
-            elements.push({ index, value: da, scale });
+            elements.push({ index, ...changed(activation!, on, dz, magnitude) });
           });
         }
       }
     }
     const bound = (2 * INPUTS + 2 + ACTIVATION_UNITS) * UNIT;
     return [{ buffer: "changes", kind: "floats", elements, bound }];
+  },
+
+  directions_sum(before, constants, { activation }, _after, [, , queries = 1]) {
+    const { WIDTH, BATCH, UNITS, BEFORE, AFTER, NONE, ADD, LAST } = constants;
+    const changes = before.floats("changes");
+    const values = before.floats("values"), companions = before.floats("companions");
+    const elements: Expected[] = [];
+    for (let row = 0; row < queries * BATCH; row++) {
+      for (let j = 0; j < WIDTH; j++) {
+        for (const point of [0, 1]) {
+          const index = 2 * (row * UNITS + AFTER + j) + point;
+          const taken = NONE ? 0 : changes[2 * (row * UNITS + BEFORE + j) + point];
+          const known = ADD ? changes[index] : 0, magnitude = Math.abs(taken) + Math.abs(known);
+          const s = values[row % BATCH * (WIDTH + 1) + j], at = 2 * (row % BATCH * WIDTH + j);
+          const on = [s, companions[at], companions[at + 1]] as const;
+          elements.push({
+            index,
+            ...changed(LAST ? activation! : "identity", on, taken + known, magnitude),
+          });
+        }
+      }
+    }
+    return [{ buffer: "changes", kind: "floats", elements, bound: (1 + ACTIVATION_UNITS) * UNIT }];
   },
 
   directions_slope(before, constants, { loss }, _after, [queries]) {

@@ -1,0 +1,537 @@
+/**
+ * What the kernels of the responses should have made of their buffers: slots, lists, rows of changes
+ * through the layers behind, and the sums that are collected from them. Bounds are as twin.ts says.
+ *
+ * Where threads put items into a list in the order they come, any order is right.
+ */
+
+import type { KernelName } from "../gpu/shaders.ts";
+import type { Activation } from "../operations/activation.ts";
+import { activations } from "../operations/registry.ts";
+import {
+  ACTIVATION_UNITS,
+  CHANGE_UNITS,
+  changed,
+  type Expected,
+  listed,
+  lossChange,
+  lossScale,
+  type Memory,
+  type Numbers,
+  type Output,
+  pointsOf,
+  range,
+  sliced,
+  steepest,
+  Sums,
+  type Twin,
+  UNIT,
+} from "./twin.ts";
+
+/** Stands for infinity in shaders/effects/straight.wgsl. */
+const FAR = Math.fround(3e38);
+
+/** The largest change for which series are taken: TINY in shaders/shared/special.wgsl. */
+const TINY = 2 ** -12;
+
+/** Inputs of a run, and the blocks in it: see shaders/shared/entries_layout.wgsl. */
+const RUN = 1024;
+const runsOf = (width: number) => Math.ceil(width / RUN);
+
+/** What is evaluated at a time: shaders/shared/part.wgsl. */
+function partOf(memory: Memory) {
+  const [firstUnit, units, firstItem, items, outputs, perSample] = memory.words("part");
+  const width = 4 * Math.ceil(units / 4);
+  /** Of those, the units that there are. */
+  const own = Math.min(units, outputs - firstUnit);
+  return { firstUnit, units, firstItem, items, outputs, perSample, width, own };
+}
+
+/** A unit as the forward pass left it: value, derivative, input. */
+const unitAt = (memory: Memory, width: number) => {
+  const values = memory.floats("values"), companions = memory.floats("companions");
+  return (n: number, k: number) =>
+    [
+      values[n * (width + 1) + k],
+      companions[2 * (n * width + k)],
+      companions[2 * (n * width + k) + 1],
+    ] as const;
+};
+
+/** One row of changes. */
+interface Row {
+  readonly row: number;
+  readonly response: number;
+  readonly n: number;
+  readonly unit: number;
+}
+
+/** The rows that there are, as shaders/rows has them. */
+function* rowsOf(memory: Memory, rows: string, { BATCH, POINTS }: Numbers): Generator<Row> {
+  const { firstUnit, firstItem, items: room, outputs, perSample, width } = partOf(memory);
+  const row = (row: number, response: number, perSample: number): Row => ({
+    row,
+    response,
+    n: Math.floor(response / width / perSample),
+    unit: Math.min(firstUnit + response % width, outputs - 1),
+  });
+  if (rows === "all") {
+    for (let r = 0; r < BATCH * width; r++) yield row(r, r, 1);
+    return;
+  }
+  const items = memory.words("items"), count = Math.min(Math.max(items[0] - firstItem, 0), room);
+  for (let r = 0; r < count * POINTS; r++) {
+    yield row(r, items[1 + firstItem + Math.floor(r / POINTS)], perSample);
+  }
+}
+
+/**
+ * Whether a list has all items that it must, none twice, and none that it may not have.
+ * @param unsure items that rounding alone decides.
+ */
+function itemsOf(after: Memory, must: Set<number>, unsure = new Set<number>()): Output {
+  const items = after.words("items"), missing = new Set(must), open = new Set(unsure);
+  const elements = range(Math.min(items[0], items.length - 1)).map((i): Expected => {
+    const item = items[1 + i], isRight = missing.delete(item) || open.delete(item);
+    return { index: 1 + i, value: isRight ? item : -1 };
+  });
+  const all = must.size + unsure.size - open.size;
+  return {
+    buffer: "items",
+    kind: "words",
+    elements: [{ index: 0, value: missing.size > 0 ? all : items[0] }, ...elements],
+    bound: 0,
+  };
+}
+
+/** The responses of a unit and sample in the buffer, by run and slot. */
+function* slotsOf(memory: Memory, batch: number, { WIDTH, SLOTS }: Numbers) {
+  const slots = memory.floats("slots"), counts = memory.words("slot_counts");
+  for (let n = 0; n < batch; n++) {
+    for (let run = 0; run < runsOf(WIDTH); run++) {
+      const first = (n * runsOf(WIDTH) + run) * SLOTS;
+      for (let slot = 1; slot < counts[n * runsOf(WIDTH) + run]; slot++) {
+        yield { n, row: first + slot, input: slots[first + slot] };
+      }
+    }
+  }
+}
+
+/** The layer that changes: shaders/shared/row_quads.wgsl. */
+function changedLayer(memory: Memory) {
+  const [width, offset, inputs, first, behind] = memory.words("changed");
+  return { width, offset, inputs, first, behind };
+}
+
+/** A change of a unit's input, and what its error is relative to. */
+interface Moved {
+  readonly dz: number;
+  readonly magnitude: number;
+}
+
+/**
+ * Rows of changes that a kernel leaves for one layer: the sums that `moved` gives and, where they
+ * are complete, what they do to the units; with the reach, where that is straight.
+ * @param terms in a sum.
+ */
+function rowsThrough(
+  before: Memory,
+  constants: Numbers,
+  { activation, rows, effect }: Parameters<Twin>[2],
+  isComplete: boolean,
+  terms: number,
+  moved: (row: Row, k: number) => Moved,
+): Output[] {
+  const ROWS = 4 * constants.ROW_QUADS, { width } = changedLayer(before);
+  const unit = unitAt(before, width), { pieces } = activations[activation!] as Activation;
+  const isStraight = effect === "straight";
+  const known = isStraight ? before.floats("reaches") : new Float32Array();
+  const bound = (terms + ACTIVATION_UNITS) * UNIT;
+  const changes: Expected[] = [], reaches: Expected[] = [];
+  for (const row of rowsOf(before, rows!, constants)) {
+    const ahead = new Reach(known[row.row], bound),
+      behind = new Reach(known[ROWS + row.row], bound);
+    for (let k = 0; k < width; k++) {
+      const { dz, magnitude } = moved(row, k), index = k * ROWS + row.row;
+      if (!isComplete) {
+        changes.push({ index, value: dz, scale: magnitude });
+      } else if (!isStraight) {
+        changes.push({ index, ...changed(activation!, unit(row.n, k), dz, magnitude) });
+      } else {
+        const [, , z] = unit(row.n, k), slope = pieces!.slope(z), [low, high] = pieces!.bounds(z);
+        changes.push({ index, value: slope * dz, scale: Math.abs(slope) * magnitude });
+        const up = Math.max(high - z, 0), down = Math.max(z - low, 0);
+        ahead.meet(dz > 0 ? up : down, dz > 0 ? down : up, Math.abs(dz), magnitude);
+        behind.meet(dz > 0 ? down : up, dz > 0 ? up : down, Math.abs(dz), magnitude);
+      }
+    }
+    if (isStraight && isComplete) {
+      reaches.push(ahead.at(row.row), behind.at(ROWS + row.row));
+    }
+  }
+  return [
+    { buffer: "changes", kind: "floats", elements: changes, bound },
+    ...isStraight ? [{ buffer: "reaches", kind: "floats" as const, elements: reaches, bound }] : [],
+  ];
+}
+
+/** How far a row's direction holds to one side: as far as the first kink that any unit meets. */
+class Reach {
+  #least: number; // and between what it may be, rounded
+  #low: number;
+  #high: number;
+  readonly #bound: number;
+
+  constructor(known: number, bound: number) {
+    this.#least = this.#low = this.#high = known;
+    this.#bound = bound;
+  }
+
+  /**
+   * @param distance from a unit's input to its kink, `other` to the one on the other side.
+   * @param speed how fast it goes there, which may be off by the bound times `magnitude`.
+   */
+  meet(distance: number, other: number, speed: number, magnitude: number): void {
+    const error = this.#bound * magnitude, near = Math.min(distance / (speed + error), FAR);
+    const isSure = speed > error;
+    this.#least = Math.min(this.#least, speed > 0 ? distance / speed : FAR);
+    this.#low = Math.min(this.#low, isSure ? near : Math.min(near, other / (speed + error)));
+    this.#high = Math.min(this.#high, isSure ? distance / (speed - error) : FAR);
+  }
+
+  at(index: number): Expected {
+    const most = Math.max(this.#least - this.#low, this.#high - this.#least);
+    return { index, value: this.#least, scale: this.#least + (most || 0) / this.#bound };
+  }
+}
+
+/** The twins of the kernels of responses. */
+export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
+  slots(before, { WIDTH, CODED, SLOTS }, { block = 0 }, _after, [, batch = 1]) {
+    const blocks = RUN / block, runs = runsOf(WIDTH);
+    const entries = before.words("entries"), starts = before.words("starts");
+    const values = new Float32Array(entries.buffer);
+    const places: Expected[] = [], slots: Expected[] = [], counts: Expected[] = [];
+    for (let group = 0; group < batch * runs; group++) {
+      const row = group * (blocks + 1), run = group % runs;
+      const own = Math.min(blocks, Math.ceil((WIDTH - run * RUN) / block));
+      const first = 2 * starts[row], last = 2 * starts[row + own];
+      const byteAt = (e: number) => Math.round(255 * values[2 * e + 1]);
+      const bytes = [0, ...range(last - first).map((i) => byteAt(first + i))];
+      const distinct = [...new Set(bytes)].sort((a, b) => a - b);
+      for (let e = first; e < last; e++) {
+        const slot = CODED ? distinct.indexOf(byteAt(e)) : 1 + e - first;
+        places.push({ index: e, value: slot << 8 | entries[2 * e] % block });
+        if (!CODED) slots.push({ index: group * SLOTS + slot, value: values[2 * e + 1] });
+      }
+      if (CODED) {
+        distinct.slice(1).forEach((byte, i) => {
+          slots.push({ index: group * SLOTS + 1 + i, value: byte / 255, scale: byte / 255 });
+        });
+      }
+      counts.push({ index: group, value: CODED ? distinct.length : 1 + last - first });
+    }
+    return [
+      { buffer: "places", kind: "words", elements: places, bound: 0 },
+      { buffer: "slots", kind: "floats", elements: slots, bound: 6 * UNIT },
+      { buffer: "slot_counts", kind: "words", elements: counts, bound: 0 },
+    ];
+  },
+
+  list_begin() {
+    return [{ buffer: "items", kind: "words", elements: [{ index: 0, value: 0 }], bound: 0 }];
+  },
+
+  list_slots(before, constants, _fillings, after, [, groups = 1]) {
+    const { width, own } = partOf(before), must = new Set<number>();
+    const responses: Expected[] = [];
+    for (const { row, input } of slotsOf(before, groups / runsOf(constants.WIDTH), constants)) {
+      for (let unit = 0; unit < own; unit++) {
+        if (input !== 0) must.add(row * width + unit);
+        else responses.push({ index: row * width + unit, value: 0 });
+      }
+    }
+    return [
+      itemsOf(after, must),
+      { buffer: "responses", kind: "floats", elements: responses, bound: 0 },
+    ];
+  },
+
+  list_states(before, _constants, { activation }, after, [, batch = 1]) {
+    const { firstUnit, outputs, width, own } = partOf(before), values = before.floats("values");
+    const { states = [] } = activations[activation!] as Activation;
+    const must = new Set<number>(), responses: Expected[] = [];
+    for (let n = 0; n < batch; n++) {
+      for (let unit = 0; unit < own; unit++) {
+        states.forEach((state, q) => {
+          const index = (n * states.length + q) * width + unit;
+          if (state === values[n * (outputs + 1) + firstUnit + unit]) {
+            responses.push({ index, value: 0 });
+          } else must.add(index);
+        });
+      }
+    }
+    return [
+      itemsOf(after, must),
+      { buffer: "responses", kind: "floats", elements: responses, bound: 0 },
+    ];
+  },
+
+  nudge(before, constants, { activation, rows }) {
+    const { outputs, width } = partOf(before), unit = unitAt(before, outputs);
+    const slots = before.floats("slots"), points = pointsOf(before, constants.POINTS);
+    const elements = [...rowsOf(before, rows!, constants)].map((at): Expected => {
+      const { offset } = points[at.row % constants.POINTS];
+      const dz = offset * slots[Math.floor(at.response / width)];
+      return { index: at.row, ...changed(activation!, unit(at.n, at.unit), dz, Math.abs(dz)) };
+    });
+    return [{ buffer: "moves", kind: "floats", elements, bound: (1 + ACTIVATION_UNITS) * UNIT }];
+  },
+
+  flip(before, constants, { activation, rows }) {
+    const { outputs, width } = partOf(before), values = before.floats("values");
+    const { states = [] } = activations[activation!] as Activation;
+    const elements = [...rowsOf(before, rows!, constants)].map((at): Expected => {
+      const state = states[Math.floor(at.response / width) % states.length];
+      return { index: at.row, value: state - values[at.n * (outputs + 1) + at.unit] };
+    });
+    return [{ buffer: "moves", kind: "floats", elements, bound: 0 }];
+  },
+
+  move_one(before, constants, { rows }) {
+    const all = [...rowsOf(before, rows!, constants)], ROWS = 4 * constants.ROW_QUADS;
+    const filled = (from: number, value: number) =>
+      all.map(({ row }): Expected => ({ index: from + row, value }));
+    return [
+      { buffer: "moves", kind: "floats", elements: filled(0, 1), bound: 0 },
+      {
+        buffer: "reaches",
+        kind: "floats",
+        elements: [...filled(0, FAR), ...filled(ROWS, FAR)],
+        bound: 0,
+      },
+    ];
+  },
+
+  hop(before, constants, fillings) {
+    const { width, offset } = changedLayer(before);
+    const w = before.floats("parameters"), moves = before.floats("moves");
+    return rowsThrough(before, constants, fillings, true, 1, ({ row, unit }, k) => {
+      const dz = moves[row] * w[offset + unit * width + k];
+      return { dz, magnitude: Math.abs(dz) };
+    });
+  },
+
+  rows_dense(before, constants, fillings) {
+    const { width, offset, inputs, first, behind } = changedLayer(before);
+    const ROWS = 4 * constants.ROW_QUADS;
+    const w = before.floats("parameters"), a = before.floats("a");
+    const known = before.floats("changes");
+    return rowsThrough(before, constants, fillings, behind === inputs, inputs, ({ row }, k) => {
+      let dz = first > 0 ? known[k * ROWS + row] : 0, magnitude = Math.abs(dz);
+      for (let i = first; i < behind; i++) {
+        const term = a[i * ROWS + row] * w[offset + i * width + k];
+        dz += term;
+        magnitude += Math.abs(term);
+      }
+      return { dz, magnitude };
+    });
+  },
+
+  rows_sum(before, constants, fillings) {
+    const { UNIT: isUnit, ADD, LAST, ROW_QUADS } = constants;
+    const taken = before.floats("before"), moves = before.floats("moves");
+    const known = before.floats("changes");
+    return rowsThrough(before, constants, fillings, Boolean(LAST), 1, ({ row, unit }, k) => {
+      const index = k * 4 * ROW_QUADS + row;
+      const one = isUnit ? (unit === k ? moves[row] : 0) : taken[index];
+      const two = ADD ? known[index] : 0;
+      return { dz: one + two, magnitude: Math.abs(one) + Math.abs(two) };
+    });
+  },
+
+  rows_loss(before, constants, { loss, rows }) {
+    const { POINTS, CLASSES, ROW_QUADS } = constants;
+    const changes = before.floats("changes"), labels = before.words("labels");
+    const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
+    const sums = new Sums();
+    for (const { row, response, n } of rowsOf(before, rows!, constants)) {
+      const d = Float64Array.from({ length: CLASSES }, (_, k) => changes[k * 4 * ROW_QUADS + row]);
+      const { coefficient } = points[row % POINTS];
+      const { change, scale } = lossChange(loss!, residuals, n, labels[n], d);
+      sums.add(response, coefficient * change, Math.abs(coefficient) * scale);
+    }
+    const bound = (CLASSES + POINTS + CHANGE_UNITS) * UNIT;
+    return [{ buffer: "responses", kind: "floats", elements: sums, bound }];
+  },
+
+  respond(before, constants, { activation, loss }, after, [, batch = 1]) {
+    const { POINTS, CLASSES, ROW_QUADS } = constants, ROWS = 4 * ROW_QUADS;
+    const { firstUnit, outputs, width, own } = partOf(before), unitOf = unitAt(before, outputs);
+    const directions = before.floats("directions"), reaches = before.floats("reaches");
+    const labels = before.words("labels"), residuals = before.doubles("residuals");
+    const points = pointsOf(before, POINTS), sums = new Sums();
+    const must = new Set<number>(), unsure = new Set<number>();
+    const bound = (POINTS + CLASSES + CHANGE_UNITS) * UNIT;
+    for (const { n, row, input } of slotsOf(before, batch, constants)) {
+      for (let unit = 0; unit < own; unit++) {
+        const index = row * width + unit, at = n * width + unit, on = unitOf(n, firstUnit + unit);
+        const direction = Float64Array.from(
+          { length: CLASSES },
+          (_, k) => directions[k * ROWS + at],
+        );
+        for (const { offset, coefficient } of points) {
+          const dz = offset * input;
+          const { value: da, scale } = changed(activation!, on, dz, Math.abs(dz));
+          const moved = direction.map((along) => along * da);
+          const change = lossChange(loss!, residuals, n, labels[n], moved);
+          // Where a kink lets little of the nudge through, what is left is off by the nudge's rounding.
+          const most = direction.map((along) => along * scale);
+          const ofNudge = lossChange(loss!, residuals, n, labels[n], most).scale;
+          const size = Math.abs(coefficient) * (change.scale + ofNudge);
+          sums.add(index, coefficient * change.change, size);
+          const far = da > 0 ? reaches[at] : reaches[ROWS + at], error = bound * scale;
+          if (Math.abs(da) - error > far) must.add(index);
+          else if (Math.abs(da) + error > far) unsure.add(index);
+        }
+      }
+    }
+    must.forEach((index) => unsure.delete(index));
+    return [
+      { buffer: "responses", kind: "floats", elements: sums, bound },
+      itemsOf(after, must, unsure),
+    ];
+  },
+
+  narrow_series(before, { WIDTH, FIRST }, { activation }, _after, [, batch = 1]) {
+    const unit = unitAt(before, WIDTH), { change } = activations[activation!];
+    const elements = range(batch * WIDTH).flatMap((i): Expected[] => {
+      const [a, c, z] = unit(Math.floor(i / WIDTH), i % WIDTH);
+      // f(z + d) - f(z) = c (d + q d^2 + ...), of which both sides leave c q d^2.
+      const d = 1e-4, q = (change(a, c, z, d) + change(a, c, z, -d)) / (2 * c * d * d);
+      return [
+        { index: 2 * (FIRST + i), value: c, scale: Math.abs(c) },
+        { index: 2 * (FIRST + i) + 1, value: q, scale: 1 + Math.abs(q) },
+      ];
+    });
+    // What follows of the series is below d^2, and counts for less than a unit.
+    return [{ buffer: "series", kind: "floats", elements, bound: ACTIVATION_UNITS * UNIT }];
+  },
+
+  narrow_table(before, { UNITS, CLASSES, NEXT }) {
+    const w = before.floats("parameters"), width = 4 * (Math.ceil(CLASSES / 4) + 1);
+    const elements = range(UNITS).flatMap((k): Expected[] => {
+      const row = w.subarray(NEXT + k * CLASSES, NEXT + (k + 1) * CLASSES);
+      const spread = Math.max(...row) - Math.min(...row);
+      return range(width).map((i): Expected => {
+        const index = k * width + i;
+        return i < width - 4
+          ? { index, value: row[i] ?? 0 }
+          : { index, value: spread, scale: spread };
+      });
+    });
+    return [{ buffer: "table", kind: "floats", elements, bound: UNIT }];
+  },
+
+  narrow(before, constants, { activation, loss }, after, [, batch = 1]) {
+    const { BATCH, OUTPUTS, POINTS, OFFSET_NEXT, NEXT_STEEPEST } = constants;
+    const { firstUnit, width, own } = partOf(before);
+    const table = before.floats("table"), w = before.floats("parameters");
+    const classes = constants.CLASSES, quads = Math.ceil(classes / 4);
+    const units = table.length / 4 / (quads + 1);
+    const series = before.floats("series"), labels = before.words("labels");
+    const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
+    const [, , reach] = before.floats("stencil"), { range: most } = activations[activation!];
+    const moved = Math.min(steepest(activation!) * reach, most[1] - most[0]);
+    const weightInto = (unit: number, k: number) => w[OFFSET_NEXT + (firstUnit + unit) * units + k];
+    const isTiny = range(own).map((unit) => {
+      const row = range(units).map((k) => Math.abs(weightInto(unit, k)));
+      const apart = row.reduce((sum, w, k) => sum + w * table[4 * (k * (quads + 1) + quads)], 0);
+      return reach <= TINY && moved * Math.max(...row) <= TINY &&
+        moved * NEXT_STEEPEST * apart <= TINY;
+    });
+    const sums = new Sums(), must = new Set<number>();
+    /** A change by its series. */
+    const through = (at: number, dz: number) => series[2 * at] * dz * (1 + series[2 * at + 1] * dz);
+    for (const { n, row, input } of slotsOf(before, batch, constants)) {
+      for (let unit = 0; unit < own; unit++) {
+        const index = row * width + unit;
+        if (!isTiny[unit]) {
+          must.add(index);
+          continue;
+        }
+        for (const { offset, coefficient } of points) {
+          const da = through(n * OUTPUTS + firstUnit + unit, offset * input);
+          const d = new Float64Array(classes), size = new Float64Array(classes);
+          for (let k = 0; k < units; k++) {
+            const change = through(BATCH * OUTPUTS + n * units + k, da * weightInto(unit, k));
+            for (let c = 0; c < classes; c++) {
+              const term = change * table[4 * k * (quads + 1) + c];
+              d[c] += term;
+              size[c] += Math.abs(term);
+            }
+          }
+          const { change } = lossChange(loss!, residuals, n, labels[n], d);
+          const scale = lossScale(loss!, residuals, n, labels[n], size);
+          sums.add(index, coefficient * change, Math.abs(coefficient) * scale);
+        }
+      }
+    }
+    const bound = (units + classes + POINTS + CHANGE_UNITS) * UNIT;
+    return [
+      { buffer: "responses", kind: "floats", elements: sums, bound },
+      itemsOf(after, must),
+    ];
+  },
+
+  collect(before, constants, { block = 0 }) {
+    const { INPUTS, OUTPUTS, OFFSET, PARAMETERS, SLOTS, BATCH, SLICES } = constants;
+    const { firstUnit, width, own } = partOf(before);
+    const places = before.words("places"), starts = before.words("starts");
+    const responses = before.floats("responses"), runs = runsOf(INPUTS + 1), blocks = RUN / block;
+    const sums = new Sums();
+    for (const { slice, n } of sliced(constants)) {
+      for (let b = 0; b * block <= INPUTS; b++) {
+        const group = n * runs + Math.floor(b / blocks), row = group * (blocks + 1) + b % blocks;
+        const into = (input: number, unit: number) =>
+          slice * PARAMETERS + OFFSET + (b * block + input) * OUTPUTS + firstUnit + unit;
+        for (let unit = 0; unit < own; unit++) {
+          for (let i = 0; i < Math.min(block, INPUTS + 1 - b * block); i++) {
+            sums.add(into(i, unit), 0);
+          }
+          for (let e = 2 * starts[row]; e < 2 * starts[row + 1]; e++) {
+            const slot = places[e] >>> 8, input = places[e] & 255;
+            sums.add(into(input, unit), responses[(group * SLOTS + slot) * width + unit]);
+          }
+        }
+      }
+    }
+    const bound = Math.ceil(2 * BATCH / SLICES) * UNIT;
+    return [{ buffer: "gradient", kind: "floats", elements: sums, bound }];
+  },
+
+  collect_states(before, constants, { activation, block = 0 }) {
+    const { INPUTS, OUTPUTS, OFFSET, PARAMETERS, POINTS, BATCH, SLICES } = constants;
+    const { firstUnit, width, own } = partOf(before), companions = before.floats("companions");
+    const responses = before.floats("responses"), points = pointsOf(before, POINTS);
+    const { states = [], activate } = activations[activation!] as Activation;
+    const sums = new Sums();
+    for (const { slice, n } of sliced(constants)) {
+      const inputs = [...listed(before, INPUTS, block, n, 0, Math.ceil((INPUTS + 1) / block))];
+      for (let unit = 0; unit < own; unit++) {
+        const z = companions[2 * (n * OUTPUTS + firstUnit + unit) + 1];
+        const into = (i: number) => slice * PARAMETERS + OFFSET + i * OUTPUTS + firstUnit + unit;
+        for (let i = 0; i <= INPUTS; i++) sums.add(into(i), 0);
+        for (const { i, value } of inputs) {
+          for (const { offset, coefficient } of points) {
+            const q = states.indexOf(activate(z + offset * value));
+            const response = responses[(n * states.length + q) * width + unit];
+            sums.add(into(i), coefficient * response);
+          }
+        }
+      }
+    }
+    const bound = (Math.ceil(BATCH / SLICES) * (POINTS + 1) + POINTS) * UNIT;
+    return [{ buffer: "gradient", kind: "floats", elements: sums, bound }];
+  },
+};
