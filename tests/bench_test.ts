@@ -39,8 +39,8 @@ gpuTest("bench --smoke takes every measurement, and every result is right", asyn
     const rows = await smoke("--plot", `${folder}/growth.svg`);
     assert.deepEqual(
       [...rows.keys()],
-      ["step", "backprop", ...hasR() ? ["tutorial"] : [], "cpu", "copies", "growth"]
-        .concat("start", "memory"),
+      ["step", "backprop", ...hasR() ? ["tutorial"] : [], "cpu", "copies", "general"]
+        .concat("growth", "compile", "start", "memory"),
     );
     assert.match(await Deno.readTextFile(`${folder}/growth.svg`), /<svg[^]*hidden width/);
   });

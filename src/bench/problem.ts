@@ -2,6 +2,7 @@
 
 import { Gpu, GpuEngine } from "../gpu/engine.ts";
 import {
+  type Activation,
   type Backend,
   compareGradients,
   createEstimator,
@@ -34,13 +35,16 @@ export interface Problem {
   readonly batch: number;
   /** The step of the difference. */
   readonly h: number;
+  /** Whether copies share what they have in common; default true. */
+  readonly sharing?: boolean;
 }
 
 /** The tutorial's problem, or another width, depth or batch; smaller where it is only tried out. */
 export function createProblem(
   { data, smoke }: Setting,
-  { hidden = [50], batch = 100, h = 1e-4, init = 0.01 }: {
-    hidden?: number[];
+  { hidden = [50], activation, batch = 100, h = 1e-4, init = 0.01 }: {
+    hidden?: readonly number[];
+    activation?: Activation;
     batch?: number;
     h?: number;
     init?: Initialization;
@@ -48,7 +52,7 @@ export function createProblem(
 ): Problem {
   const { inputs, classes } = data;
   const widths = smoke ? hidden.map((width) => Math.ceil(width / 10)) : hidden;
-  const network = createNetwork({ inputs, hidden: widths, classes });
+  const network = createNetwork({ inputs, hidden: widths, classes, activation });
   const parameters = initialParameters(network, init, new Xoshiro(1));
   return { network, parameters, data, batch: smoke ? Math.ceil(batch / 10) : batch, h };
 }
@@ -68,7 +72,7 @@ function firstBatches(problem: Problem, steps: number): Uint32Array { // [steps,
 }
 
 /** What an engine for a problem is told. */
-function optionsOf({ network, data, batch, h }: Problem, method: Method): EngineOptions {
+function optionsOf({ network, data, batch, h, sharing }: Problem, method: Method): EngineOptions {
   return {
     network,
     method,
@@ -77,6 +81,7 @@ function optionsOf({ network, data, batch, h }: Problem, method: Method): Engine
     samples: data.train,
     batch,
     seed: 1,
+    sharing,
   };
 }
 
