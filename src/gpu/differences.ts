@@ -235,7 +235,7 @@ function shapeOf(gpu: Gpu): Shape {
 
 /** The way that a layer's copies go on this device. */
 function wayOf({ gpu, options }: Stage, plan: Plan, l: number): Way {
-  const { network: { layers }, sharing = true } = options;
+  const { network: { layers } } = options;
   const { way } = plan.gradient.find(({ layer }) => layer === l)!;
   // Loops over so many classes that the device would end them are shorter by rows.
   if (way === "direct" && !isFused(gpu, options)) return "rows";
@@ -518,6 +518,11 @@ class Responses {
         {
           WORKGROUP: workgroup,
           OFFSET_NEXT: behind[0].offset,
+          // What the unrolled text is made of, for its twin.
+          ...Object.fromEntries(behind.flatMap(({ outputs, activation }, i) => [
+            [`WIDTH_${i + 1}`, outputs],
+            [`STEEPEST_${i + 1}`, activations[activation].steepest],
+          ])),
         },
         { unrolled: unrolled(chain, shapeOf(gpu)) },
         this.#batch * slots.perSample * this.#units * chain.points * adds,

@@ -41,7 +41,7 @@ const member = (i: number) => `${Math.floor(i / 4)}].${"xyzw"[i % 4]}`;
  * each input.
  */
 export function tables(
-  { widths, classes }: Chain,
+  { widths, classes }: Pick<Chain, "widths" | "classes">,
 ): { rows: number; columns: number; first: number }[] {
   let first = 0;
   return widths.map((width, i) => {

@@ -5,6 +5,7 @@
  * Where threads put items into a list in the order they come, any order is right.
  */
 
+import { tables } from "../gpu/narrow.ts";
 import type { KernelName } from "../gpu/shaders.ts";
 import type { Activation } from "../operations/activation.ts";
 import { activations } from "../operations/registry.ts";
@@ -419,69 +420,112 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "series", kind: "floats", elements, bound: ACTIVATION_UNITS * UNIT }];
   },
 
-  narrow_table(before, { UNITS, CLASSES, NEXT }) {
-    const w = before.floats("parameters"), width = 4 * (Math.ceil(CLASSES / 4) + 1);
-    const elements = range(UNITS).flatMap((k): Expected[] => {
-      const row = w.subarray(NEXT + k * CLASSES, NEXT + (k + 1) * CLASSES);
-      const spread = Math.max(...row) - Math.min(...row);
+  narrow_table(before, { ROWS, COLUMNS, MATRIX, ROW_STRIDE, COLUMN_STRIDE, FIRST }) {
+    const w = before.floats("parameters"), width = 4 * (Math.ceil(COLUMNS / 4) + 1);
+    const elements = range(ROWS).flatMap((r): Expected[] => {
+      const row = range(COLUMNS).map((c) => w[MATRIX + r * ROW_STRIDE + c * COLUMN_STRIDE]);
+      const sum = row.reduce((sum, weight) => sum + Math.abs(weight), 0);
+      const behind = [Math.max(...row) - Math.min(...row), sum, 0, 0];
       return range(width).map((i): Expected => {
-        const index = k * width + i;
-        return i < width - 4
-          ? { index, value: row[i] ?? 0 }
-          : { index, value: spread, scale: spread };
+        const index = 4 * FIRST + r * width + i;
+        if (i < width - 4) return { index, value: row[i] ?? 0 };
+        const value = behind[i - width + 4];
+        return { index, value, scale: value };
       });
     });
-    return [{ buffer: "table", kind: "floats", elements, bound: UNIT }];
+    return [{ buffer: "table", kind: "floats", elements, bound: (COLUMNS + 1) * UNIT }];
   },
 
   narrow(before, constants, { activation, loss }, after, [, batch = 1]) {
-    const { BATCH, OUTPUTS, POINTS, OFFSET_NEXT, NEXT_STEEPEST } = constants;
+    const { BATCH, OUTPUTS, POINTS, OFFSET_NEXT, CLASSES } = constants;
     const { firstUnit, width, own } = partOf(before);
+    const layers = [[constants.WIDTH_1, constants.STEEPEST_1], [
+      constants.WIDTH_2,
+      constants.STEEPEST_2,
+    ]].filter(([width]) => width > 0);
+    const widths = layers.map(([width]) => width);
+    const matrices = tables({ widths, classes: CLASSES });
     const table = before.floats("table"), w = before.floats("parameters");
-    const classes = constants.CLASSES, quads = Math.ceil(classes / 4);
-    const units = table.length / 4 / (quads + 1);
     const series = before.floats("series"), labels = before.words("labels");
     const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
     const [, , reach] = before.floats("stencil"), { range: most } = activations[activation!];
     const moved = Math.min(steepest(activation!) * reach, most[1] - most[0]);
-    const weightInto = (unit: number, k: number) => w[OFFSET_NEXT + (firstUnit + unit) * units + k];
-    const isTiny = range(own).map((unit) => {
-      const row = range(units).map((k) => Math.abs(weightInto(unit, k)));
-      const apart = row.reduce((sum, w, k) => sum + w * table[4 * (k * (quads + 1) + quads)], 0);
-      return reach <= TINY && moved * Math.max(...row) <= TINY &&
-        moved * NEXT_STEEPEST * apart <= TINY;
+    const weightInto = (unit: number, k: number) =>
+      w[OFFSET_NEXT + (firstUnit + unit) * widths[0] + k];
+    /** A number of a table: a weight, or behind a row's how far they lie apart, and their sum. */
+    const at = (t: number, row: number, column: number) => {
+      const quads = Math.ceil(matrices[t].columns / 4) + 1;
+      return table[4 * (matrices[t].first + row * quads) + column];
+    };
+    const behind = (t: number, row: number, i: number) =>
+      at(t, row, 4 * Math.ceil(matrices[t].columns / 4) + i);
+    const output = matrices.length - 1;
+    /** How far nudges of a unit move what stands behind it, at most. */
+    const farthest = range(own).map((unit) => {
+      let sizes = range(widths[0]).map((k) => Math.abs(weightInto(unit, k)));
+      let size = 1, largest = 1;
+      layers.forEach(([, slope], i) => {
+        const widest = Math.max(...sizes);
+        largest = Math.max(largest, size * widest);
+        size *= slope;
+        if (i < layers.length - 1) {
+          size *= widest;
+          sizes = range(widths[i + 1]).map((m) => behind(i, m, 1));
+        }
+      });
+      const apart = sizes.reduce((sum, weight, k) => sum + weight * behind(output, k, 0), 0);
+      return moved * Math.max(largest, size * apart);
     });
-    const sums = new Sums(), must = new Set<number>();
+    const sums = new Sums(), must = new Set<number>(), unsure = new Set<number>();
+    const firsts = [0, OUTPUTS, OUTPUTS + widths[0]].map((units) => BATCH * units);
     /** A change by its series. */
     const through = (at: number, dz: number) => series[2 * at] * dz * (1 + series[2 * at + 1] * dz);
     for (const { n, row, input } of slotsOf(before, batch, constants)) {
       for (let unit = 0; unit < own; unit++) {
-        const index = row * width + unit;
-        if (!isTiny[unit]) {
+        const index = row * width + unit, far = Math.max(reach, farthest[unit]);
+        // A unit whose bound is TINY but for rounding may go either way.
+        if (far > TINY * (1 + 1e-4)) {
           must.add(index);
+          continue;
+        }
+        if (far > TINY * (1 - 1e-4)) {
+          unsure.add(index);
           continue;
         }
         for (const { offset, coefficient } of points) {
           const da = through(n * OUTPUTS + firstUnit + unit, offset * input);
-          const d = new Float64Array(classes), size = new Float64Array(classes);
-          for (let k = 0; k < units; k++) {
-            const change = through(BATCH * OUTPUTS + n * units + k, da * weightInto(unit, k));
-            for (let c = 0; c < classes; c++) {
-              const term = change * table[4 * k * (quads + 1) + c];
-              d[c] += term;
-              size[c] += Math.abs(term);
+          let changes = range(widths[0]).map((k) =>
+            through(firsts[1] + n * widths[0] + k, da * weightInto(unit, k))
+          );
+          let magnitudes = changes.map(Math.abs);
+          widths.slice(1).forEach((width, i) => {
+            const of = (terms: number[]) =>
+              range(width).map((m) => terms.reduce((sum, term, k) => sum + term * at(i, m, k), 0));
+            const sizes = range(width).map((m) =>
+              magnitudes.reduce((sum, term, k) => sum + term * Math.abs(at(i, m, k)), 0)
+            );
+            const place = (m: number) => firsts[i + 2] + n * width + m;
+            changes = of(changes).map((dz, m) => through(place(m), dz));
+            magnitudes = sizes.map((size, m) => Math.abs(series[2 * place(m)]) * size);
+          });
+          const d = new Float64Array(CLASSES), size = new Float64Array(CLASSES);
+          changes.forEach((change, k) => {
+            for (let c = 0; c < CLASSES; c++) {
+              d[c] += change * at(output, k, c);
+              size[c] += magnitudes[k] * Math.abs(at(output, k, c));
             }
-          }
+          });
           const { change } = lossChange(loss!, residuals, n, labels[n], d);
           const scale = lossScale(loss!, residuals, n, labels[n], size);
           sums.add(index, coefficient * change, Math.abs(coefficient) * scale);
         }
       }
     }
-    const bound = (units + classes + POINTS + CHANGE_UNITS) * UNIT;
+    const units = widths.reduce((sum, width) => sum + width, 0);
+    const bound = (units + CLASSES + POINTS + CHANGE_UNITS) * UNIT;
     return [
       { buffer: "responses", kind: "floats", elements: sums, bound },
-      itemsOf(after, must),
+      itemsOf(after, must, unsure),
     ];
   },
 
