@@ -23,7 +23,6 @@ function workOf(problem: Problem, method: Method): number {
     method,
     ...density,
     sharing,
-    fused: { width: 0, layers: 0 },
   });
   return multiplyAdds;
 }
