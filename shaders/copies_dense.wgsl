@@ -2,7 +2,7 @@
 // its own nudged weights, as a matrix product of samples by columns. A column is a unit of a copy:
 // where many copies have the same input, columns side by side are copies of one unit, which share
 // its weights until each nudges its own; elsewhere they are units of one copy. How samples and
-// columns are shared out among threads is the product's part, which holds the entry point. Twin of
+// columns are shared out among threads is the product's part. Twin of
 // dense() in src/cpu/forward.ts, as copies() in src/cpu/copies.ts calls it.
 
 #import activation
@@ -35,18 +35,10 @@ struct Columns {
   reaches: vec4f,
 }
 
-fn first_group(id: vec3u) -> vec3u {
-  return origin + id;
-}
-
 // Threads side by side take copies.
 fn place_of(group: vec3u, lane: u32) -> Place {
   let copy = (group.z * LANES + lane) * select(1u, COLUMNS, ACROSS);
   return Place(group.x * select(COLUMNS, 1u, ACROSS), copy, group.y * QUADS);
-}
-
-fn next_of(place: Place, groups: vec3u) -> Place {
-  return Place(place.column, COPIES, place.quad);
 }
 
 fn first_input() -> u32 {
@@ -59,10 +51,6 @@ fn behind_inputs() -> u32 {
 
 fn is_last() -> bool {
   return TO == INPUTS;
-}
-
-fn is_empty(place: Place) -> bool {
-  return place.copy >= COPIES;
 }
 
 // The columns from `first` on behind that of a copy's unit.
@@ -94,13 +82,16 @@ fn inputs_at(place: Place, i: u32) -> u32 {
   return of_copy + i * SAMPLE_QUADS + min(place.quad, SAMPLE_QUADS - 1u);
 }
 
-fn value_at(quad: u32, copy: u32, unit: u32) -> u32 {
-  return (copy * OUTPUTS + unit) * SAMPLE_QUADS + quad;
-}
-
 // Columns and samples that are too many have a place, but none in the values.
 fn exists(quad: u32, copy: u32, unit: u32) -> bool {
   return quad < SAMPLE_QUADS && unit < OUTPUTS && copy < COPIES;
+}
+
+// Where a column's sums are. Those that are too many share a place behind the last, as a condition
+// for each would take some compilers minutes.
+fn value_at(quad: u32, copy: u32, unit: u32) -> u32 {
+  let at = (copy * OUTPUTS + unit) * SAMPLE_QUADS + quad;
+  return select(COPIES * OUTPUTS * SAMPLE_QUADS, at, exists(quad, copy, unit));
 }
 
 // What the sums of 4 samples (rows) by 4 columns begin with: the biases, or the part before.
@@ -117,17 +108,11 @@ fn begin(quad: u32, columns: Columns) -> mat4x4f {
   return mat4x4f(vec4f(biases.x), vec4f(biases.y), vec4f(biases.z), vec4f(biases.w));
 }
 
-fn store_column(quad: u32, copy: u32, unit: u32, column: vec4f) {
-  if (exists(quad, copy, unit)) {
-    values[value_at(quad, copy, unit)] = column;
-  }
-}
-
 fn store(quad: u32, columns: Columns, sums: mat4x4f) {
-  store_column(quad, columns.copies.x, columns.units.x, sums[0]);
-  store_column(quad, columns.copies.y, columns.units.y, sums[1]);
-  store_column(quad, columns.copies.z, columns.units.z, sums[2]);
-  store_column(quad, columns.copies.w, columns.units.w, sums[3]);
+  values[value_at(quad, columns.copies.x, columns.units.x)] = sums[0];
+  values[value_at(quad, columns.copies.y, columns.units.y)] = sums[1];
+  values[value_at(quad, columns.copies.z, columns.units.z)] = sums[2];
+  values[value_at(quad, columns.copies.w, columns.units.w)] = sums[3];
 }
 
 // The activation, for what was stored.
@@ -138,4 +123,13 @@ fn close(quad: u32, columns: Columns) {
       values[at] = activate(values[at]);
     }
   }
+}
+
+@compute @workgroup_size(THREADS_X, THREADS_Y)
+fn copies_dense(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  multiply(place_of(origin + id, lane_of(lane)), local, lane);
 }

@@ -22,10 +22,6 @@ fn columns_at(place: Place, first: u32) -> Columns {
   return Columns(place.column + first + vec4u(0u, 1u, 2u, 3u));
 }
 
-fn first_group(id: vec3u) -> vec3u {
-  return id;
-}
-
 // Workgroups side by side take units, their threads rows.
 fn place_of(group: vec3u, lane: u32) -> Place {
   return Place(group.x * COLUMNS, 0u, (group.y * LANES + lane) * QUADS);
@@ -98,4 +94,16 @@ fn close(quad: u32, columns: Columns) {
     changes[at] = effect_on(samples, k, changes[at]);
   }
   note_reach(quad);
+}
+
+@compute @workgroup_size(THREADS_X, THREADS_Y)
+fn rows_dense(
+  @builtin(workgroup_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  for (var place = place_of(id, lane_of(lane)); !is_empty(place); place = next_of(place, groups)) {
+    multiply(place, local, lane);
+  }
 }

@@ -5,9 +5,16 @@
 
 #import product_parts
 
-const LANES = 8u;
+const LANES = 8u; // places of a workgroup
+const THREADS_X = 8u; // of a workgroup
+const THREADS_Y = 1u;
 const QUADS = 5u; // of rows, of a thread
 const COLUMNS = 16u;
+
+// Every thread has a place of its own.
+fn lane_of(lane: u32) -> u32 {
+  return lane;
+}
 
 // Something for each vector of 4 columns.
 struct Weights {
@@ -54,18 +61,7 @@ fn store_band(quad: u32, columns: BlockColumns, band: Band) {
   store(quad, columns.c3, band.m3);
 }
 
-@compute @workgroup_size(LANES)
-fn product(
-  @builtin(workgroup_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  for (var place = place_of(first_group(id), lane); !is_empty(place); place = next_of(place, groups)) {
-    multiply(place);
-  }
-}
-
-fn multiply(place: Place) {
+fn multiply(place: Place, local: vec3u, lane: u32) {
   let columns = BlockColumns(
     columns_at(place, 0u),
     columns_at(place, 4u),

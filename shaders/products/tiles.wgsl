@@ -4,26 +4,20 @@
 
 #import product_parts
 
-const LANES = 1u;
+const LANES = 1u; // places of a workgroup, which works as one
+const THREADS_X = 8u; // of a workgroup
+const THREADS_Y = 8u;
 const COLUMNS = 64u;
 const QUADS = 16u; // of rows, of a tile
 const DEPTH = 16u; // inputs that a tile takes at a time
 const THREADS = 64u;
 
+fn lane_of(lane: u32) -> u32 {
+  return 0u;
+}
+
 var<workgroup> a_tile: array<vec4f, DEPTH * QUADS>; // [DEPTH, 64 rows]
 var<workgroup> w_tile: array<vec4f, DEPTH * QUADS>; // [DEPTH, 64 columns]
-
-@compute @workgroup_size(8, 8)
-fn product(
-  @builtin(workgroup_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  for (var place = place_of(first_group(id), 0u); !is_empty(place); place = next_of(place, groups)) {
-    multiply(place, local, lane);
-  }
-}
 
 fn multiply(place: Place, local: vec3u, lane: u32) {
   // A thread loads the same four rows and four columns throughout, every fourth input of them.

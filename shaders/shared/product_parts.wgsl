@@ -1,9 +1,8 @@
 // What a matrix product is made of, for every kernel that is one: rows (samples, or rows of changes)
 // come four side by side, and so do columns (units). How they are shared out among threads is the
-// product's part, which holds the entry point; the kernel says what is multiplied:
-//   first_group(id), which of the kernel's groups a dispatch's group is;
-//   place_of(group, lane) and columns_at(place, first), four columns from there on;
-//   is_empty(place), whether there is nothing to do, and next_of(place, groups), what comes next;
+// product's part, which gives multiply(place, local, lane) and how many threads a workgroup has; the
+// kernel holds the entry point, and says what is multiplied:
+//   columns_at(place, first), four columns from there on;
 //   first_input(), behind_inputs() and is_last(), which part of the sums it is;
 //   inputs_at(place, i), where input i of a place's first four rows is in `a`;
 //   weights_at(i, columns), the four weights of an input;

@@ -41,7 +41,7 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
   const turns = turnsOf(layers);
   const values = Array.from(
     new Set(turns.values()),
-    (i) => gpu.buffer(`values of copies ${i}`, 4 * held * padded * widest),
+    (i) => gpu.buffer(`values of copies ${i}`, 4 * held * padded * widest + 16),
   );
   const valuesOf = (l: number) => l === DATA ? turned : values[turns.get(l)!];
   const residuals = gpu.buffer("residuals of copies", 4); // which nothing needs
