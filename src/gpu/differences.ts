@@ -235,7 +235,7 @@ function shapeOf(gpu: Gpu): Shape {
 
 /** The way that a layer's copies go on this device. */
 function wayOf({ gpu, options }: Stage, plan: Plan, l: number): Way {
-  const { network: { layers }, sharing = true } = options;
+  const { network: { layers } } = options;
   const { way } = plan.gradient.find(({ layer }) => layer === l)!;
   // Loops over so many classes that the device would end them are shorter by rows.
   if (way === "direct" && !isFused(gpu, options)) return "rows";
@@ -518,6 +518,8 @@ class Responses {
         {
           WORKGROUP: workgroup,
           OFFSET_NEXT: behind[0].offset,
+          // For its twin, as these stand in what is unrolled.
+          ...Object.fromEntries(chain.widths.map((width, i) => [`NARROW_${i}`, width])),
         },
         { unrolled: unrolled(chain, shapeOf(gpu)) },
         this.#batch * slots.perSample * this.#units * chain.points * adds,

@@ -22,7 +22,6 @@ import {
   pointsOf,
   range,
   sliced,
-  steepest,
   Sums,
   type Twin,
   UNIT,
@@ -30,9 +29,6 @@ import {
 
 /** Stands for infinity in shaders/effects/straight.wgsl. */
 const FAR = Math.fround(3e38);
-
-/** The largest change for which series are taken: TINY in shaders/shared/special.wgsl. */
-const TINY = 2 ** -12;
 
 /** Inputs of a run, and the blocks in it: see shaders/shared/entries_layout.wgsl. */
 const RUN = 1024;
@@ -79,7 +75,16 @@ function* rowsOf(memory: Memory, rows: string, { BATCH, POINTS }: Numbers): Gene
     for (let r = 0; r < BATCH * width; r++) yield row(r, r, 1);
     return;
   }
-  const items = memory.words("items"), count = Math.min(Math.max(items[0] - firstItem, 0), room);
+  const items = memory.words("items");
+  if (rows === "elements") { // weights, each a unit and an input
+    for (let r = 0; r < room * POINTS; r++) {
+      const response = firstItem + Math.floor(r / POINTS);
+      const unit = items[2 * Math.floor(response / BATCH)];
+      yield { row: r, response, n: response % BATCH, unit };
+    }
+    return;
+  }
+  const count = Math.min(Math.max(items[0] - firstItem, 0), room);
   for (let r = 0; r < count * POINTS; r++) {
     yield row(r, items[1 + firstItem + Math.floor(r / POINTS)], perSample);
   }
@@ -289,6 +294,24 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "moves", kind: "floats", elements, bound: (1 + ACTIVATION_UNITS) * UNIT }];
   },
 
+  nudge_elements(before, constants, { activation, rows }) {
+    const { outputs } = partOf(before), unit = unitAt(before, outputs);
+    const { BATCH, INPUTS, POINTS } = constants, items = before.words("items");
+    const a = before.floats("a"), points = pointsOf(before, POINTS);
+    const elements = [...rowsOf(before, rows!, constants)].map((at): Expected => {
+      const input = items[2 * Math.floor(at.response / BATCH) + 1];
+      const dz = points[at.row % POINTS].offset * a[at.n * (INPUTS + 1) + input];
+      return { index: at.row, ...changed(activation!, unit(at.n, at.unit), dz, Math.abs(dz)) };
+    });
+    return [{ buffer: "moves", kind: "floats", elements, bound: (1 + ACTIVATION_UNITS) * UNIT }];
+  },
+
+  collect_elements(before, { BATCH, ELEMENTS }) {
+    const responses = before.floats("responses"), sums = new Sums();
+    for (let i = 0; i < ELEMENTS * BATCH; i++) sums.add(Math.floor(i / BATCH), responses[i]);
+    return [{ buffer: "sums", kind: "floats", elements: sums, bound: BATCH * UNIT }];
+  },
+
   flip(before, constants, { activation, rows }) {
     const { outputs, width } = partOf(before), values = before.floats("values");
     const { states = [] } = activations[activation!] as Activation;
@@ -419,66 +442,99 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "series", kind: "floats", elements, bound: ACTIVATION_UNITS * UNIT }];
   },
 
-  narrow_table(before, { UNITS, CLASSES, NEXT }) {
-    const w = before.floats("parameters"), width = 4 * (Math.ceil(CLASSES / 4) + 1);
-    const elements = range(UNITS).flatMap((k): Expected[] => {
-      const row = w.subarray(NEXT + k * CLASSES, NEXT + (k + 1) * CLASSES);
+  narrow_table(before, { ROWS, COLUMNS, MATRIX, ROW_STRIDE, COLUMN_STRIDE, FIRST }) {
+    const w = before.floats("parameters"), width = 4 * (Math.ceil(COLUMNS / 4) + 1);
+    const weights: Expected[] = [], sizes: Expected[] = [];
+    for (let r = 0; r < ROWS; r++) {
+      const row = range(COLUMNS).map((c) => w[MATRIX + r * ROW_STRIDE + c * COLUMN_STRIDE]);
+      const start = 4 * FIRST + r * width, end = start + width - 4;
+      for (let c = 0; c < width - 4; c++) weights.push({ index: start + c, value: row[c] ?? 0 });
       const spread = Math.max(...row) - Math.min(...row);
-      return range(width).map((i): Expected => {
-        const index = k * width + i;
-        return i < width - 4
-          ? { index, value: row[i] ?? 0 }
-          : { index, value: spread, scale: spread };
+      const size = row.reduce((sum, weight) => sum + Math.abs(weight), 0);
+      [spread, size].forEach((value, i) => {
+        sizes.push({ index: end + i, value, scale: value });
       });
-    });
-    return [{ buffer: "table", kind: "floats", elements, bound: UNIT }];
+    }
+    return [
+      { buffer: "table", kind: "floats", elements: weights, bound: 0 },
+      { buffer: "table", kind: "floats", elements: sizes, bound: COLUMNS * UNIT },
+    ];
   },
 
-  narrow(before, constants, { activation, loss }, after, [, batch = 1]) {
-    const { BATCH, OUTPUTS, POINTS, OFFSET_NEXT, NEXT_STEEPEST } = constants;
+  narrow(before, constants, { loss }, after, [, batch = 1]) {
+    const { BATCH, OUTPUTS, POINTS, OFFSET_NEXT, CLASSES } = constants;
     const { firstUnit, width, own } = partOf(before);
     const table = before.floats("table"), w = before.floats("parameters");
-    const classes = constants.CLASSES, quads = Math.ceil(classes / 4);
-    const units = table.length / 4 / (quads + 1);
     const series = before.floats("series"), labels = before.words("labels");
     const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
-    const [, , reach] = before.floats("stencil"), { range: most } = activations[activation!];
-    const moved = Math.min(steepest(activation!) * reach, most[1] - most[0]);
-    const weightInto = (unit: number, k: number) => w[OFFSET_NEXT + (firstUnit + unit) * units + k];
-    const isTiny = range(own).map((unit) => {
-      const row = range(units).map((k) => Math.abs(weightInto(unit, k)));
-      const apart = row.reduce((sum, w, k) => sum + w * table[4 * (k * (quads + 1) + quads)], 0);
-      return reach <= TINY && moved * Math.max(...row) <= TINY &&
-        moved * NEXT_STEEPEST * apart <= TINY;
+    const widths = range(2).flatMap((i) => constants[`NARROW_${i}`] ?? []);
+    let first = BATCH * OUTPUTS; // of a layer's series
+    const layers = widths.map((units) => {
+      const start = first;
+      first += BATCH * units;
+      return { units, start };
     });
-    const sums = new Sums(), must = new Set<number>();
+    // As src/gpu/narrow.ts lays them out: rows are what gives, the last of them what takes.
+    const quads = (count: number) => Math.ceil(count / 4) + 1;
+    const last = widths.length === 1 ? 0 : 4 * widths[1] * quads(widths[0]);
+    /** What a layer's changes add to one sum behind it, with the sum of their magnitudes. */
+    const into = (
+      changes: readonly number[],
+      sizes: readonly number[],
+      of: (k: number) => number,
+    ) =>
+      changes.reduce((sum, change, k) => {
+        const term = Math.abs(of(k)) * sizes[k];
+        return { value: sum.value + change * of(k), size: sum.size + term };
+      }, { value: 0, size: 0 });
     /** A change by its series. */
     const through = (at: number, dz: number) => series[2 * at] * dz * (1 + series[2 * at + 1] * dz);
+    // Whether all of a unit's nudges are tiny is the kernel's to say: its rule is a bound, no result.
+    const items = after.words("items"), place = (n: number, unit: number) => n * width + unit;
+    const isListed = new Set(
+      Array.from(
+        items.subarray(1, 1 + items[0]),
+        (item) => place(Math.floor(item / width / constants.PER_SAMPLE), item % width),
+      ),
+    );
+    const sums = new Sums(), must = new Set<number>();
     for (const { n, row, input } of slotsOf(before, batch, constants)) {
       for (let unit = 0; unit < own; unit++) {
         const index = row * width + unit;
-        if (!isTiny[unit]) {
+        if (isListed.has(place(n, unit))) {
           must.add(index);
           continue;
         }
         for (const { offset, coefficient } of points) {
           const da = through(n * OUTPUTS + firstUnit + unit, offset * input);
-          const d = new Float64Array(classes), size = new Float64Array(classes);
-          for (let k = 0; k < units; k++) {
-            const change = through(BATCH * OUTPUTS + n * units + k, da * weightInto(unit, k));
-            for (let c = 0; c < classes; c++) {
-              const term = change * table[4 * k * (quads + 1) + c];
-              d[c] += term;
-              size[c] += Math.abs(term);
-            }
+          const weight = OFFSET_NEXT + (firstUnit + unit) * widths[0];
+          let changes = range(widths[0]).map((k) =>
+            through(layers[0].start + n * widths[0] + k, da * w[weight + k])
+          );
+          let sizes = changes.map(Math.abs);
+          if (widths.length > 1) {
+            const [, { units, start }] = layers;
+            const taken = range(units).map((m) =>
+              into(changes, sizes, (k) => table[4 * m * quads(widths[0]) + k])
+            );
+            changes = taken.map(({ value }, m) => through(start + n * units + m, value));
+            sizes = taken.map(({ size }, m) =>
+              Math.abs(series[2 * (start + n * units + m)]) * size
+            );
           }
+          const logits = range(CLASSES).map((c) =>
+            into(changes, sizes, (k) => table[last + 4 * k * quads(CLASSES) + c])
+          );
+          const d = Float64Array.from(logits, ({ value }) => value);
+          const size = Float64Array.from(logits, ({ size }) => size);
           const { change } = lossChange(loss!, residuals, n, labels[n], d);
           const scale = lossScale(loss!, residuals, n, labels[n], size);
           sums.add(index, coefficient * change, Math.abs(coefficient) * scale);
         }
       }
     }
-    const bound = (units + classes + POINTS + CHANGE_UNITS) * UNIT;
+    const terms = widths.reduce((sum, units) => sum + units, 0);
+    const bound = (terms + CLASSES + POINTS + CHANGE_UNITS) * UNIT;
     return [
       { buffer: "responses", kind: "floats", elements: sums, bound },
       itemsOf(after, must),
