@@ -10,7 +10,13 @@ import {
   type Network,
   type Node,
 } from "../src/core/network.ts";
-import { type LayerPlan, planOf, type PlanOptions, type Way } from "../src/core/plan.ts";
+import {
+  type Fused,
+  type LayerPlan,
+  planOf,
+  type PlanOptions,
+  type Way,
+} from "../src/core/plan.ts";
 import { differences } from "../src/cpu/differences.ts";
 import { densityOf } from "../src/data/samples.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
@@ -24,7 +30,6 @@ const OPTIONS: PlanOptions = {
   nonzeros: 1,
   distinct: 1,
   sharing: true,
-  fused: { width: 0, layers: 0 },
 };
 
 const chain = (...activation: Activation[]) =>
@@ -50,15 +55,17 @@ Deno.test("the ways of chains", () => {
 
 Deno.test("the fused way is taken where all that is behind is narrow and no deeper", () => {
   const network = createNetwork({ inputs: 4, hidden: [9, 5, 7], classes: 2, activation: "tanh" });
-  const fused = (width: number, layers: number) => ways(network, { fused: { width, layers } });
+  const fused = (width: number, layers: number, classes = 2) =>
+    ways(network, { fused: { width, layers, classes } });
   assert.deepEqual(fused(7, 3), ["fused", "fused", "direct", "logit"]);
   assert.deepEqual(fused(6, 3), ["rows", "rows", "direct", "logit"]);
   assert.deepEqual(fused(7, 2), ["rows", "fused", "direct", "logit"]);
   assert.deepEqual(fused(7, 1), ["rows", "rows", "direct", "logit"]);
+  assert.deepEqual(fused(7, 3, 1), ["rows", "rows", "direct", "logit"]);
 });
 
 Deno.test("the ways of networks that join", () => {
-  const residual = (activation: Activation, fused = OPTIONS.fused) =>
+  const residual = (activation: Activation, fused?: Fused) =>
     ways(
       connect({
         inputs: 4,
@@ -76,7 +83,11 @@ Deno.test("the ways of networks that join", () => {
   assert.deepEqual(residual("relu"), ["straight", "straight", "logit"]);
   // Behind the second layer a sum without an activation stands, which is linear, too.
   assert.deepEqual(residual("sigmoid"), ["rows", "straight", "logit"]);
-  assert.deepEqual(residual("sigmoid", { width: 9, layers: 9 }), ["rows", "straight", "logit"]);
+  assert.deepEqual(residual("sigmoid", { width: 9, layers: 9, classes: 9 }), [
+    "rows",
+    "straight",
+    "logit",
+  ]);
   assert.deepEqual(residual("step"), ["states", "states", "logit"]);
   // Two branches of the data that do not see one another.
   const branches: Node[] = [

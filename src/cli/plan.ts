@@ -1,5 +1,6 @@
 /** `train --plan`: what a step will do and what it costs, before it is done. */
 
+import type { Backend } from "../backend.ts";
 import { denseLayers, shapeOf } from "../core/network.ts";
 import { planOf, type Stage } from "../core/plan.ts";
 import { densityOf } from "../data/samples.ts";
@@ -8,12 +9,23 @@ import { tableLines } from "./table.ts";
 
 const count = (value: number) => Math.round(value).toLocaleString("en");
 
-/** Prints a plan: a line a stage, or an object. */
-export function tellPlan(options: EngineOptions, json: boolean): void {
+/** What the device at hand would take in one kernel. */
+async function fusedHere(backend: Backend) {
+  if (backend === "cpu") return undefined;
+  const { Gpu } = await import("../gpu/engine.ts"),
+    { fusedOn } = await import("../gpu/differences.ts");
+  using gpu = await Gpu.open();
+  return gpu && fusedOn(gpu);
+}
+
+/** Prints the plan of the device at hand: a line a stage, or an object. */
+export async function tellPlan(
+  options: EngineOptions,
+  backend: Backend,
+  json: boolean,
+): Promise<void> {
   const { network, estimator, batch, method, samples, sharing = true } = options;
-  const density = densityOf(samples);
-  // Which adapters like the fused way is for them to say: it costs what rows do.
-  const fused = { width: 0, layers: 0 };
+  const density = densityOf(samples), fused = await fusedHere(backend);
   const plan = planOf(network, { estimator, batch, method, ...density, sharing, fused });
   if (json) {
     console.log(JSON.stringify({

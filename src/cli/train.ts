@@ -108,7 +108,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   const { parameters } = network;
   const engineOptions = engineOptionsOf(options, network, data.train);
   if (options.plan) {
-    tellPlan(engineOptions, options.json ?? false);
+    await tellPlan(engineOptions, options.backend, options.json ?? false);
     return EXIT.done;
   }
   // Weights that follow R's draws keep all their digits, as R's do.

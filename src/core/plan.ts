@@ -8,6 +8,7 @@
  * and is each layer's way.
  */
 
+import type { Activation } from "../operations/activation.ts";
 import { activations, losses } from "../operations/registry.ts";
 import { type Estimator, stencilOf } from "./estimator.ts";
 import { DATA, denseLayers, type Layer, layerName, layersBehind, type Network } from "./network.ts";
@@ -53,6 +54,15 @@ export interface Plan {
   readonly multiplyAdds: number;
 }
 
+/** What a device takes in one kernel from a unit to the loss. */
+export interface Fused {
+  /** Units of the widest layer behind, the last apart. */
+  readonly width: number;
+  /** Layers behind, the last among them. */
+  readonly layers: number;
+  readonly classes: number;
+}
+
 /** What a plan depends on beside the network. */
 export interface PlanOptions {
   readonly estimator: Estimator;
@@ -66,8 +76,8 @@ export interface PlanOptions {
   readonly distinct: number;
   /** Whether copies share what they have in common; without it every copy goes by itself. */
   readonly sharing: boolean;
-  /** Widest layer and most layers behind one that the fused way takes; 0 and 0 for none. */
-  readonly fused: { readonly width: number; readonly layers: number };
+  /** What the fused way takes; none of it by default. */
+  readonly fused?: Fused;
 }
 
 /** The way of a dense layer's copies. */
@@ -82,8 +92,10 @@ function wayOf(network: Network, l: number, { sharing, fused }: PlanOptions): Wa
   const isChain = behind.every((m, i) =>
     layers[m].kind === "dense" && layers[m].from[0] === (i === 0 ? l : behind[i - 1])
   );
-  const isNarrow = behind.length <= fused.layers &&
-    behind.every((m) => layers[m].outputs <= fused.width);
+  const isSmooth = (m: number) => (activations[layers[m].activation] as Activation).series === true;
+  const isNarrow = fused !== undefined && behind.length <= fused.layers &&
+    layers[last].outputs <= fused.classes && isSmooth(l) &&
+    behind.slice(0, -1).every((m) => layers[m].outputs <= fused.width && isSmooth(m));
   return isChain && isNarrow ? "fused" : "rows";
 }
 

@@ -8,8 +8,7 @@ import type { EngineOptions, Method } from "../engine.ts";
 export function planFor(
   { network, method, estimator, batch, samples, sharing = true }: EngineOptions,
 ): Plan {
-  const fused = { width: 0, layers: 0 }; // one function is as good as several
-  return planOf(network, { estimator, batch, method, ...densityOf(samples), sharing, fused });
+  return planOf(network, { estimator, batch, method, ...densityOf(samples), sharing });
 }
 
 /** About how many multiplications with additions a gradient takes that can be shared out. */

@@ -5,7 +5,7 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import { type Plan, planOf, type Way } from "../core/plan.ts";
+import { type Fused, type Plan, planOf, type Way } from "../core/plan.ts";
 import { DATA, type Layer, layerName } from "../core/network.ts";
 import { densityOf, type Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
@@ -94,16 +94,19 @@ export function slicesOf(gpu: Gpu, options: EngineOptions): number {
   return Math.min(batch, Math.max(1, needed, wanted));
 }
 
+/**
+ * What the fused way takes on a device: with more layers compilers take minutes, and hardware has too
+ * few registers for any.
+ */
+export function fusedOn(gpu: Gpu): Fused | undefined {
+  return gpu.software ? { width: 64, layers: 3, classes: 16 } : undefined;
+}
+
 /** The dispatches that fill the gradient behind a forward pass. */
 export function differences(stage: Stage): Command[] {
-  const { options } = stage, { network, estimator, batch, sharing = true } = options;
-  const { layers } = network;
-  const { nonzeros, distinct } = densityOf(options.samples);
-  // On hardware registers are too few for what is fused.
-  const fused = stage.gpu.software
-    ? { width: 64, layers: MOST_NARROW + 1 }
-    : { width: 0, layers: 0 };
-  const plan = planOf(network, { estimator, batch, nonzeros, distinct, sharing, fused });
+  const { options } = stage, { network, estimator, batch, sharing = true, samples } = options;
+  const { layers } = network, fused = fusedOn(stage.gpu);
+  const plan = planOf(network, { estimator, batch, ...densityOf(samples), sharing, fused });
   const slots = new Map<number, Slots>();
   let rows: Rows | undefined;
   return layers.flatMap((layer, l) => {
@@ -213,16 +216,6 @@ function statesOf(name: ActivationName): number {
   return states?.length ?? 0;
 }
 
-/** Whether a layer of smooth units has nothing but a chain of narrow ones of them behind it. */
-function isNarrow(layers: readonly Layer[], l: number): boolean {
-  const isSmooth = ({ activation }: Layer) => (activations[activation] as Activation).series;
-  const behind = layers.slice(l + 1, -1), last = layers.at(-1)!;
-  return isSmooth(layers[l]) === true && last.outputs <= 16 && behind.every(isSmooth);
-}
-
-/** Layers that the fused way goes through: with more, compilers take minutes. */
-const MOST_NARROW = 2;
-
 /** Whether it is Mesa's software Vulkan, which alone ends loops. */
 const isMesa = ({ loopTurns }: Gpu) => Number.isFinite(loopTurns);
 
@@ -235,11 +228,9 @@ function shapeOf(gpu: Gpu): Shape {
 
 /** The way that a layer's copies go on this device. */
 function wayOf({ gpu, options }: Stage, plan: Plan, l: number): Way {
-  const { network: { layers } } = options;
   const { way } = plan.gradient.find(({ layer }) => layer === l)!;
   // Loops over so many classes that the device would end them are shorter by rows.
-  if (way === "direct" && !isFused(gpu, options)) return "rows";
-  return way === "fused" && !isNarrow(layers, l) ? "rows" : way;
+  return way === "direct" && !isFused(gpu, options) ? "rows" : way;
 }
 
 /**
@@ -518,8 +509,11 @@ class Responses {
         {
           WORKGROUP: workgroup,
           OFFSET_NEXT: behind[0].offset,
-          // For its twin, as these stand in what is unrolled.
-          ...Object.fromEntries(chain.widths.map((width, i) => [`NARROW_${i}`, width])),
+          // What the unrolled text is made of, for its twin.
+          ...Object.fromEntries(behind.flatMap(({ outputs, activation }, i) => [
+            [`WIDTH_${i + 1}`, outputs],
+            [`STEEPEST_${i + 1}`, activations[activation].steepest],
+          ])),
         },
         { unrolled: unrolled(chain, shapeOf(gpu)) },
         this.#batch * slots.perSample * this.#units * chain.points * adds,

@@ -5,6 +5,7 @@
  * Where threads put items into a list in the order they come, any order is right.
  */
 
+import { tables } from "../gpu/narrow.ts";
 import type { KernelName } from "../gpu/shaders.ts";
 import type { Activation } from "../operations/activation.ts";
 import { activations } from "../operations/registry.ts";
@@ -22,6 +23,7 @@ import {
   pointsOf,
   range,
   sliced,
+  steepest,
   Sums,
   type Twin,
   UNIT,
@@ -29,6 +31,9 @@ import {
 
 /** Stands for infinity in shaders/effects/straight.wgsl. */
 const FAR = Math.fround(3e38);
+
+/** The largest change for which series are taken: TINY in shaders/shared/special.wgsl. */
+const TINY = 2 ** -12;
 
 /** Inputs of a run, and the blocks in it: see shaders/shared/entries_layout.wgsl. */
 const RUN = 1024;
@@ -444,100 +449,110 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
 
   narrow_table(before, { ROWS, COLUMNS, MATRIX, ROW_STRIDE, COLUMN_STRIDE, FIRST }) {
     const w = before.floats("parameters"), width = 4 * (Math.ceil(COLUMNS / 4) + 1);
-    const weights: Expected[] = [], sizes: Expected[] = [];
-    for (let r = 0; r < ROWS; r++) {
+    const elements = range(ROWS).flatMap((r): Expected[] => {
       const row = range(COLUMNS).map((c) => w[MATRIX + r * ROW_STRIDE + c * COLUMN_STRIDE]);
-      const start = 4 * FIRST + r * width, end = start + width - 4;
-      for (let c = 0; c < width - 4; c++) weights.push({ index: start + c, value: row[c] ?? 0 });
-      const spread = Math.max(...row) - Math.min(...row);
-      const size = row.reduce((sum, weight) => sum + Math.abs(weight), 0);
-      [spread, size].forEach((value, i) => {
-        sizes.push({ index: end + i, value, scale: value });
+      const sum = row.reduce((sum, weight) => sum + Math.abs(weight), 0);
+      const behind = [Math.max(...row) - Math.min(...row), sum, 0, 0];
+      return range(width).map((i): Expected => {
+        const index = 4 * FIRST + r * width + i;
+        if (i < width - 4) return { index, value: row[i] ?? 0 };
+        const value = behind[i - width + 4];
+        return { index, value, scale: value };
       });
-    }
-    return [
-      { buffer: "table", kind: "floats", elements: weights, bound: 0 },
-      { buffer: "table", kind: "floats", elements: sizes, bound: COLUMNS * UNIT },
-    ];
+    });
+    return [{ buffer: "table", kind: "floats", elements, bound: (COLUMNS + 1) * UNIT }];
   },
 
-  narrow(before, constants, { loss }, after, [, batch = 1]) {
+  narrow(before, constants, { activation, loss }, after, [, batch = 1]) {
     const { BATCH, OUTPUTS, POINTS, OFFSET_NEXT, CLASSES } = constants;
     const { firstUnit, width, own } = partOf(before);
+    const layers = [[constants.WIDTH_1, constants.STEEPEST_1], [
+      constants.WIDTH_2,
+      constants.STEEPEST_2,
+    ]].filter(([width]) => width > 0);
+    const widths = layers.map(([width]) => width);
+    const matrices = tables({ widths, classes: CLASSES });
     const table = before.floats("table"), w = before.floats("parameters");
     const series = before.floats("series"), labels = before.words("labels");
     const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
-    const widths = range(2).flatMap((i) => constants[`NARROW_${i}`] ?? []);
-    let first = BATCH * OUTPUTS; // of a layer's series
-    const layers = widths.map((units) => {
-      const start = first;
-      first += BATCH * units;
-      return { units, start };
+    const [, , reach] = before.floats("stencil"), { range: most } = activations[activation!];
+    const moved = Math.min(steepest(activation!) * reach, most[1] - most[0]);
+    const weightInto = (unit: number, k: number) =>
+      w[OFFSET_NEXT + (firstUnit + unit) * widths[0] + k];
+    /** A number of a table: a weight, or behind a row's how far they lie apart, and their sum. */
+    const at = (t: number, row: number, column: number) => {
+      const quads = Math.ceil(matrices[t].columns / 4) + 1;
+      return table[4 * (matrices[t].first + row * quads) + column];
+    };
+    const behind = (t: number, row: number, i: number) =>
+      at(t, row, 4 * Math.ceil(matrices[t].columns / 4) + i);
+    const output = matrices.length - 1;
+    /** How far nudges of a unit move what stands behind it, at most. */
+    const farthest = range(own).map((unit) => {
+      let sizes = range(widths[0]).map((k) => Math.abs(weightInto(unit, k)));
+      let size = 1, largest = 1;
+      layers.forEach(([, slope], i) => {
+        const widest = Math.max(...sizes);
+        largest = Math.max(largest, size * widest);
+        size *= slope;
+        if (i < layers.length - 1) {
+          size *= widest;
+          sizes = range(widths[i + 1]).map((m) => behind(i, m, 1));
+        }
+      });
+      const apart = sizes.reduce((sum, weight, k) => sum + weight * behind(output, k, 0), 0);
+      return moved * Math.max(largest, size * apart);
     });
-    // As src/gpu/narrow.ts lays them out: rows are what gives, the last of them what takes.
-    const quads = (count: number) => Math.ceil(count / 4) + 1;
-    const last = widths.length === 1 ? 0 : 4 * widths[1] * quads(widths[0]);
-    /** What a layer's changes add to one sum behind it, with the sum of their magnitudes. */
-    const into = (
-      changes: readonly number[],
-      sizes: readonly number[],
-      of: (k: number) => number,
-    ) =>
-      changes.reduce((sum, change, k) => {
-        const term = Math.abs(of(k)) * sizes[k];
-        return { value: sum.value + change * of(k), size: sum.size + term };
-      }, { value: 0, size: 0 });
+    const sums = new Sums(), must = new Set<number>(), unsure = new Set<number>();
+    const firsts = [0, OUTPUTS, OUTPUTS + widths[0]].map((units) => BATCH * units);
     /** A change by its series. */
     const through = (at: number, dz: number) => series[2 * at] * dz * (1 + series[2 * at + 1] * dz);
-    // Whether all of a unit's nudges are tiny is the kernel's to say: its rule is a bound, no result.
-    const items = after.words("items"), place = (n: number, unit: number) => n * width + unit;
-    const isListed = new Set(
-      Array.from(
-        items.subarray(1, 1 + items[0]),
-        (item) => place(Math.floor(item / width / constants.PER_SAMPLE), item % width),
-      ),
-    );
-    const sums = new Sums(), must = new Set<number>();
     for (const { n, row, input } of slotsOf(before, batch, constants)) {
       for (let unit = 0; unit < own; unit++) {
-        const index = row * width + unit;
-        if (isListed.has(place(n, unit))) {
+        const index = row * width + unit, far = Math.max(reach, farthest[unit]);
+        // A unit whose bound is TINY but for rounding may go either way.
+        if (far > TINY * (1 + 1e-4)) {
           must.add(index);
+          continue;
+        }
+        if (far > TINY * (1 - 1e-4)) {
+          unsure.add(index);
           continue;
         }
         for (const { offset, coefficient } of points) {
           const da = through(n * OUTPUTS + firstUnit + unit, offset * input);
-          const weight = OFFSET_NEXT + (firstUnit + unit) * widths[0];
           let changes = range(widths[0]).map((k) =>
-            through(layers[0].start + n * widths[0] + k, da * w[weight + k])
+            through(firsts[1] + n * widths[0] + k, da * weightInto(unit, k))
           );
-          let sizes = changes.map(Math.abs);
-          if (widths.length > 1) {
-            const [, { units, start }] = layers;
-            const taken = range(units).map((m) =>
-              into(changes, sizes, (k) => table[4 * m * quads(widths[0]) + k])
+          let magnitudes = changes.map(Math.abs);
+          widths.slice(1).forEach((width, i) => {
+            const of = (terms: number[]) =>
+              range(width).map((m) => terms.reduce((sum, term, k) => sum + term * at(i, m, k), 0));
+            const sizes = range(width).map((m) =>
+              magnitudes.reduce((sum, term, k) => sum + term * Math.abs(at(i, m, k)), 0)
             );
-            changes = taken.map(({ value }, m) => through(start + n * units + m, value));
-            sizes = taken.map(({ size }, m) =>
-              Math.abs(series[2 * (start + n * units + m)]) * size
-            );
-          }
-          const logits = range(CLASSES).map((c) =>
-            into(changes, sizes, (k) => table[last + 4 * k * quads(CLASSES) + c])
-          );
-          const d = Float64Array.from(logits, ({ value }) => value);
-          const size = Float64Array.from(logits, ({ size }) => size);
+            const place = (m: number) => firsts[i + 2] + n * width + m;
+            changes = of(changes).map((dz, m) => through(place(m), dz));
+            magnitudes = sizes.map((size, m) => Math.abs(series[2 * place(m)]) * size);
+          });
+          const d = new Float64Array(CLASSES), size = new Float64Array(CLASSES);
+          changes.forEach((change, k) => {
+            for (let c = 0; c < CLASSES; c++) {
+              d[c] += change * at(output, k, c);
+              size[c] += magnitudes[k] * Math.abs(at(output, k, c));
+            }
+          });
           const { change } = lossChange(loss!, residuals, n, labels[n], d);
           const scale = lossScale(loss!, residuals, n, labels[n], size);
           sums.add(index, coefficient * change, Math.abs(coefficient) * scale);
         }
       }
     }
-    const terms = widths.reduce((sum, units) => sum + units, 0);
-    const bound = (terms + CLASSES + POINTS + CHANGE_UNITS) * UNIT;
+    const units = widths.reduce((sum, width) => sum + width, 0);
+    const bound = (units + CLASSES + POINTS + CHANGE_UNITS) * UNIT;
     return [
       { buffer: "responses", kind: "floats", elements: sums, bound },
-      itemsOf(after, must),
+      itemsOf(after, must, unsure),
     ];
   },
 
