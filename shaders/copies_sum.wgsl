@@ -1,6 +1,6 @@
 // The copies method, literally: a sum of layers for many whole copies of the network, one thing that
 // it takes at a time, and the activation behind the last. A thread takes a unit of a copy on four
-// samples. Twin of sum() in src/cpu/forward.ts.
+// samples. Twin of copies_sum() in src/method/twins.ts.
 
 #import activation
 #import origin

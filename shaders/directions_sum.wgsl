@@ -1,6 +1,6 @@
 // Random directions as exact differences: when what a sum takes changes, the sum does. One thing
 // that it takes at a time; a thread takes a unit, sample and query, for both points w + h d and
-// w - h d. Twin of changeAlong() in src/cpu/directions.ts.
+// w - h d. Twin of directions_sum() in src/method/twins.ts.
 
 #import activation
 

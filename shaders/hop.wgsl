@@ -1,6 +1,6 @@
 // The change of one unit, times its row of the next matrix, changes every unit of the next layer. A
 // thread takes four rows of changes and a few of the next layer's units. Twin of hop() in
-// src/cpu/rows.ts.
+// src/method/response_twins.ts.
 
 #import activation
 #import rows

@@ -3,7 +3,8 @@
 // other, in registers. It takes the copies that are tiny, by their series (see special.wgsl); where a
 // unit's nudges may not be, its responses are listed, to go the general way. A thread takes a unit of
 // a sample and walks its slots, two points of the stencil at a time. What is unrolled over units and
-// classes is generated: see src/gpu/narrow.ts. Twin of respond() in src/cpu/rows.ts.
+// classes is generated: see src/gpu/narrow.ts. Twin of narrow() in
+// src/method/response_twins.ts.
 
 #import activation
 #import loss

@@ -1,5 +1,5 @@
-// How far do nudges of what is listed move their units? A thread takes four rows at a time. Twin of nudge() in
-// src/cpu/rows.ts.
+// How far do nudges of what is listed move their units? A thread takes four rows at a time. Twin of
+// nudge() in src/method/response_twins.ts.
 
 #import activation
 #import rows

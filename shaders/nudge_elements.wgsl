@@ -1,5 +1,5 @@
 // How far do nudges of some weights move their units? A thread takes four rows at a time. Twin of
-// nudge_elements() in src/method/twins.ts.
+// nudge_elements() in src/method/response_twins.ts.
 
 #import activation
 #import rows

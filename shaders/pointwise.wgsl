@@ -1,5 +1,5 @@
 // A sum of layers forward, or one layer's values, and the activation behind: one thing that it
-// takes at a time. A thread takes four units of a sample. Twin of sum() in src/cpu/forward.ts.
+// takes at a time. A thread takes four units of a sample. Twin of pointwise() in src/method/twins.ts.
 
 #import activation
 

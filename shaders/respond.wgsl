@@ -1,9 +1,9 @@
 // Responses of a layer's units where linear operations and pieces stand behind them: as far as no
 // kink is met, a moved unit moves the logits along one direction, propagated once for each sample and
-// unit. The exact change of the sample's loss for every nudge of every slot, combined by the stencil. A thread takes
-// four units of a sample; what it needs of them it loads once for all slots. What goes beyond a kink
-// is listed, to go the general way. Twin of respond()
-// in src/cpu/respond.ts.
+// unit. The exact change of the sample's loss for every nudge of every slot, combined by the stencil.
+// A thread takes four units of a sample; what it needs of them it loads once for all slots. What goes
+// beyond a kink is listed, to go the general way. Twin of respond() in
+// src/method/response_twins.ts.
 
 #import activation
 #import companions

@@ -1,6 +1,6 @@
 // Rows of changes of a layer's units, times the next matrix, change the next layer's units: a
-// matrix product of rows by units, by the same products as whole copies. Twin of propagate() in
-// src/cpu/rows.ts.
+// matrix product of rows by units, by the same products as whole copies. Twin of rows_dense() in
+// src/method/response_twins.ts.
 
 #import activation
 #import rows

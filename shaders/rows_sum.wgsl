@@ -1,6 +1,6 @@
 // Changes of what a sum takes change the sum: one thing that it takes at a time, a layer's rows of
-// changes or the nudged unit itself. A thread takes four rows and a few units. Twin of join() in
-// src/cpu/rows.ts.
+// changes or the nudged unit itself. A thread takes four rows and a few units. Twin of rows_sum() in
+// src/method/response_twins.ts.
 
 #import activation
 #import rows

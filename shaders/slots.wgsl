@@ -1,6 +1,6 @@
 // Finds the slots of a layer's inputs (see slots_layout.wgsl), and for each entry of the lists its
 // slot and its input within the block. One workgroup a run of a sample. Twin of slots() in
-// src/cpu/slots.ts.
+// src/method/response_twins.ts.
 
 #import slots_layout
 #import bytes

@@ -155,8 +155,8 @@ gpuTest("differences equal the literal float64 definition, on random networks", 
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 40 }),
-      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 }),
-      fc.integer({ min: 2, max: 12 }),
+      fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 2, max: 6 }),
       fc.integer({ min: 1, max: 9 }),
       fc.constantFrom("sigmoid" as const, "relu" as const, "tanh" as const),
       fc.constantFrom(...LOSSES),
@@ -174,7 +174,7 @@ gpuTest("differences equal the literal float64 definition, on random networks", 
         assertGradient(network, gradient, literal.gradient, 5e-6, 2e-7);
       },
     ),
-    { numRuns: 30, seed: 1 },
+    { numRuns: 10, seed: 1 },
   );
 });
 

@@ -269,9 +269,12 @@ export class GpuEngine implements Engine {
     };
   }
 
-  /** Some elements of the gradient, by buffers that go when they are read. */
-  async #elements(indices: Uint32Array, elements: Uint32Array): Promise<Gradient> {
-    const { gpu } = this, gradient = new Float64Array(elements.length);
+  /**
+   * Begins a gradient of some elements without running it: its dispatches, where they leave what, and
+   * what lets their buffers go.
+   */
+  elementCommands(indices: Uint32Array, elements: Uint32Array) { // indices: [batch]
+    const { gpu } = this;
     const { value: { commands, parts }, release } = gpu.lease(() => {
       const stage = createStage(this.#parts);
       if (elements.length === 0) return { commands: [], parts: [] };
@@ -280,9 +283,16 @@ export class GpuEngine implements Engine {
       const places = [...elements.keys()];
       return { commands: copies(stage, elements, sums), parts: [{ places, sums }] };
     });
+    this.#begin(indices, 1);
+    return { commands: [...this.#forward.commands, ...commands, this.#finish], parts, release };
+  }
+
+  /** Some elements of the gradient. */
+  async #elements(indices: Uint32Array, elements: Uint32Array): Promise<Gradient> {
+    const { gpu } = this, gradient = new Float64Array(elements.length);
+    const { commands, parts, release } = this.elementCommands(indices, elements);
     try {
-      this.#begin(indices, 1);
-      gpu.run([...this.#forward.commands, ...commands, this.#finish]);
+      gpu.run(commands);
       const [losses, ...sums] = await gpu.readAll([
         { buffer: this.#losses, bytes: 4 },
         ...parts.map(({ sums, places }) => ({ buffer: sums, bytes: 4 * places.length })),

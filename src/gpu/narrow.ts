@@ -189,13 +189,11 @@ const pairs = (points: number, walk: string) => `
     let coefficients = vec2f(stencil[s].y, stencil[s + 1u].y);
 ${walk}
   }`;
-const store = (points: number, row: string, change: string) =>
-  `{
-  let at = ${row} * unit_row + unit;
-  responses[at] = ${
-    points > 2 ? "select(0.0, responses[at], s > 0u) + " : ""
-  }dot(coefficients, ${change});
-}`;
+/** What a slot's first pair of points gave. */
+const known = (points: number, row: string) =>
+  points > 2 ? `select(0.0, responses[${row} * unit_row + unit], s > 0u)` : "0.0";
+const store = (row: string, before: string, change: string) =>
+  `responses[${row} * unit_row + unit] = ${before} + dot(coefficients, ${change});`;
 
 /**
  * Through one narrow layer: what does not change with the nudge is read once, before the slots are
@@ -236,7 +234,7 @@ function walkOne({ widths: [units], classes, points }: Chain, { weights }: Shape
           ),
         ]),
         loss(classes, 2, (c) => `v${c}_${last}`, ""),
-        store(points, "row", "change.xy"),
+        store("row", known(points, "row"), "change.xy"),
         "}",
       ),
     ),
@@ -302,6 +300,10 @@ function walkSeveral(chain: Chain, { size, vectors }: Shape): string {
             `let d${k}_${v} = da${v} * slopes[${k}] * fma(da${v}, ${type}(curvatures[${k}]), ${type}(1.0));`
           ),
           ...range(classes).map((c) => `var v${c}_${v} = ${type}();`),
+          // Before any is stored: the last slot is taken again where no more follow.
+          ...range(size / 2).map((i) =>
+            `let known${v}_${i} = ${known(points, slotRow(v * size / 2 + i))};`
+          ),
         )
       ),
       ...layers,
@@ -309,7 +311,7 @@ function walkSeveral(chain: Chain, { size, vectors }: Shape): string {
         lines(
           loss(classes, size, (c) => `v${c}_${v}`, `${v}`),
           ...range(size / 2).map((i) =>
-            store(points, slotRow(v * size / 2 + i), `change${v}.${["xy", "zw"][i]}`)
+            store(slotRow(v * size / 2 + i), `known${v}_${i}`, `change${v}.${["xy", "zw"][i]}`)
           ),
         )
       ),

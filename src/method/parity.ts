@@ -85,6 +85,13 @@ const COPIED = { inputs: 20, hidden: [7], classes: 3, batch: 17 } as const;
 /** Deep networks of these: smooth, straight, of few values. */
 const DEEP: readonly Activation[] = ["gelu", "relu", "hard-sigmoid", "step", "sign"];
 
+/** Networks for nudges so tiny that series are taken. */
+const TINY_NUDGED = [
+  [["sigmoid", "softplus", "tanh"], "five-point"],
+  [["tanh", "tanh", "sigmoid"], "central"],
+  [["sigmoid", "relu", "relu"], "central"],
+] as const;
+
 /** The front and the back of networks that join. */
 const JOINED: readonly (readonly [Activation, Activation])[] = [
   ["tanh", "silu"],
@@ -156,16 +163,19 @@ const TRIALS: readonly Trial[] = [
       estimator: i % 2 === 0 ? "five-point" : "forward",
     })
   ),
-  // Nudges so tiny that series are taken, straight and through a narrow layer.
-  ...(["sigmoid", "relu"] as const).map((activation, i): Trial =>
+  // Nudges so tiny that series are taken: straight, and through narrow layers.
+  ...TINY_NUDGED.map(([activation, estimator], i): Trial =>
     chain({
-      ...SIZES[2],
-      ...central,
+      inputs: 33,
+      hidden: [9, 6, 5],
+      classes: 3,
+      batch: 5,
       bytes: true,
       activation,
       loss: lossOf(i),
+      method: "differences",
+      estimator,
       hs: [1e-6],
-      estimator: i === 0 ? "five-point" : "central",
     })
   ),
   // More layers behind than are fused, and kinds of them in a row; every copy by itself.
@@ -220,6 +230,27 @@ const TRIALS: readonly Trial[] = [
   ...COPIES.map(([activation, loss, estimator]): Trial =>
     chain({ ...COPIED, activation, loss, method: "copies", estimator, hs: VISIBLE })
   ),
+];
+
+/** What some elements are followed through: of joined layers, and whole copies. */
+const CHOSEN: readonly Trial[] = [
+  {
+    inputs: 6,
+    nodes: around(5, 6, ...JOINED[0]),
+    classes: 3,
+    batch: 3,
+    loss: "cross-entropy",
+    ...central,
+    hs: NUDGES,
+  },
+  chain({
+    ...COPIED,
+    activation: "sigmoid",
+    loss: "cross-entropy",
+    method: "copies",
+    estimator: "central",
+    hs: VISIBLE,
+  }),
 ];
 
 /** Numbers in 64ths: sums of their products are exact in float32, and so is every flip of a unit. */
@@ -398,15 +429,29 @@ async function gradientRow(gpu: Gpu, trial: Trial, h: number): Promise<ParityRow
   }).reduce(worseOf);
 }
 
-/** Follows every kernel through a trial. */
-async function* kernelRows(gpu: Gpu, trial: Trial): AsyncGenerator<ParityRow> {
+/** Follows every kernel through a trial: through all of the gradient, or some elements of it. */
+async function* kernelRows(
+  gpu: Gpu,
+  trial: Trial,
+  elements?: Uint32Array,
+): AsyncGenerator<ParityRow> {
   const { parameters, indices, optionsAt } = placeOf(trial);
   const options = optionsAt(trial.hs[0]);
   const { value: engine, release } = gpu.lease(() => new GpuEngine(gpu, options));
   try {
     await gpu.settle();
     engine.setParameters(parameters);
-    yield* followed(gpu, engine.gradientCommands(indices));
+    if (!elements) {
+      yield* followed(gpu, engine.gradientCommands(indices));
+      return;
+    }
+    const some = engine.elementCommands(indices, elements);
+    try {
+      await gpu.settle();
+      yield* followed(gpu, some.commands);
+    } finally {
+      some.release();
+    }
   } finally {
     release();
   }
@@ -458,6 +503,14 @@ export async function* parity(gpu: Gpu): AsyncGenerator<ParityRow> {
   for (const trial of TRIALS) {
     await note(kernelRows(gpu, trial));
     for (const h of trial.hs) yield await gradientRow(gpu, trial, h);
+  }
+  for (const trial of CHOSEN) {
+    const { parameters } = placeOf(trial).network;
+    const elements = Uint32Array.from(
+      { length: 9 },
+      (_, i) => Math.floor(parameters * (i + 1) / 9) - 1,
+    );
+    await note(kernelRows(gpu, trial, elements));
   }
   for (const optimizer of OPTIMIZERS) await note(updateRows(gpu, optimizer));
   yield* [...kernels.values()].sort((a, b) => a.name < b.name ? -1 : 1);

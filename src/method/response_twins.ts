@@ -80,7 +80,16 @@ function* rowsOf(memory: Memory, rows: string, { BATCH, POINTS }: Numbers): Gene
     for (let r = 0; r < BATCH * width; r++) yield row(r, r, 1);
     return;
   }
-  const items = memory.words("items"), count = Math.min(Math.max(items[0] - firstItem, 0), room);
+  const items = memory.words("items");
+  if (rows === "elements") { // weights, each a unit and an input
+    for (let r = 0; r < room * POINTS; r++) {
+      const response = firstItem + Math.floor(r / POINTS);
+      const unit = items[2 * Math.floor(response / BATCH)];
+      yield { row: r, response, n: response % BATCH, unit };
+    }
+    return;
+  }
+  const count = Math.min(Math.max(items[0] - firstItem, 0), room);
   for (let r = 0; r < count * POINTS; r++) {
     yield row(r, items[1 + firstItem + Math.floor(r / POINTS)], perSample);
   }
@@ -288,6 +297,24 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
       return { index: at.row, ...changed(activation!, unit(at.n, at.unit), dz, Math.abs(dz)) };
     });
     return [{ buffer: "moves", kind: "floats", elements, bound: (1 + ACTIVATION_UNITS) * UNIT }];
+  },
+
+  nudge_elements(before, constants, { activation, rows }) {
+    const { outputs } = partOf(before), unit = unitAt(before, outputs);
+    const { BATCH, INPUTS, POINTS } = constants, items = before.words("items");
+    const a = before.floats("a"), points = pointsOf(before, POINTS);
+    const elements = [...rowsOf(before, rows!, constants)].map((at): Expected => {
+      const input = items[2 * Math.floor(at.response / BATCH) + 1];
+      const dz = points[at.row % POINTS].offset * a[at.n * (INPUTS + 1) + input];
+      return { index: at.row, ...changed(activation!, unit(at.n, at.unit), dz, Math.abs(dz)) };
+    });
+    return [{ buffer: "moves", kind: "floats", elements, bound: (1 + ACTIVATION_UNITS) * UNIT }];
+  },
+
+  collect_elements(before, { BATCH, ELEMENTS }) {
+    const responses = before.floats("responses"), sums = new Sums();
+    for (let i = 0; i < ELEMENTS * BATCH; i++) sums.add(Math.floor(i / BATCH), responses[i]);
+    return [{ buffer: "sums", kind: "floats", elements: sums, bound: BATCH * UNIT }];
   },
 
   flip(before, constants, { activation, rows }) {

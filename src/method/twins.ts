@@ -274,17 +274,19 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     const a = before.floats("a"), values = before.floats("values");
     const points = pointsOf(before, POINTS);
     const random = perturbation === "signs";
+    const chosen = perturbation === "chosen" ? before.words("chosen") : undefined;
     const [step] = random ? before.words("step") : [0];
     const keys = random ? before.words("keys") : undefined;
     const elements: Expected[] = [];
     const count = Math.min(COPIES, DIRECTIONS * POINTS - first);
     for (let copy = 0; copy < count; copy++) {
       const direction = Math.floor((first + copy) / POINTS);
+      const nudged = chosen ? chosen[direction] : direction;
       const { offset } = points[(first + copy) % POINTS];
       for (let j = 0; j < OUTPUTS; j++) {
         const weights = range(INPUTS + 1).map((i) => {
           const at = OFFSET + i * OUTPUTS + j;
-          if (!keys) return w[at] + (at === direction ? offset : 0);
+          if (!keys) return w[at] + (at === nudged ? offset : 0);
           return w[at] + offset * directionSign(keys[step * QUERIES + direction], at);
         });
         for (let n = 0; n < BATCH; n++) {
