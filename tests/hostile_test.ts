@@ -191,7 +191,7 @@ Deno.test("no shader compares a number with itself, and only quotient() divides"
     for (const [, divisor] of text.matchAll(/ \/ ([^;,)]+)/g)) {
       assert.match(
         divisor,
-        /^(\(?\d+u|vec4u\(|[A-Z][A-Z_]+|chunk\.units|quads|rows_of_entry)/,
+        /^(\(?\d+u|vec4u\(|[A-Z][A-Z_]+|runs\b|quads\b|part\.per_sample\b)/,
         name,
       );
     }

@@ -1,6 +1,8 @@
 // What a change of its input does to a unit made of straight pieces as long as it stays on its
 // piece, and how far along the row's direction that is, ahead and behind.
 
+#import special
+
 @group(0) @binding(8) var<storage, read_write> reaches: array<atomic<u32>>; // [2: ahead and behind, 4 ROW_QUADS], the bits of numbers that are not negative
 
 const FAR = 3e38;
@@ -14,8 +16,8 @@ fn effect(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   // What does not move meets no kink, not even where it lies at one.
   let size = max(abs(dz), vec4f(1e-30));
   let still = dz == vec4f();
-  let front = min(select(down, up, dz > vec4f()), size * FAR) / size;
-  let back = min(select(up, down, dz > vec4f()), size * FAR) / size;
+  let front = quotient(min(select(down, up, dz > vec4f()), size * FAR), size);
+  let back = quotient(min(select(up, down, dz > vec4f()), size * FAR), size);
   ahead = min(ahead, select(front, vec4f(FAR), still));
   behind = min(behind, select(back, vec4f(FAR), still));
   return piece_slope(z) * dz;
