@@ -66,7 +66,7 @@ export function differences(stage: Stage): Command[] {
   let rows: Rows | undefined;
   return layers.flatMap((layer, l) => {
     if (layer.kind !== "dense") return [];
-    const way = wayOf(stage.options, l);
+    const way = wayOf(stage.options, l, shapeOf(stage.gpu).layers);
     if (way === "logit") return logits(stage, l);
     if (way === "direct") return direct(stage, l);
     const [from] = layer.from, commands: Command[] = [];
@@ -172,7 +172,15 @@ const CHANGE_FACTOR: Record<string, number> = { sigmoid: 0.25, tanh: 1, relu: 1,
 /** Activations made of straight pieces. */
 const PIECES = ["identity", "relu"];
 
-function wayOf({ network: { layers }, sharing = true }: EngineOptions, l: number): Way {
+/**
+ * The way of a layer's nudges.
+ * @param narrow layers that the fused way goes through, at most.
+ */
+function wayOf(
+  { network: { layers }, sharing = true }: EngineOptions,
+  l: number,
+  narrow: number,
+): Way {
   const last = layers.length - 1;
   if (l === last) return "logit";
   if (!sharing) return "rows";
@@ -184,26 +192,23 @@ function wayOf({ network: { layers }, sharing = true }: EngineOptions, l: number
   changed.delete(l);
   if (changed.size === 1) return "direct";
   if ([...changed].every((m) => PIECES.includes(layers[m].activation))) return "straight";
-  return isNarrow(layers, l) ? "fused" : "rows";
+  return isNarrow(layers, l, narrow) ? "fused" : "rows";
 }
 
-/** Whether a layer of smooth units has nothing but a chain of narrow ones of them behind it. */
-function isNarrow(layers: readonly Layer[], l: number): boolean {
+/** Whether a layer of smooth units has nothing but a chain of narrow ones behind it, `most` at most. */
+function isNarrow(layers: readonly Layer[], l: number, most: number): boolean {
   const isSmooth = ({ activation }: Layer) => ["sigmoid", "tanh"].includes(activation);
   const behind = layers.slice(l + 1, -1), last = layers.at(-1)!;
-  return isSmooth(layers[l]) && behind.length <= MOST_NARROW && last.outputs <= 16 &&
+  return isSmooth(layers[l]) && behind.length <= most && last.outputs <= 16 &&
     behind.every((layer) => layer.kind === "dense" && isSmooth(layer) && layer.outputs <= 64) &&
     layers.slice(l + 1).every(({ from: [from] }, i) => from === l + i);
 }
 
-/** Layers that the fused way goes through: with more, compilers take minutes. */
-const MOST_NARROW = 2;
-
 /** How adapters take narrow.wgsl fastest, as measured. */
 function shapeOf(gpu: Gpu): Shape {
   return gpu.isMesa
-    ? { weights: "variables", size: 4, vectors: 4 }
-    : { weights: "private", size: 2, vectors: 4 };
+    ? { weights: "variables", size: 4, vectors: 4, layers: 3 }
+    : { weights: "private", size: 2, vectors: 4, layers: 2 };
 }
 
 /** States that a unit has. */
