@@ -527,11 +527,10 @@ function isMade(kernel: KernelName, { activation, rows, effect }: Fillings): boo
 
 /** What is unrolled in narrow.wgsl, for one layer and two, as each device likes it. */
 const UNROLLED = [[9], [9, 5]].flatMap((widths) =>
-  ([{ weights: "variables", size: 4, vectors: 4 }, {
-    weights: "private",
-    size: 2,
-    vectors: 4,
-  }] as const).map((shape) =>
+  ([
+    { weights: "variables", size: 4, vectors: 4, layers: 3 },
+    { weights: "private", size: 2, vectors: 4, layers: 2 },
+  ] as const).map((shape) =>
     unrolled({ widths, factors: widths.map(() => 0.25), classes: 3, points: 4 }, shape)
   )
 );

@@ -99,7 +99,7 @@ export function slicesOf(gpu: Gpu, options: EngineOptions): number {
  * few registers for any.
  */
 export function fusedOn(gpu: Gpu): Fused | undefined {
-  return gpu.software ? { width: 64, layers: 3, classes: 16 } : undefined;
+  return gpu.software ? { width: 64, layers: shapeOf(gpu).layers + 1, classes: 16 } : undefined;
 }
 
 /** The dispatches that fill the gradient behind a forward pass. */
@@ -222,8 +222,8 @@ const isMesa = ({ loopTurns }: Gpu) => Number.isFinite(loopTurns);
 /** How adapters take narrow.wgsl fastest, as measured. */
 function shapeOf(gpu: Gpu): Shape {
   return isMesa(gpu)
-    ? { weights: "variables", size: 4, vectors: 4 }
-    : { weights: "private", size: 2, vectors: 4 };
+    ? { weights: "variables", size: 4, vectors: 4, layers: 3 }
+    : { weights: "private", size: 2, vectors: 4, layers: 2 };
 }
 
 /** The way that a layer's copies go on this device. */

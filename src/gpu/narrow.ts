@@ -14,6 +14,8 @@ export interface Shape {
   readonly size: 2 | 4;
   /** Vectors of so many that a load serves. */
   readonly vectors: number;
+  /** Layers that it compiles within seconds, at most. */
+  readonly layers: number;
 }
 
 /** What is behind the nudged layer. */

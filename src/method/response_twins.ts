@@ -466,10 +466,9 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
   narrow(before, constants, { activation, loss }, after, [, batch = 1]) {
     const { BATCH, OUTPUTS, POINTS, OFFSET_NEXT, CLASSES } = constants;
     const { firstUnit, width, own } = partOf(before);
-    const layers = [[constants.WIDTH_1, constants.STEEPEST_1], [
-      constants.WIDTH_2,
-      constants.STEEPEST_2,
-    ]].filter(([width]) => width > 0);
+    const layers = [1, 2, 3]
+      .map((i) => [constants[`WIDTH_${i}`], constants[`STEEPEST_${i}`]])
+      .filter(([width]) => width > 0);
     const widths = layers.map(([width]) => width);
     const matrices = tables({ widths, classes: CLASSES });
     const table = before.floats("table"), w = before.floats("parameters");
@@ -504,7 +503,8 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
       return moved * Math.max(largest, size * apart);
     });
     const sums = new Sums(), must = new Set<number>(), unsure = new Set<number>();
-    const firsts = [0, OUTPUTS, OUTPUTS + widths[0]].map((units) => BATCH * units);
+    const firsts = [0, OUTPUTS, ...widths.slice(0, -1)]
+      .map((_, i, all) => BATCH * all.slice(0, i + 1).reduce((sum, units) => sum + units, 0));
     /** A change by its series. */
     const through = (at: number, dz: number) => series[2 * at] * dz * (1 + series[2 * at + 1] * dz);
     for (const { n, row, input } of slotsOf(before, batch, constants)) {
