@@ -15,6 +15,7 @@
 override NEXT: u32; // of the output layer's matrix
 override CLASSES: u32;
 override POINTS: u32; // of the stencil
+override MAY_BE_TINY: bool; // whether any nudge may be, or compilers need not bother
 override REACH: f32; // the largest |dz| of any nudge, rounded up: h changes few pipelines
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [PARAMETERS]
@@ -247,8 +248,8 @@ fn hidden_gradient(
   let spread = high - low;
   let most = farthest(stencil[0].z) * max(max(spread.x, spread.y), max(spread.z, spread.w));
   var tiny_last = first;
-  if (REACH <= TINY) {
-    tiny_last = select(first, last, most <= TINY);
+  if (MAY_BE_TINY) {
+    tiny_last = select(first, last, max(stencil[0].z, most) <= TINY);
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {
       let on = tiny_units_on(n, units);

@@ -40,16 +40,40 @@ function largestValue({ x }: Samples): number {
 
 /** The most by which a nudge of a layer's weights moves a unit's input. */
 function reachOf(options: EngineOptions, layer: Layer): number {
-  const { estimator } = options;
-  const farthest = Math.max(...stencilOf(estimator).map(({ offset }) => Math.abs(offset)));
-  return Math.min(largestInput(options, layer) * estimator.h * farthest, 3e38);
+  return Math.min(largestInput(options, layer) * farthestOf(options), 3e38);
+}
+
+/** The same for an input of 1. */
+function farthestOf({ estimator }: EngineOptions): number {
+  return estimator.h * Math.max(...stencilOf(estimator).map(({ offset }) => Math.abs(offset)));
+}
+
+/** Threads of reach.wgsl. */
+const REACH_THREADS = 256;
+
+/**
+ * The stencil of a layer's nudges, with their reach.
+ * @returns it, and what measures the reach in the batch where no bound of the inputs is known, and
+ *   nudges may be tiny for it.
+ */
+function nudgesOf(stage: Stage, layer: Layer): { stencil: GPUBuffer; measure: Command[] } {
+  const { gpu, options, forward } = stage, farthest = farthestOf(options);
+  const reach = reachOf(options, layer), { inputs, from: [from] } = layer;
+  const turns = options.batch * (inputs + 1) / REACH_THREADS + REACH_THREADS;
+  const isKnown = reach < 3e38 || farthest > TINY || turns > 0.9 * gpu.loopTurns;
+  const stencil = uploadStencil(gpu, options, reach);
+  if (isKnown) return { stencil, measure: [] };
+  const a = forward.values(from).buffer;
+  const constants = { WIDTH: inputs + 1, BATCH: options.batch, FARTHEST: farthest };
+  return { stencil, measure: [command(gpu, "reach", [1], { a, stencil }, constants)] };
 }
 
 /**
  * What kernels are compiled for: the reach of nudges, rounded up to one of these. The first is TINY
  * in shaders/shared/special.wgsl, the others are where activations and losses take other forms.
  */
-const REACHES = [2 ** -12, 0.5, 1, 3e38];
+const TINY = 2 ** -12;
+const REACHES = [TINY, 0.5, 1, 3e38];
 
 /** The reach that kernels are compiled for. */
 const rounded = (reach: number) => REACHES.find((most) => reach <= most) ?? 3e38;
@@ -175,39 +199,44 @@ function direct(stage: Stage, l: number): Command[] {
   const layer = layers[l], { inputs, outputs, offset, activation } = layer;
   const { block, count, lanes, abreast } = tilesOf(gpu, layer);
   const { entries, starts } = forward.values(layer.from[0]).lists!;
-  const points = stencilOf(estimator).length;
-  return [command(
-    gpu,
-    "hidden_gradient",
-    [count, Math.ceil(outputs / 4 / lanes), Math.ceil(slices / abreast)],
-    {
-      parameters,
-      residuals: forward.residuals,
-      labels: forward.labels,
-      gradient,
-      stencil: uploadStencil(gpu, options, reachOf(options, layer)),
-      entries,
-      starts,
-      values: forward.values(l).buffer,
-      companions: forward.companions[l],
-    },
-    {
-      CLASSES: classes,
-      BATCH: batch,
-      POINTS: points,
-      SLICES: slices,
-      PARAMETERS: network.parameters,
-      INPUTS: inputs,
-      OUTPUTS: outputs,
-      OFFSET: offset,
-      NEXT: layers.at(-1)!.offset,
-      REACH: rounded(reachOf(options, layer)),
-      WORKGROUP: lanes,
-      ABREAST: abreast,
-    },
-    { activation, loss, block },
-    batch * (inputs + 1) * outputs * points * (classes + ACTIVATION_WORK + LOSS_WORK),
-  )];
+  const points = stencilOf(estimator).length, { stencil, measure } = nudgesOf(stage, layer);
+  const reach = reachOf(options, layer);
+  return [
+    ...measure,
+    command(
+      gpu,
+      "hidden_gradient",
+      [count, Math.ceil(outputs / 4 / lanes), Math.ceil(slices / abreast)],
+      {
+        parameters,
+        residuals: forward.residuals,
+        labels: forward.labels,
+        gradient,
+        stencil,
+        entries,
+        starts,
+        values: forward.values(l).buffer,
+        companions: forward.companions[l],
+      },
+      {
+        CLASSES: classes,
+        BATCH: batch,
+        POINTS: points,
+        SLICES: slices,
+        PARAMETERS: network.parameters,
+        INPUTS: inputs,
+        OUTPUTS: outputs,
+        OFFSET: offset,
+        NEXT: layers.at(-1)!.offset,
+        REACH: rounded(reach),
+        MAY_BE_TINY: reach <= TINY || measure.length > 0,
+        WORKGROUP: lanes,
+        ABREAST: abreast,
+      },
+      { activation, loss, block },
+      batch * (inputs + 1) * outputs * points * (classes + ACTIVATION_WORK + LOSS_WORK),
+    ),
+  ];
 }
 
 /** Values that a unit of that activation has, where they are but a few; else 0. */
@@ -249,6 +278,7 @@ class Responses {
   readonly #lanes: number;
   readonly #responses: GPUBuffer; // [batch, perSample, units]
   readonly #stencil: GPUBuffer;
+  readonly #measure: readonly Command[];
   readonly #constants: Constants;
 
   constructor(stage: Stage, l: number, rows: Rows, slots: Slots | undefined) {
@@ -274,7 +304,9 @@ class Responses {
       `responses of ${layerName(network, l)}`,
       4 * batch * this.#perSample * this.#units,
     );
-    this.#stencil = uploadStencil(gpu, options, reachOf(options, layer));
+    const { stencil, measure } = nudgesOf(stage, layer);
+    this.#stencil = stencil;
+    this.#measure = measure;
     this.#constants = {
       BATCH: batch,
       INPUTS: inputs,
@@ -294,7 +326,7 @@ class Responses {
 
   commands(way: Exclude<Way, "logit" | "direct">): Command[] {
     const { outputs } = this.#layer;
-    const commands: Command[] = [];
+    const commands = [...this.#measure];
     for (let first = 0; first < outputs; first += this.#units) {
       commands.push(...this.#part(way, first));
     }

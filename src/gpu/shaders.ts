@@ -69,6 +69,7 @@ import narrowSeries from "../../shaders/narrow_series.wgsl" with { type: "text" 
 import narrow from "../../shaders/narrow.wgsl" with { type: "text" };
 import narrowTable from "../../shaders/narrow_table.wgsl" with { type: "text" };
 import pointwise from "../../shaders/pointwise.wgsl" with { type: "text" };
+import reach from "../../shaders/reach.wgsl" with { type: "text" };
 import respond from "../../shaders/respond.wgsl" with { type: "text" };
 import rowsDense from "../../shaders/rows_dense.wgsl" with { type: "text" };
 import rowsLoss from "../../shaders/rows_loss.wgsl" with { type: "text" };
@@ -129,6 +130,7 @@ export const KERNELS = {
   "narrow": narrow,
   "narrow_table": narrowTable,
   "pointwise": pointwise,
+  "reach": reach,
   "respond": respond,
   "rows_dense": rowsDense,
   "rows_loss": rowsLoss,

@@ -65,7 +65,7 @@ export function uploadStencil(
     table.set([offset * estimator.h, coefficient / (estimator.h * batch)], 4 * s);
   });
   table[2] = Math.min(reach, 3e38);
-  return gpu.upload("stencil", table, GPUBufferUsage.UNIFORM);
+  return gpu.upload("stencil", table, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
 }
 
 /** A stencil of one point with the coefficient 1. */

@@ -432,6 +432,13 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     ];
   },
 
+  reach(before, { WIDTH, BATCH, FARTHEST }) {
+    const a = before.floats("a").subarray(0, BATCH * WIDTH);
+    const value = Math.fround(FARTHEST) * a.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+    const elements = [{ index: 2, value, scale: value }];
+    return [{ buffer: "stencil", kind: "floats", elements, bound: UNIT }];
+  },
+
   narrow_series(before, { WIDTH, FIRST }, { activation }, _after, [, batch = 1]) {
     const unit = unitAt(before, WIDTH), { change } = activations[activation!];
     const elements = range(batch * WIDTH).flatMap((i): Expected[] => {
