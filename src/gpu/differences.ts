@@ -19,15 +19,10 @@ import { type Chain, type Shape, tables, tableSize, unrolled } from "./narrow.ts
 import { type Slots, slotsOf } from "./slots.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
-/** The largest absolute input of a layer: the data's, or what its values can reach. */
-function largestInput(options: EngineOptions, layer: Layer): number {
-  return magnitudeOf(options, layer.from[0]);
-}
-
-/** The largest absolute value that the data has, or a layer can have; the constant 1 included. */
-function magnitudeOf({ network: { layers }, samples }: EngineOptions, l: number): number {
-  if (l === DATA) return largestValue(samples);
-  return Math.max(1, ...activations[layers[l].activation].range.map(Math.abs));
+/** The largest absolute input that a layer can have; the constant 1 included. */
+function largestInput({ network: { layers }, samples }: EngineOptions, { from: [from] }: Layer) {
+  if (from === DATA) return largestValue(samples);
+  return Math.max(1, ...activations[layers[from].activation].range.map(Math.abs));
 }
 
 /** The largest absolute value of the samples, the constant 1 included. */
@@ -68,11 +63,13 @@ function nudgesOf(stage: Stage, layer: Layer): { stencil: GPUBuffer; measure: Co
   return { stencil, measure: [command(gpu, "reach", [1], { a, stencil }, constants)] };
 }
 
-/**
- * What kernels are compiled for: the reach of nudges, rounded up to one of these. The first is TINY
- * in shaders/shared/special.wgsl, the others are where activations and losses take other forms.
- */
+/** Up to here short series do: TINY in shaders/shared/special.wgsl. */
 const TINY = 2 ** -12;
+
+/**
+ * What kernels are compiled for: the reach of nudges, rounded up to one of these. Behind the first
+ * are those where activations and losses take other forms.
+ */
 const REACHES = [TINY, 0.5, 1, 3e38];
 
 /** The reach that kernels are compiled for. */
@@ -319,7 +316,6 @@ class Responses {
       SLICES: slices,
       SLOTS: slots?.perRun ?? 0,
       PER_SAMPLE: this.#perSample,
-      NEXT: network.layers.at(-1)!.offset,
       ROW_QUADS: rows.quads,
     };
   }
