@@ -8,6 +8,7 @@
 #import activation
 #import companions
 #import loss
+#import four_parts
 #import special
 #import origin
 #import part
@@ -97,11 +98,6 @@ fn slope(on: Units, input: f32, spread: vec4f) -> vec4f {
 // The same where neither a unit's input nor a logit moves by more than TINY: short series, and
 // everything in registers, which here makes most of the speed. Four classes, of which those from
 // CLASSES on are left out.
-struct FourParts {
-  x: mat4x4f,
-  y: mat4x4f,
-}
-
 fn parts_of(on: Units, k: u32) -> Parts {
   if (k < CLASSES) {
     return tiny_parts(residuals[on.row + k], direction(on.n, on.quad, k) - on.reference);
@@ -115,20 +111,6 @@ fn four_parts(on: Units, first: u32) -> FourParts {
   let c = parts_of(on, first + 2u);
   let d = parts_of(on, first + 3u);
   return FourParts(mat4x4f(a.x, b.x, c.x, d.x), mat4x4f(a.y, b.y, c.y, d.y));
-}
-
-fn four_terms(parts: FourParts, first: u32, da: vec4f) -> vec4f {
-  var sum = fma(da, parts.y[0], parts.x[0]);
-  if (first + 1u < CLASSES) {
-    sum += fma(da, parts.y[1], parts.x[1]);
-  }
-  if (first + 2u < CLASSES) {
-    sum += fma(da, parts.y[2], parts.x[2]);
-  }
-  if (first + 3u < CLASSES) {
-    sum += fma(da, parts.y[3], parts.x[3]);
-  }
-  return sum;
 }
 
 struct TinyUnits {

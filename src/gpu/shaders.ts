@@ -47,6 +47,7 @@ import directions from "../../shaders/shared/directions.wgsl" with { type: "text
 import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type: "text" };
 import gate from "../../shaders/shared/gate.wgsl" with { type: "text" };
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
+import fourParts from "../../shaders/shared/four_parts.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
 import ramp from "../../shaders/shared/ramp.wgsl" with { type: "text" };
@@ -180,6 +181,7 @@ const SHARED: Record<string, string> = {
   directions,
   entries: entryPairs,
   entries_layout: entriesLayout,
+  four_parts: fourParts,
   gate,
   listing,
   logits,
