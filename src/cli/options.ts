@@ -10,7 +10,6 @@ import {
   ACTIVATIONS,
   chainOf,
   connect,
-  denseLayers,
   type Loss,
   LOSSES,
   type Network,
@@ -18,6 +17,7 @@ import {
   parseNodes,
   shapeOf,
   textOfNodes,
+  weightedLayers,
 } from "../core/network.ts";
 import { activations } from "../operations/registry.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
@@ -303,7 +303,7 @@ export function networkOf(options: Options, widths: readonly number[], path: str
   const data = { inputs: widths[0], classes: widths.at(-1)! };
   const { loss, epsilon } = options;
   const network = connect({ ...data, loss, epsilon, nodes: nodesOf({ ...options, hidden }) });
-  const theirs = denseLayers(network.layers);
+  const theirs = weightedLayers(network.layers);
   if (theirs.length !== hidden.length + 1 || theirs.some((l, i) => l.outputs !== widths[i + 1])) {
     throw new TypeError(
       `Cannot use ${path} with --network "${textOfNodes(network.nodes)}": that is ` +

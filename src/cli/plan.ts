@@ -1,7 +1,7 @@
 /** `train --plan`: what a step will do and what it costs, before it is done. */
 
 import type { Backend } from "../backend.ts";
-import { denseLayers, shapeOf } from "../core/network.ts";
+import { shapeOf, weightedLayers } from "../core/network.ts";
 import { planOf, type Stage } from "../core/plan.ts";
 import { densityOf } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
@@ -39,7 +39,7 @@ export async function tellPlan(
     }));
     return;
   }
-  const dense = denseLayers(network.layers);
+  const dense = weightedLayers(network.layers);
   const rows = (part: string, way: string, stages: readonly Stage[]) =>
     stages.map(({ label, rows, multiplyAdds }) => [
       part,

@@ -2,7 +2,7 @@
 
 import { decodeHex } from "@std/encoding/hex";
 import { createRandom } from "../core/generators.ts";
-import { denseLayers, type Network } from "../core/network.ts";
+import { type Network, weightedLayers } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
 import { checkpointTensors } from "../data/checkpoint.ts";
 import type { DataSet } from "../data/samples.ts";
@@ -50,7 +50,7 @@ async function fingerprint({ train, test }: DataSet): Promise<string> {
 export async function loadRun(path: string, options: Options, given: Given): Promise<Loaded> {
   const loaded = await loadWeights(path, options, given);
   const { settings } = loaded.checkpoint ?? {};
-  const widths = denseLayers(loaded.network.layers).slice(0, -1).map((layer) => layer.outputs);
+  const widths = weightedLayers(loaded.network.layers).slice(0, -1).map((layer) => layer.outputs);
   // Weights alone say how wide the network is, and no more.
   const kept = settings && "network" in settings
     ? settings

@@ -1,6 +1,6 @@
 /** The weights a training run starts from. */
 
-import { denseLayers, type Layer, type Network } from "./network.ts";
+import { type Layer, type Network, weightedLayers } from "./network.ts";
 import type { Random } from "./random.ts";
 
 /** How weights are drawn: a fixed standard deviation, Xavier's, or He's. */
@@ -29,7 +29,7 @@ export function initialParameters(
   rounded = true,
 ): Float64Array { // [network.parameters]
   const parameters = new Float64Array(network.parameters);
-  for (const layer of denseLayers(network.layers)) {
+  for (const layer of weightedLayers(network.layers)) {
     const deviation = standardDeviation(init, layer);
     const weights = random.normalMatrix(layer.inputs, layer.outputs).map((z) => deviation * z);
     parameters.set(rounded ? weights.map(Math.fround) : weights, layer.offset);

@@ -14,8 +14,21 @@ import {
   activations,
   losses,
   type LossName,
+  type StructureName,
   structures,
 } from "../operations/registry.ts";
+import {
+  type Kind,
+  type Pair,
+  type Shape,
+  sizeOfShape,
+  type Structure,
+  type Tensor,
+  textOfShape,
+  type Window,
+} from "../operations/structure.ts";
+
+export { type Shape, sizeOfShape, textOfShape, type Window };
 
 /** The names of activations. */
 export type Activation = Exclude<ActivationName, "identity">;
@@ -35,29 +48,41 @@ export const TUTORIAL_EPSILON = 1e-7;
 /** Stands for the data among the numbers of nodes and layers. */
 export const DATA = -1;
 
+/** What each operation on whole layers is told. */
+type Structured = {
+  [K in StructureName]: { readonly operation: K } & Parameters<(typeof structures)[K]["words"]>[0];
+}[StructureName];
+
 /** One operation of a network. */
 export type Node =
   & {
     /** The nodes that it takes, each an earlier one, or `DATA`. Default the node before. */
     readonly from?: readonly number[];
   }
-  & (
-    | { readonly operation: "dense"; readonly width: number }
-    | { readonly operation: "add" } // of two nodes or more, of one width
-    | { readonly operation: Activation }
-  );
+  & (Structured | { readonly operation: Activation });
 
-/** What a layer computes: z = [a, 1] W or z = the sum of what it takes, then the activation. */
+/**
+ * What engines compute at a time, with the activation behind it: z = [a, 1] W (dense), the sum of
+ * what it takes, or what a window makes of maps (conv, maxpool, avgpool).
+ */
 export interface Layer {
-  readonly kind: "dense" | "sum";
-  /** The layers whose values it takes, or `DATA`: one for a dense layer. */
+  readonly kind: Kind;
+  /** The layers whose values it takes, or `DATA`: one, and for a sum one or more. */
   readonly from: readonly number[];
   /** Values a sample that each of them has. */
   readonly inputs: number;
+  /** Values a sample that it gives, row by row of `shape`. */
   readonly outputs: number;
+  readonly shape: Shape;
+  /** Of convolutions and pools. */
+  readonly window?: Window;
   readonly activation: ActivationName;
-  /** Where a dense layer's matrix [inputs + 1, outputs] starts in the parameter vector. */
+  /** Where its weights start in the parameter vector. */
   readonly offset: number;
+  /** Its weights, one behind the other; none where it has none. */
+  readonly tensors: readonly Tensor[];
+  /** Values that each output takes, and outputs that take each value; absent for weights around 1. */
+  readonly fan?: Pair;
 }
 
 /** One named tensor within the parameter vector. */
@@ -72,6 +97,8 @@ export interface ParameterTensor {
 /** A network and its loss. */
 export interface Network {
   readonly inputs: number;
+  /** Of the data: a row [inputs], or maps [channels, height, width]. */
+  readonly inputShape: Shape;
   readonly classes: number;
   readonly nodes: readonly Node[];
   /** In topological order; the last gives the logits. */
@@ -86,6 +113,8 @@ export interface Network {
 /** What every network is told. */
 interface Common {
   inputs: number;
+  /** Of the data, where they are maps: [channels, height, width]. Default a row. */
+  inputShape?: Shape;
   classes: number;
   /** Default cross-entropy. */
   loss?: Loss;
@@ -128,9 +157,13 @@ export function chainOf(
   ]);
 }
 
-/** How a node is called in messages: dense 2, relu 3. */
-const nodeName = (nodes: readonly Node[], i: number) =>
-  i === DATA ? "the data" : `${nodes[i].operation} ${i + 1}`;
+/** How a node is called in messages: "conv 30x5", and which of several of that name. */
+const nodeName = (nodes: readonly Node[], i: number) => {
+  if (i === DATA) return "the data";
+  const text = textOfNode(nodes[i]),
+    isOne = nodes.filter((node) => textOfNode(node) === text).length === 1;
+  return `"${text}"${isOne ? "" : `, operation ${i + 1}`}`;
+};
 
 /**
  * Connects operations to a network, and lays out its parameters. A dense layer from the last node
@@ -141,6 +174,7 @@ const nodeName = (nodes: readonly Node[], i: number) =>
  */
 export function connect({ nodes: given, ...common }: Common & { nodes: readonly Node[] }): Network {
   const { inputs, classes, loss = "cross-entropy", epsilon = TUTORIAL_EPSILON } = common;
+  const { inputShape = [inputs] } = common;
   if (!(epsilon >= 0 && epsilon < 1)) {
     throw new RangeError(`Cannot use epsilon ${epsilon}: it must be at least 0 and below 1`);
   }
@@ -152,6 +186,12 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
       );
     }
   }
+  if (sizeOfShape(inputShape) !== inputs) {
+    throw new RangeError(
+      `Cannot take ${inputs} values a sample as ${textOfShape(inputShape)}: that is ` +
+        `${sizeOfShape(inputShape)}`,
+    );
+  }
   if (classes > MAX_CLASSES) {
     throw new RangeError(
       `Cannot tell ${classes} classes apart: at most ${MAX_CLASSES} are supported; group them`,
@@ -159,45 +199,92 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
   }
   const nodes: Node[] = [...given, { operation: "dense", width: classes }];
   const sources = nodes.map((node, i) => sourcesOf(nodes, node, i));
-  const uses = nodes.map((_, i) => sources.flat().filter((from) => from === i).length);
-  const layers: Layer[] = [], layerOf: number[] = []; // which layer computes a node
-  const widthOf = (layer: number) => layer === DATA ? inputs : layers[layer].outputs;
+  const shapes: Shape[] = [], layers: Layer[] = [];
+  const layerOf: number[] = []; // which layer computes a node
   let offset = 0;
   nodes.forEach((node, i) => {
     const from = sources[i].map((source) => source === DATA ? DATA : layerOf[source]);
-    const widths = from.map(widthOf), [width] = widths;
-    if (node.operation === "dense" || node.operation === "add") {
-      const structure = structures[node.operation];
-      let outputs;
+    const given = sources[i].map((source) => source === DATA ? inputShape : shapes[source]);
+    const width = sizeOfShape(given[0]);
+    if (node.operation in structures) {
+      const structure = structures[node.operation as StructureName] as Structure;
+      let built;
       try {
-        outputs = structure.outputs(widths, "width" in node ? node.width : undefined);
+        built = structure.build(given, node);
       } catch (error) {
-        throw new RangeError(`Cannot build ${nodeName(nodes, i)}: ${(error as Error).message}`);
+        throw new RangeError(
+          `Cannot build ${nodeName(nodes, i)}: ${(error as Error).message}`,
+        );
       }
-      const kind = node.operation === "dense" ? "dense" : "sum";
-      layers.push({ kind, from, inputs: width, outputs, activation: "identity", offset });
-      for (const shape of Object.values(structure.weights(width, outputs))) {
-        offset += shape.reduce((size, length) => size * length, 1);
+      const { kind, shape, window, tensors = [], fan } = built;
+      shapes.push(shape);
+      if (kind === undefined) {
+        layerOf.push(from[0]);
+        return;
       }
+      const outputs = sizeOfShape(shape), activation = "identity";
+      layers.push({
+        kind,
+        from,
+        inputs: width,
+        outputs,
+        shape,
+        window,
+        activation,
+        offset,
+        tensors,
+        fan,
+      });
+      for (const { shape } of tensors) offset += sizeOfShape(shape);
     } else {
-      const [before] = from, { operation: activation } = node;
-      const isBehind = before !== DATA && uses[sources[i][0]] === 1 &&
+      const [before] = from, activation = node.operation as Activation;
+      shapes.push(given[0]);
+      const isBehind = before !== DATA && onlyTakers(nodes, sources, i) &&
         layers[before].activation === "identity";
       if (isBehind) {
         layers[before] = { ...layers[before], activation };
         layerOf.push(before);
         return;
       }
-      layers.push({ kind: "sum", from, inputs: width, outputs: width, activation, offset });
+      const shape = given[0];
+      layers.push({
+        kind: "sum",
+        from,
+        inputs: width,
+        outputs: width,
+        shape,
+        activation,
+        offset,
+        tensors: [],
+      });
     }
     layerOf.push(layers.length - 1);
   });
-  const unused = uses.findIndex((count, i) => count === 0 && i < nodes.length - 1);
+  const unused = nodes.findIndex((_, i) =>
+    i < nodes.length - 1 && !sources.some((from) => from.includes(i))
+  );
   if (unused >= 0) {
     throw new RangeError(`Cannot build the network: nothing takes ${nodeName(nodes, unused)}`);
   }
-  return { inputs, classes, nodes: given, layers, loss, epsilon, parameters: offset };
+  return { inputs, inputShape, classes, nodes: given, layers, loss, epsilon, parameters: offset };
 }
+
+/** Whether node i is the only one that takes what it takes, under any of its names. */
+function onlyTakers(
+  nodes: readonly Node[],
+  sources: readonly (readonly number[])[],
+  i: number,
+): boolean {
+  const takers = (of: number) => sources.filter((from) => from.includes(of)).length;
+  let [of] = sources[i];
+  while (of !== DATA && takers(of) === 1) {
+    if (!isRename(nodes[of])) return true;
+    [of] = sources[of];
+  }
+  return false;
+}
+
+const isRename = ({ operation }: Node) => operation === "flatten" || operation === "dropout";
 
 /** The nodes that a node takes. */
 function sourcesOf(
@@ -233,34 +320,36 @@ export function parseNodes(text: string): Node[] {
   if (text.trim() === "none") return [];
   return text.split(",").map((part, i): Node => {
     const words = part.trim().split(/\s+/), [name, ...rest] = words;
-    const fail = (why: string): never => {
-      throw new SyntaxError(`operation ${i + 1}, "${words.join(" ")}": ${why}`);
-    };
-    if (name === "dense") {
-      const width = Number(rest[0]);
-      if (rest.length !== 1 || !Number.isInteger(width) || width < 1) {
-        fail("dense takes a width, a whole number from 1, as in dense 100");
+    try {
+      if (name in structures && name !== "add") {
+        const structure = structures[name as StructureName] as Structure;
+        return { operation: name, ...structure.parse(rest) as object } as Node;
       }
-      return { operation: "dense", width };
-    }
-    if (!(ACTIVATIONS as readonly string[]).includes(name)) {
-      fail(
-        name === ""
-          ? "there is nothing"
-          : `there is no ${name}, but dense, ${ACTIVATIONS.join(", ")}`,
+      if (name === "") throw new SyntaxError("there is nothing");
+      if (!(ACTIVATIONS as readonly string[]).includes(name)) {
+        const known = [...Object.keys(structures).filter((name) => name !== "add"), ...ACTIVATIONS];
+        throw new SyntaxError(`there is no ${name}, but ${known.join(", ")}`);
+      }
+      if (rest.length > 0) throw new SyntaxError(`${name} takes no ${rest[0]}`);
+      return { operation: name as Activation };
+    } catch (error) {
+      throw new SyntaxError(
+        `operation ${i + 1}, "${words.join(" ")}": ${(error as Error).message}`,
       );
     }
-    if (rest.length > 0) fail(`${name} takes no ${rest[0]}`);
-    return { operation: name as Activation };
   });
+}
+
+/** An operation as people type it. */
+function textOfNode(node: Node): string {
+  if (!(node.operation in structures)) return node.operation;
+  const structure = structures[node.operation as StructureName] as Structure;
+  return [node.operation, ...structure.words(node)].join(" ");
 }
 
 /** A chain's operations as people type them; the inverse of `parseNodes`. */
 export function textOfNodes(nodes: readonly Node[]): string {
-  const words = nodes.map((node) =>
-    node.operation === "dense" ? `dense ${node.width}` : node.operation
-  );
-  return words.join(", ") || "none";
+  return nodes.map(textOfNode).join(", ") || "none";
 }
 
 /** Numbers that the forward pass keeps of a sample's loss, for its exact changes. */
@@ -268,14 +357,20 @@ export function residualsOf({ loss, classes }: Pick<Network, "loss" | "classes">
   return losses[loss].residuals(classes);
 }
 
-/** The network's shape for people: `784-50-10`. */
-export function shapeOf({ inputs, layers }: Network): string {
-  return [inputs, ...denseLayers(layers).map(({ outputs }) => outputs)].join("-");
+/** The network's shape for people: `784-50-10`, or `1x28x28-conv 30x5-maxpool 2-100-10`. */
+export function shapeOf({ inputShape, layers, nodes }: Network): string {
+  const parts = [...nodes, undefined].flatMap((node) => {
+    if (node === undefined) return [`${layers.at(-1)!.outputs}`];
+    if (node.operation === "dense") return [`${node.width}`];
+    const isNamed = ["conv", "maxpool", "avgpool", "globalavgpool"].includes(node.operation);
+    return isNamed ? [textOfNode(node)] : [];
+  });
+  return [textOfShape(inputShape), ...parts].join("-");
 }
 
-/** The layers with weights. */
-export function denseLayers(layers: readonly Layer[]): Layer[] {
-  return layers.filter(({ kind }) => kind === "dense");
+/** The layers with weights, in the order of their numbers: W1 is the first one's. */
+export function weightedLayers(layers: readonly Layer[]): Layer[] {
+  return layers.filter(({ tensors }) => tensors.length > 0);
 }
 
 /** The layers that take what layer l gives, directly or through others, in topological order. */
@@ -289,10 +384,12 @@ export function layersBehind(layers: readonly Layer[], l: number): number[] {
 
 /** What a layer is called: `dense 2: 100 to 50, tanh`. */
 export function layerName({ layers }: Network, l: number): string {
-  const { kind, inputs, outputs, activation } = layers[l];
+  const { kind, inputs, shape, window, activation } = layers[l];
   const behind = activation === "identity" ? "" : `, ${activation}`;
   const place = layers.slice(0, l + 1).filter((layer) => layer.kind === kind).length;
-  return `${kind} ${place}: ${kind === "dense" ? `${inputs} to ${outputs}` : outputs}${behind}`;
+  const before = window ? textOfShape(window.input) : `${inputs}`;
+  const sizes = kind === "sum" ? textOfShape(shape) : `${before} to ${textOfShape(shape)}`;
+  return `${kind} ${place}: ${sizes}${behind}`;
 }
 
 /**
@@ -310,10 +407,10 @@ export function checkElements({ parameters }: Network, elements?: Uint32Array): 
 
 /** The parameter tensors in the order of the vector: W1, b1, W2, b2, ... */
 export function parameterTensors({ layers }: Network): ParameterTensor[] {
-  return denseLayers(layers).flatMap(({ inputs, outputs, offset: start }, l) => {
+  return weightedLayers(layers).flatMap(({ tensors, offset: start }, l) => {
     let offset = start;
-    return Object.entries(structures.dense.weights(inputs, outputs)).map(([letter, shape]) => {
-      const size = shape.reduce((product, length) => product * length, 1);
+    return tensors.map(({ letter, shape }) => {
+      const size = sizeOfShape(shape);
       offset += size;
       return { name: `${letter}${l + 1}`, shape, offset: offset - size, size };
     });

@@ -11,7 +11,14 @@
 import type { Activation } from "../operations/activation.ts";
 import { activations, losses } from "../operations/registry.ts";
 import { type Estimator, stencilOf } from "./estimator.ts";
-import { DATA, denseLayers, type Layer, layerName, layersBehind, type Network } from "./network.ts";
+import {
+  DATA,
+  type Layer,
+  layerName,
+  layersBehind,
+  type Network,
+  weightedLayers,
+} from "./network.ts";
 
 /**
  * How the copies of a layer's weights are evaluated:
@@ -209,7 +216,7 @@ export function planOf(network: Network, options: PlanOptions): Plan {
   ];
   const isOneByOne = method === "differences" && estimator.name !== "spsa";
   const gradient = isOneByOne
-    ? denseLayers(layers).map((layer): LayerPlan => {
+    ? weightedLayers(layers).map((layer): LayerPlan => {
       const l = layers.indexOf(layer), way = wayOf(network, l, options);
       return { layer: l, way, stages: stagesOf(network, l, way, options) };
     })

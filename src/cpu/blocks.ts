@@ -1,6 +1,6 @@
 /** Which weights a gradient is asked for, as blocks of inputs by units that are evaluated together. */
 
-import { denseLayers, type Layer } from "../core/network.ts";
+import { type Layer, weightedLayers } from "../core/network.ts";
 
 /** Weights from some inputs into some units of one layer. */
 export interface Block {
@@ -15,7 +15,7 @@ const upTo = (count: number) => Uint32Array.from({ length: count }, (_, i) => i)
 
 /** All weights: a block a layer. */
 function allBlocks(layers: readonly Layer[]): Block[] {
-  return denseLayers(layers).map((layer) => ({
+  return weightedLayers(layers).map((layer) => ({
     layer: layers.indexOf(layer),
     inputs: upTo(layer.inputs + 1),
     units: upTo(layer.outputs),
@@ -29,7 +29,7 @@ function allBlocks(layers: readonly Layer[]): Block[] {
  */
 export function blocksOf(layers: readonly Layer[], elements?: Uint32Array): Block[] {
   if (!elements) return allBlocks(layers);
-  return denseLayers(layers).flatMap((layer) => {
+  return weightedLayers(layers).flatMap((layer) => {
     const { inputs, outputs, offset } = layer;
     const ofUnit = new Map<number, [input: number, place: number][]>();
     elements.forEach((element, place) => {

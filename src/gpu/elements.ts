@@ -4,7 +4,7 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import { denseLayers, type Layer, type Network } from "../core/network.ts";
+import { type Layer, type Network, weightedLayers } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 import { ACTIVATION_WORK, changedBuffer, propagate, Rows, walkersOf } from "./rows.ts";
@@ -19,7 +19,7 @@ export interface Part {
 
 /** The layer of each element, and where it is there. */
 function byLayer({ layers }: Network, elements: Uint32Array) {
-  const dense = denseLayers(layers);
+  const dense = weightedLayers(layers);
   const groups = new Map<Layer, { places: number[]; weights: number[] }>();
   elements.forEach((element, place) => {
     const layer = dense.findLast(({ offset }) => offset <= element)!;

@@ -3,7 +3,7 @@
  * move, go through every later layer.
  */
 
-import { denseLayers, type Layer, layerName, layersBehind } from "../core/network.ts";
+import { type Layer, layerName, layersBehind, weightedLayers } from "../core/network.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import type { Fillings } from "./shaders.ts";
@@ -87,7 +87,7 @@ export function propagate(
 ): { commands: Command[]; logits: GPUBuffer } {
   const { layers } = network, behind = new Set(layersBehind(layers, l));
   const places = turnsOf(layers, (m) => behind.has(m));
-  const nudged = `W${denseLayers(layers).indexOf(layers[l]) + 1}`;
+  const nudged = `W${weightedLayers(layers).indexOf(layers[l]) + 1}`;
   const named = (m: number) => `${layerName(network, m)}, for ${nudged}`;
   const commands: Command[] = [];
   const quads = Math.min(rows.quads, Math.ceil(count / 4));

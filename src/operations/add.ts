@@ -1,16 +1,22 @@
 /** The sum of two values or more, as where a residual branch joins the others. */
 
-import type { Structure } from "./structure.ts";
+import { noWords, type Structure, textOfShape } from "./structure.ts";
 
-export const add: Structure = {
+export const add: Structure<object> = {
   name: "add",
-  onnx: "Sum",
+  onnx: ["Add", "Sum"],
   takes: [2, Infinity],
-  outputs(inputs) {
-    if (inputs.some((width) => width !== inputs[0])) {
-      throw new RangeError(`it adds what is ${inputs.join(" and ")} wide; give them one width`);
-    }
-    return inputs[0];
+  usage: "add",
+  parse(words) {
+    noWords(words);
+    return {};
   },
-  weights: () => ({}),
+  words: () => [],
+  build(shapes) {
+    const [first] = shapes, texts = shapes.map(textOfShape);
+    if (texts.some((text) => text !== texts[0])) {
+      throw new RangeError(`it adds what is ${texts.join(" and ")} wide; give them one width`);
+    }
+    return { kind: "sum", shape: first };
+  },
 };

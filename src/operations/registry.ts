@@ -3,6 +3,7 @@
 import type { Activation } from "./activation.ts";
 import { add } from "./add.ts";
 import { clip } from "./clip.ts";
+import { conv } from "./conv.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dense } from "./dense.ts";
 import { elu } from "./elu.ts";
@@ -11,18 +12,31 @@ import { hardSigmoid } from "./hard-sigmoid.ts";
 import { identity } from "./identity.ts";
 import { leakyRelu } from "./leaky-relu.ts";
 import type { Loss } from "./loss.ts";
+import { avgpool, globalavgpool, maxpool } from "./pool.ts";
 import { relu } from "./relu.ts";
+import { dropout, flatten } from "./rename.ts";
+import { scale } from "./scale.ts";
 import { sigmoid } from "./sigmoid.ts";
 import { sign } from "./sign.ts";
 import { silu } from "./silu.ts";
 import { softplus } from "./softplus.ts";
 import { squaredError } from "./squared-error.ts";
 import { step } from "./step.ts";
-import type { Structure } from "./structure.ts";
 import { tanh } from "./tanh.ts";
 
 /** Operations on whole layers. */
-export const structures = { dense, add } satisfies Record<string, Structure>;
+export const structures = {
+  dense,
+  conv,
+  maxpool,
+  avgpool,
+  globalavgpool,
+  scale,
+  flatten,
+  dropout,
+  add,
+};
+export type StructureName = keyof typeof structures;
 
 /** Activations by name, in the order in which they are offered; identity is what none is. */
 export const activations = {
