@@ -43,8 +43,8 @@ function pool(kind: "maxpool" | "avgpool", onnx: string): Structure<Placement> {
 }
 
 /** Its exact change: see shaders/operations of the engines, and src/cpu/windows.ts. */
-export const maxpool = pool("maxpool", "MaxPool");
-export const avgpool = pool("avgpool", "AveragePool");
+export const maxpool: Structure<Placement> = pool("maxpool", "MaxPool");
+export const avgpool: Structure<Placement> = pool("avgpool", "AveragePool");
 
 /** The mean of each map. */
 export const globalavgpool: Structure<object> = {
