@@ -45,6 +45,9 @@ fn update(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  if (is_short()) {
+    return;
+  }
   let first = 4u * WORKGROUP * (group.y * groups.x + group.x) + lane;
   let rate = rates[step];
   update_one(first, rate);

@@ -20,6 +20,7 @@ import { differences, slicesOf } from "../src/gpu/differences.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import { epsilonConstants, Forward } from "../src/gpu/forward.ts";
 import { command } from "../src/gpu/kernel.ts";
+import { Lists } from "../src/gpu/lists.ts";
 import { createStage } from "../src/gpu/stage.ts";
 import { engineOptions } from "./support.ts";
 import { change, Exact, loss, type Pass, passOf, type Reference, reference } from "./reference.ts";
@@ -130,7 +131,18 @@ export async function checkGpu(gpu: Gpu, hard: Case): Promise<void> {
   const forward = new Forward(gpu, network, weights, samples, 2, 1);
   const gradient = gpu.buffer("gradient", 4 * slices * network.parameters);
   const keys = gpu.buffer("keys", 4);
-  const parts = { gpu, options, forward, parameters: weights, gradient, slices, keys };
+  const lists = new Lists(gpu), notes = { buffer: gpu.buffer("notes", 12), at: 0 };
+  const parts = {
+    gpu,
+    options,
+    forward,
+    parameters: weights,
+    gradient,
+    slices,
+    keys,
+    lists,
+    notes,
+  };
   const stage = createStage(parts);
   forward.begin(BATCH);
   gpu.run([...forward.commands, ...differences(stage)]);

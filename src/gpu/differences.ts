@@ -347,7 +347,7 @@ class Responses {
           this.#moveOne(part),
           ...commands,
           this.#respond(part, found),
-          ...this.#listed(first, items, "nudge"),
+          ...this.#listed(first, items, "nudge", true),
           this.#collect(part),
         ];
       }
@@ -356,7 +356,7 @@ class Responses {
         return [
           this.#command("list_begin", [1], { items }),
           ...this.#narrow(part, items),
-          ...this.#listed(first, items, "nudge"),
+          ...this.#listed(first, items, "nudge", true),
           this.#collect(part),
         ];
       }
@@ -577,17 +577,31 @@ class Responses {
     });
   }
 
-  /** The general way of all that is listed, so much at a time as the rows have room for. */
-  #listed(firstUnit: number, items: GPUBuffer, move: "nudge" | "flip"): Command[] {
-    const { forward, options: { network } } = this.#stage;
+  /**
+   * The general way of all that is listed, so much at a time as the rows have room for.
+   * @param isRare whether far fewer are expected than there can be.
+   */
+  #listed(
+    firstUnit: number,
+    items: GPUBuffer,
+    move: "nudge" | "flip",
+    isRare = false,
+  ): Command[] {
+    const { forward, lists, notes, options: { network } } = this.#stage;
     const rows = this.#rows, isFlip = move === "flip";
     const points = isFlip ? 1 : Number(this.#constants.POINTS);
     const stencil = isFlip ? this.#stage.whole : this.#stencil;
     const most = Math.floor(4 * rows.quads / points);
     const total = this.#batch * this.#units * (this.#perSample - 1);
+    const { index, room } = this.#stage.roomOf(isRare ? Math.min(most, total) : total, total);
     const commands: Command[] = [];
-    for (let first = 0; first < total; first += most) {
-      const count = Math.min(most, total - first);
+    if (room < total) {
+      const part = this.#partBuffer(firstUnit, index, room);
+      const bound = { part, items, step: forward.step, notes: notes.buffer, counts: lists.counts };
+      commands.push(this.#command("list_end", [1], bound, { BAD: notes.at }));
+    }
+    for (let first = 0; first < room; first += most) {
+      const count = Math.min(most, room - first);
       const part = this.#partBuffer(firstUnit, first, count);
       const constants = { POINTS: points, WORKGROUP: 64 };
       const listed = { part, items, stencil };

@@ -10,6 +10,7 @@ import { directionKey } from "../core/directions.ts";
 import {
   BETA1,
   BETA2,
+  copyState,
   DECAY,
   initOptimizer,
   MOMENTUM,
@@ -26,6 +27,7 @@ import { directions } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
 import { elementsOf } from "./elements.ts";
+import { Lists } from "./lists.ts";
 import { createStage, type Parts, type Stage } from "./stage.ts";
 
 export { Gpu };
@@ -33,8 +35,9 @@ export { Gpu };
 /** The most steps in one submission; sizes the buffers of indices, rates and losses. */
 export const MAX_GROUP = 1024;
 
-/** Behind the losses as long as no update made a weight that is no finite number. */
-const NOTHING_BAD = Uint32Array.of(0xffffffff, 0xffffffff);
+/** Behind the losses, as long as there is nothing to note: see shaders/shared/notes.wgsl. */
+const NOTHING = 0xffffffff;
+const NOTHING_NOTED = Uint32Array.of(NOTHING, NOTHING, NOTHING);
 
 /** Optimiser constants as the kernels spell them; rests are taken in float64. */
 const OPTIMIZER_CONSTANTS = {
@@ -47,6 +50,12 @@ const OPTIMIZER_CONSTANTS = {
   REST_OF_BETA2: 1 - BETA2,
   ROOT_GUARD: TINY,
 };
+
+/** The first step of a group that had more items in a list than there were passes for. */
+function shortStep(losses: ArrayBuffer): number | undefined { // [MAX_GROUP], then notes
+  const [, , short] = new Uint32Array(losses, 4 * MAX_GROUP);
+  return short === NOTHING ? undefined : short;
+}
 
 /** A way through the network for samples that are not trained on. */
 interface Prepared {
@@ -78,9 +87,13 @@ export class GpuEngine implements Engine {
   readonly #keys: GPUBuffer; // [MAX_GROUP, queries]
   readonly #forward: Forward;
   readonly #rates: GPUBuffer; // [MAX_GROUP] of four numbers
-  readonly #losses: GPUBuffer; // [MAX_GROUP], then the step and the weight that went bad
-  readonly #gradientCommands: Command[];
-  readonly #stepCommands: Command[];
+  readonly #losses: GPUBuffer; // [MAX_GROUP], then the step and the weight that went bad, the short step
+  readonly #lists: Lists;
+  /** From a forward pass to the gradient, for as long lists as there were so far. */
+  #method: { value: Command[]; release(): void };
+  /** Behind it for a gradient, or for a step. */
+  readonly #endOfGradient: Command[];
+  readonly #endOfStep: Command[];
   readonly #check: Command;
   readonly #finish: Command;
   /** What gradients are made of. */
@@ -88,6 +101,7 @@ export class GpuEngine implements Engine {
   /** What other samples go through, the last ones. */
   #evaluation: { value: Prepared; release(): void } | undefined;
   #steps = 0; // taken so far
+  #last: Promise<unknown> = Promise.resolve();
 
   /**
    * Opens an engine on the default adapter; `undefined` where there is none.
@@ -125,6 +139,7 @@ export class GpuEngine implements Engine {
     const { network, optimizer, estimator, samples, batch } = options;
     const { parameters } = network;
     const method = methodOf(options);
+    this.#lists = new Lists(gpu);
     this.#slices = [differences, backprop].includes(method) ? slicesOf(gpu, options) : 1;
     checkFit(
       network,
@@ -139,7 +154,7 @@ export class GpuEngine implements Engine {
     this.#parameters = gpu.buffer("parameters", 4 * parameters);
     this.#state = gpu.buffer("optimiser state", 8 * parameters);
     this.#rates = gpu.buffer("learning rates", 16 * MAX_GROUP);
-    this.#losses = gpu.buffer("losses", 4 * (MAX_GROUP + NOTHING_BAD.length));
+    this.#losses = gpu.buffer("losses", 4 * (MAX_GROUP + NOTHING_NOTED.length));
     this.#forward = new Forward(gpu, network, this.#parameters, samples, batch, MAX_GROUP);
     this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
     this.#keys = gpu.buffer("direction keys", 4 * estimator.queries * MAX_GROUP);
@@ -184,9 +199,10 @@ export class GpuEngine implements Engine {
       gradient: this.#gradient,
       slices: this.#slices,
       keys: this.#keys,
+      lists: this.#lists,
+      notes: { buffer: this.#losses, at: MAX_GROUP },
     };
-    const stage = createStage(this.#parts);
-    const gradient = method(stage);
+    this.#method = this.#makeMethod();
     const total = command(
       gpu,
       "total",
@@ -194,17 +210,38 @@ export class GpuEngine implements Engine {
       { gradient: this.#gradient },
       { PARAMETERS: parameters, SLICES: this.#slices, WIDTH: width },
     );
-    this.#gradientCommands = [
-      ...this.#forward.commands,
-      ...gradient,
-      ...(this.#slices > 1 ? [total] : []),
-      finish,
-    ];
-    this.#stepCommands = [...this.#forward.commands, ...gradient, update, finish];
+    this.#endOfGradient = [...(this.#slices > 1 ? [total] : []), finish];
+    this.#endOfStep = [update, finish];
+  }
+
+  #makeMethod() {
+    return this.gpu.lease(() => methodOf(this.#options)(createStage(this.#parts)));
+  }
+
+  /** Does something once all that was begun before is done, where that may have to be done again. */
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (!this.#lists.mayFallShort) return work();
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {}); // its caller hears of it
+    return result;
+  }
+
+  /** Makes room for lists as long as those that were counted. */
+  async #makeRoom(counts: ArrayBuffer): Promise<void> {
+    this.#lists.learn(new Uint32Array(counts));
+    this.#method.release();
+    this.#method = this.#makeMethod();
+    await this.gpu.settle();
   }
 
   setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
     checkParameters(this.#options.network, parameters, "float32");
+    const [copy, copied] = [parameters.slice(), copyState(state)];
+    if (this.#lists.mayFallShort) void this.#inTurn(async () => this.#put(copy, copied));
+    else this.#put(parameters, state);
+  }
+
+  #put(parameters: Float64Array, state: OptimizerState): void {
     const pairs = new Float32Array(2 * parameters.length);
     for (let i = 0; i < parameters.length; i++) {
       pairs[2 * i] = state.first[i];
@@ -215,7 +252,11 @@ export class GpuEngine implements Engine {
     this.#steps = state.steps;
   }
 
-  async optimizerState(): Promise<OptimizerState> {
+  optimizerState(): Promise<OptimizerState> {
+    return this.#inTurn(() => this.#optimizerState());
+  }
+
+  async #optimizerState(): Promise<OptimizerState> {
     const state = initOptimizer(this.#options.network.parameters);
     state.steps = this.#steps;
     const pairs = new Float32Array(await this.gpu.read(this.#state));
@@ -226,7 +267,11 @@ export class GpuEngine implements Engine {
     return state;
   }
 
-  async parameters(): Promise<Float64Array> {
+  parameters(): Promise<Float64Array> {
+    return this.#inTurn(() => this.#readParameters());
+  }
+
+  async #readParameters(): Promise<Float64Array> {
     const read = new Float32Array(await this.gpu.read(this.#parameters));
     return withoutSubnormals(Float64Array.from(read))
       .subarray(0, this.#options.network.parameters);
@@ -234,6 +279,7 @@ export class GpuEngine implements Engine {
 
   /** Announces the batches and the random directions of the next submission. */
   #begin(indices: Uint32Array, steps: number): void { // indices: [steps, batch]
+    this.gpu.write(this.#losses, NOTHING_NOTED, 4 * MAX_GROUP);
     this.#forward.begin(indices);
     const { estimator: { queries }, seed } = this.#options;
     if (queries === 0) return;
@@ -247,26 +293,37 @@ export class GpuEngine implements Engine {
   /** Begins a gradient without running it: its dispatches, for who follows them one by one. */
   gradientCommands(indices: Uint32Array): readonly Command[] { // indices: [batch]
     this.#begin(indices, 1);
-    return this.#gradientCommands;
+    return [...this.#forward.commands, ...this.#method.value, ...this.#endOfGradient];
   }
 
   async gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
     const { network: { parameters }, network, method, estimator } = this.#options;
     checkElements(network, elements);
     if (elements && method !== "backprop" && estimator.name !== "spsa") {
-      return await this.#elements(indices, elements);
+      return await this.#inTurn(() => this.#elements(indices, elements));
     }
-    this.gpu.run(this.gradientCommands(indices));
-    const [losses, total] = await this.gpu.readAll([
-      { buffer: this.#losses, bytes: 4 },
-      { buffer: this.#gradient, bytes: 4 * parameters },
-    ]);
+    const { losses, total } = await this.#inTurn(() => this.#wholeGradient(indices));
     const gradient = Float64Array.from(new Float32Array(total));
     return {
       loss: new Float32Array(losses)[0],
       // All along a random direction is one evaluation, and backpropagation one piece.
       gradient: elements ? Float64Array.from(elements, (element) => gradient[element]) : gradient,
     };
+  }
+
+  /** The mean loss and the gradient as they come from the device. */
+  async #wholeGradient(
+    indices: Uint32Array,
+  ): Promise<{ losses: ArrayBuffer; total: ArrayBuffer }> {
+    this.gpu.run(this.gradientCommands(indices));
+    const [losses, total, counts] = await this.gpu.readAll([
+      { buffer: this.#losses, bytes: this.#losses.size },
+      { buffer: this.#gradient, bytes: 4 * this.#options.network.parameters },
+      { buffer: this.#lists.counts, bytes: this.#lists.counts.size },
+    ]);
+    if (shortStep(losses) === undefined) return { losses, total };
+    await this.#makeRoom(counts);
+    return await this.#wholeGradient(indices);
   }
 
   /**
@@ -318,22 +375,33 @@ export class GpuEngine implements Engine {
       table.set([rate, 1 / (1 - BETA1 ** step), 1 / (1 - BETA2 ** step), step], 4 * i);
     });
     this.gpu.write(this.#rates, table);
-    this.gpu.write(this.#losses, NOTHING_BAD, 4 * MAX_GROUP);
     this.#begin(indices, rates.length);
     this.#steps += rates.length;
-    return this.#stepCommands;
+    return [...this.#forward.commands, ...this.#method.value, ...this.#endOfStep];
   }
 
   async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
-    const done = this.#steps;
+    return await this.#inTurn(() => this.#train(indices, rates));
+  }
+
+  async #train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+    const done = this.#steps, { network, batch } = this.#options;
     this.gpu.run(this.stepCommands(indices, rates), rates.length);
     this.gpu.run([this.#check]); // behind the last update
-    const read = await this.gpu.read(this.#losses);
-    const losses = Float64Array.from(new Float32Array(read, 0, rates.length));
+    const [read, counts] = await this.gpu.readAll([
+      { buffer: this.#losses, bytes: this.#losses.size },
+      { buffer: this.#lists.counts, bytes: this.#lists.counts.size },
+    ]);
+    const short = shortStep(read), taken = short ?? rates.length;
+    const losses = Float64Array.from(new Float32Array(read, 0, taken));
     const [step, index] = new Uint32Array(read, 4 * MAX_GROUP);
-    const bad = step === NOTHING_BAD[0] ? undefined : { step, index };
-    checkSteps(this.#options.network, done, losses, bad);
-    return losses;
+    checkSteps(network, done, losses, step === NOTHING ? undefined : { step, index });
+    if (short === undefined) return losses;
+    // From that step on nothing was updated: the rest is taken again.
+    this.#steps = done + short;
+    await this.#makeRoom(counts);
+    const rest = await this.#train(indices.subarray(short * batch), rates.subarray(short));
+    return Float64Array.of(...losses, ...rest);
   }
 
   /** Begins an evaluation without running it: the dispatches of each batch. */
@@ -348,7 +416,11 @@ export class GpuEngine implements Engine {
     return commands;
   }
 
-  async evaluate(samples: Samples): Promise<Evaluation> {
+  evaluate(samples: Samples): Promise<Evaluation> {
+    return this.#inTurn(() => this.#evaluate(samples));
+  }
+
+  async #evaluate(samples: Samples): Promise<Evaluation> {
     const { forward, scores } = this.#wayOf(samples);
     const batches = Math.ceil(samples.count / forward.batch);
     this.gpu.run(this.evaluationCommands(samples), batches);
@@ -366,7 +438,11 @@ export class GpuEngine implements Engine {
     return { accuracy, loss: loss / samples.count, predictions, losses };
   }
 
-  async logits(samples: Samples): Promise<Float64Array> {
+  logits(samples: Samples): Promise<Float64Array> {
+    return this.#inTurn(() => this.#logits(samples));
+  }
+
+  async #logits(samples: Samples): Promise<Float64Array> {
     const { forward } = this.#wayOf(samples);
     const { classes } = this.#options.network;
     const logits = new Float64Array(samples.count * classes);

@@ -62,6 +62,7 @@ import copiesSum from "../../shaders/copies_sum.wgsl" with { type: "text" };
 import directionsSum from "../../shaders/directions_sum.wgsl" with { type: "text" };
 import collectStates from "../../shaders/collect_states.wgsl" with { type: "text" };
 import flip from "../../shaders/flip.wgsl" with { type: "text" };
+import listEnd from "../../shaders/list_end.wgsl" with { type: "text" };
 import listBegin from "../../shaders/list_begin.wgsl" with { type: "text" };
 import listSlots from "../../shaders/list_slots.wgsl" with { type: "text" };
 import listStates from "../../shaders/list_states.wgsl" with { type: "text" };
@@ -124,6 +125,7 @@ export const KERNELS = {
   "collect_states": collectStates,
   "flip": flip,
   "list_begin": listBegin,
+  "list_end": listEnd,
   "list_slots": listSlots,
   "list_states": listStates,
   "move_one": moveOne,

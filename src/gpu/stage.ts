@@ -4,6 +4,7 @@ import { checkFloat32, stencilOf } from "../core/estimator.ts";
 import type { EngineOptions } from "../engine.ts";
 import type { Gpu } from "./device.ts";
 import type { Forward } from "./forward.ts";
+import type { Lists } from "./lists.ts";
 
 /** What a gradient is made of. */
 export interface Parts {
@@ -16,6 +17,10 @@ export interface Parts {
   readonly slices: number;
   /** Keys of the random directions, where the estimator has any. */
   readonly keys: GPUBuffer; // [steps, queries]
+  /** How long lists may be. */
+  readonly lists: Lists;
+  /** Where a step is noted whose lists were longer, as shaders/shared/notes.wgsl has it. */
+  readonly notes: { readonly buffer: GPUBuffer; readonly at: number };
 }
 
 /** A gradient to be made. */
@@ -24,11 +29,14 @@ export interface Stage extends Parts {
   readonly whole: GPUBuffer;
   /** A buffer of that name that takes turns, as large as its largest use. */
   shared(name: string, bytes: number): GPUBuffer;
+  /** Items of the next list that there are to be passes for; see `Lists.roomOf`. */
+  roomOf(first: number, most: number): { readonly index: number; readonly room: number };
 }
 
 /** Makes one. */
 export function createStage(parts: Parts): Stage {
   const { gpu } = parts, buffers = new Map<string, GPUBuffer>();
+  let lists = 0;
   return {
     ...parts,
     whole: wholeStencil(gpu),
@@ -39,6 +47,7 @@ export function createStage(parts: Parts): Stage {
       buffers.set(name, buffer);
       return buffer;
     },
+    roomOf: (first, most) => parts.lists.roomOf(lists++, first, most),
   };
 }
 

@@ -253,6 +253,25 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "items", kind: "words", elements: [{ index: 0, value: 0 }], bound: 0 }];
   },
 
+  list_end(before, { BAD }) {
+    const [, , list, room] = before.words("part"), [count] = before.words("items");
+    const [step] = before.words("step"), note = before.words("notes")[BAD + 2];
+    return [
+      {
+        buffer: "counts",
+        kind: "words",
+        elements: [{ index: list, value: Math.max(before.words("counts")[list], count) }],
+        bound: 0,
+      },
+      {
+        buffer: "notes",
+        kind: "words",
+        elements: [{ index: BAD + 2, value: count > room ? Math.min(note, step) : note }],
+        bound: 0,
+      },
+    ];
+  },
+
   list_slots(before, constants, _fillings, after, [, groups = 1]) {
     const { width, own } = partOf(before), must = new Set<number>();
     const responses: Expected[] = [];
