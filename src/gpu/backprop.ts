@@ -1,10 +1,20 @@
 /** The chain rule on the device, for comparison only: nothing that trains numerically uses it. */
 
-import { layerName } from "../core/network.ts";
+import { type Layer, layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, labelled } from "./kernel.ts";
 import type { Stage } from "./stage.ts";
+import {
+  blocksOf,
+  channelsOf,
+  filterOf,
+  lanesOf,
+  partsOf,
+  uploadWindow,
+  windowOf,
+  workOf,
+} from "./window.ts";
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function backprop(stage: Stage): Command[] {
@@ -26,32 +36,20 @@ export function backprop(stage: Stage): Command[] {
     const { kind, inputs, outputs, offset, from: [from] } = layers[l];
     const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
     const takers = layers.flatMap(({ from }, m) => from.filter((of) => of === l).map(() => m));
-    const lanes = laneCount(outputs);
-    takers.forEach((m, i) => {
-      const taker = layers[m];
-      pass(command(
-        gpu,
-        "backprop_hidden",
-        [Math.ceil(outputs / lanes), batch],
+    takers.forEach((m, i) =>
+      errorsThrough(
+        stage,
+        m,
         {
-          parameters,
           companions: forward.companions[l],
           next_errors: errors[m],
           errors: errors[l],
         },
-        {
-          WIDTH: outputs,
-          OUTPUTS: taker.outputs,
-          OFFSET: taker.offset,
-          DENSE: taker.kind === "dense",
-          ADD: i > 0,
-          LAST: i === takers.length - 1,
-          WORKGROUP: lanes,
-        },
-        {},
-        batch * outputs * (taker.kind === "dense" ? taker.outputs : 1),
-      ));
-    });
+        i === 0,
+        i === takers.length - 1,
+      ).forEach(pass)
+    );
+    if (kind === "conv") filterGradient(stage, layers[l], errors[l]).forEach(pass);
     if (kind !== "dense") continue;
     const { block, count, lanes: quads, abreast } = tilesOf(gpu, layers[l]);
     const { entries, starts } = forward.values(from).lists!;
@@ -75,4 +73,94 @@ export function backprop(stage: Stage): Command[] {
     ));
   }
   return commands;
+}
+
+/** The errors of what layer m takes, from its own: the first that is added up, the last, or one between. */
+function errorsThrough(
+  { gpu, options: { network, batch }, forward, parameters }: Stage,
+  m: number,
+  buffers: Record<"companions" | "next_errors" | "errors", GPUBuffer>,
+  isFirst: boolean,
+  isLast: boolean,
+): Command[] {
+  const taker = network.layers[m], { kind, inputs, outputs, offset } = taker;
+  if (kind === "dense" || kind === "sum") {
+    const lanes = laneCount(inputs);
+    return [command(
+      gpu,
+      "backprop_hidden",
+      [Math.ceil(inputs / lanes), batch],
+      { ...buffers, parameters },
+      {
+        WIDTH: inputs,
+        OUTPUTS: outputs,
+        OFFSET: offset,
+        DENSE: kind === "dense",
+        ADD: !isFirst,
+        LAST: isLast,
+        WORKGROUP: lanes,
+      },
+      {},
+      batch * inputs * (kind === "dense" ? outputs : 1),
+    )];
+  }
+  const window = windowOf(taker), lanes = lanesOf(gpu);
+  if (kind === "maxpool") {
+    return [command(
+      gpu,
+      "backprop_maxpool",
+      [Math.ceil(inputs / lanes), batch],
+      { ...buffers, winners: forward.winners[m]!, window: uploadWindow(gpu, taker) },
+      { ADD: !isFirst, LAST: isLast, WORKGROUP: lanes },
+      {},
+      batch * inputs * window.kernel[0] * window.kernel[1],
+    )];
+  }
+  const { input, kernel, groups } = window, [taken, given] = channelsOf(window);
+  const parts = partsOf(gpu, given * kernel[0], kernel[1]);
+  return parts.map((lines, i) =>
+    command(
+      gpu,
+      "backprop_conv",
+      [blocksOf(gpu, groups, taken, input[1] * input[2]), batch],
+      { ...buffers, parameters, window: uploadWindow(gpu, taker, lines) },
+      {
+        ADD: !isFirst || i > 0,
+        LAST: isLast && i === parts.length - 1,
+        WORKGROUP: lanes,
+      },
+      filterOf(taker),
+      batch * inputs * given * kernel[0] * kernel[1] / parts.length,
+    )
+  );
+}
+
+/** The gradient of a convolution's weights, from its errors. */
+function filterGradient(
+  { gpu, options: { network, batch }, forward, gradient, slices }: Stage,
+  layer: Layer,
+  errors: GPUBuffer,
+): Command[] {
+  const window = windowOf(layer), { output, kernel, groups } = window;
+  const [taken, given] = channelsOf(window), lanes = lanesOf(gpu);
+  const weights = taken * kernel[0] * kernel[1] + 1; // of a filter, its bias included
+  const threads = groups * Math.ceil(given / 4) * Math.ceil(weights / 4);
+  const samples = Math.ceil(batch / slices);
+  const parts = partsOf(gpu, output[1], samples * (output[2] + 2));
+  return parts.map((lines) =>
+    command(
+      gpu,
+      "backprop_filters",
+      [Math.ceil(threads / lanes), 1, slices],
+      {
+        a: forward.values(layer.from[0]).buffer,
+        errors,
+        gradient,
+        window: uploadWindow(gpu, layer, lines),
+      },
+      { BATCH: batch, SLICES: slices, PARAMETERS: network.parameters, WORKGROUP: lanes },
+      {},
+      batch * workOf(window) / parts.length,
+    )
+  );
 }

@@ -12,6 +12,15 @@ import { command, type Constants, labelled } from "./kernel.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 import { gradientAlong } from "./directions.ts";
 import { turnsOf } from "./turns.ts";
+import {
+  channelsOf,
+  filterOf,
+  lanesOf,
+  partsOf,
+  uploadWindow,
+  windowOf,
+  workOf,
+} from "./window.ts";
 
 /** Inputs that a sum takes at a time: llvmpipe ends a thread's loops after 65,535 turns. */
 const PART = 32768;
@@ -32,7 +41,7 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
   const directions = random ? estimator.queries : elements?.length ?? network.parameters;
   const total = directions * points.length;
   const { product, quads, columns, lanes } = productOf(gpu);
-  const { run, work } = runLength(stage, points.length, columns * lanes);
+  const run = runLength(stage, points.length, columns * lanes);
   const held = Math.min(run, total);
 
   const padded = 4 * Math.ceil(batch / 4); // samples, in vectors of 4
@@ -68,6 +77,12 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
     CLASS_STRIDE: padded,
   };
 
+  const windows = layers.map((layer) => {
+    if (!layer.window) return [];
+    const { window: { kernel }, window, kind } = layer, [taken] = channelsOf(window);
+    const parts = kind === "maxpool" ? [undefined] : partsOf(gpu, taken * kernel[0], kernel[1]);
+    return parts.map((lines) => uploadWindow(gpu, layer, lines));
+  });
   const commands = [
     command(gpu, "transpose", [Math.ceil(inputs / 64), padded / 4], {
       x: forward.values(DATA).buffer,
@@ -84,7 +99,8 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
       step: forward.step,
       ...chosen,
     };
-    layers.forEach(({ kind, from: sources, inputs, outputs, offset, activation }, l) => {
+    layers.forEach((layer, l) => {
+      const { kind, from: sources, inputs, outputs, offset, activation } = layer;
       const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
       if (kind === "sum") {
         sources.forEach((source, i) =>
@@ -107,6 +123,29 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
         return;
       }
       const [source] = sources, shared = source === DATA;
+      if (kind !== "dense") {
+        const shape = windowOf(layer), { output, groups } = shape;
+        const [, given] = channelsOf(shape), width = lanesOf(gpu), parts = windows[l];
+        const isPool = kind === "maxpool";
+        const threads = isPool ? outputs : groups * Math.ceil(given / 4) * output[1] * output[2];
+        for (const window of parts) {
+          pass(command(
+            gpu,
+            isPool ? "copies_maxpool" : "copies_conv",
+            [Math.ceil(threads / width), padded / 4, count],
+            {
+              ...buffers,
+              a: valuesOf(source),
+              values: valuesOf(l),
+              window,
+            },
+            { ...constants, SHARED: shared, WORKGROUP: width },
+            isPool ? { activation } : { activation, perturbation, ...filterOf(layer) },
+            count * batch * workOf(shape) / parts.length,
+          ));
+        }
+        return;
+      }
       const across = shared && held >= columns * lanes;
       for (let from = 0; from < inputs; from += PART) {
         const to = Math.min(from + PART, inputs);
@@ -130,7 +169,7 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
             ACROSS: across,
           },
           { activation, perturbation, product },
-          count * work * (to - from) * outputs / network.parameters,
+          count * batch * (to - from) * outputs,
         ));
       }
     });
@@ -169,17 +208,15 @@ function split(groups: number): [number, number] {
 /**
  * How many copies go through at a time, a multiple of the stencil's points, and of `whole` if they
  * are so many.
- * @returns it, and the multiply-adds of one copy.
  * @throws {RangeError} when not even one direction's copies fit the device's buffers.
  */
 function runLength(
   { gpu, options }: Stage,
   points: number,
   whole: number,
-): { run: number; work: number } {
-  const { network: { layers, parameters }, batch } = options;
+): number {
+  const { network: { layers }, batch } = options;
   const widest = Math.max(...layers.map((layer) => layer.outputs));
-  const work = batch * parameters;
   const groups = gpu.limits.maxComputeWorkgroupsPerDimension;
   const most = Math.min(
     gpu.scratchBytes / (16 * Math.ceil(batch / 4) * widest),
@@ -193,5 +230,5 @@ function runLength(
     );
   }
   const unit = most < whole ? points : whole; // a stencil has 1, 2 or 4 points
-  return { run: Math.floor(most / unit) * unit, work };
+  return Math.floor(most / unit) * unit;
 }

@@ -8,6 +8,15 @@ import type { Command } from "./device.ts";
 import { checkLoops, laneCount } from "./forward.ts";
 import { command, labelled } from "./kernel.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
+import {
+  channelsOf,
+  filterOf,
+  lanesOf,
+  partsOf,
+  uploadWindow,
+  windowOf,
+  workOf,
+} from "./window.ts";
 
 /** Threads of directions_slope.wgsl, which share a batch. */
 const SLOPE_THREADS = 32;
@@ -26,7 +35,8 @@ export function directions(stage: Stage): Command[] {
   const starts = layers.map((_, l) =>
     layers.slice(0, l).reduce((sum, { outputs }) => sum + outputs, 0)
   );
-  const passes = layers.flatMap(({ kind, inputs, outputs, offset, activation, from }, l) => {
+  const passes = layers.flatMap((layer, l) => {
+    const { kind, inputs, outputs, offset, activation, from } = layer;
     const lanes = laneCount(outputs), name = layerName(network, l);
     const saved = { values: forward.values(l).buffer, companions: forward.companions[l], changes };
     const placed = (source: number) => ({
@@ -56,7 +66,49 @@ export function directions(stage: Stage): Command[] {
         ),
       );
     }
-    const [source] = from, lists = forward.values(source).lists!;
+    const [source] = from;
+    if (kind === "maxpool") {
+      const window = windowOf(layer);
+      return labelled(name, [command(
+        gpu,
+        "directions_maxpool",
+        [Math.ceil(outputs / lanesOf(gpu)), batch, queries],
+        {
+          ...saved,
+          winners: forward.winners[l]!,
+          a: forward.values(source).buffer,
+          window: uploadWindow(gpu, layer),
+        },
+        { ...placed(source), FIRST: source === DATA, WORKGROUP: lanesOf(gpu) },
+        { activation },
+        queries * batch * workOf(window),
+      )]);
+    }
+    if (kind !== "dense") {
+      const window = windowOf(layer), [taken] = channelsOf(window), { kernel } = window;
+      const parts = partsOf(gpu, taken * kernel[0], kernel[1]);
+      const made = parts.map((lines) =>
+        command(
+          gpu,
+          "directions_conv",
+          [Math.ceil(outputs / lanesOf(gpu)), batch, queries],
+          {
+            ...saved,
+            stencil,
+            keys,
+            step: forward.step,
+            parameters,
+            a: forward.values(source).buffer,
+            window: uploadWindow(gpu, layer, lines),
+          },
+          { ...placed(source), FIRST: source === DATA, WORKGROUP: lanesOf(gpu) },
+          { activation, ...filterOf(layer) },
+          HASH_WORK * queries * batch * workOf(window) / parts.length,
+        )
+      );
+      return labelled(name, made);
+    }
+    const lists = forward.values(source).lists!;
     return labelled(name, [command(
       gpu,
       "directions_dense",

@@ -4,6 +4,17 @@ import { DATA, type Layer, layerName, type Network, residualsOf } from "../core/
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
+import {
+  blocksOf,
+  channelsOf,
+  checkPool,
+  filterOf,
+  lanesOf,
+  partsOf,
+  uploadWindow,
+  windowOf,
+  workOf,
+} from "./window.ts";
 
 /**
  * How kernels cut a layer up that take four units and a block of inputs a thread: `lanes` threads
@@ -67,6 +78,8 @@ export class Forward {
   readonly bytes: boolean;
   /** Each unit's derivative and input. */
   readonly companions: GPUBuffer[]; // layers of [batch, outputs] of two numbers
+  /** Of max pools: which of the sample's values that it takes each unit is, the first of equals. */
+  readonly winners: (GPUBuffer | undefined)[]; // layers of [batch, outputs]
   readonly residuals: GPUBuffer; // [batch, residualsOf(network)]
   readonly losses: GPUBuffer; // [batch]
   readonly commands: Command[];
@@ -114,6 +127,11 @@ export class Forward {
     this.companions = layers.map((layer, l) =>
       gpu.buffer(`companions of ${layerName(network, l)}`, 8 * batch * layer.outputs)
     );
+    this.winners = layers.map(({ kind, outputs }, l) =>
+      kind === "maxpool"
+        ? gpu.buffer(`winners of ${layerName(network, l)}`, 4 * batch * outputs)
+        : undefined
+    );
     this.residuals = gpu.buffer("residuals", 4 * batch * residualsOf(network));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
@@ -145,9 +163,7 @@ export class Forward {
     }, { BATCH: batch, BYTES: this.bytes });
     const passes = layers.flatMap((layer, l) => {
       const { buffer, lists } = this.#values[l];
-      const pass = layer.kind === "dense"
-        ? [this.#dense(parameters, layer, l)]
-        : this.#sum(layer, l);
+      const pass = this.#layer(parameters, layer, l);
       const listing = lists ? [list(l, { a: buffer }, {})] : [];
       return labelled(layerName(network, l), [...pass, ...listing]);
     });
@@ -178,6 +194,54 @@ export class Forward {
   /** The logits, each row followed by a constant 1. */
   get logits(): GPUBuffer { // [batch, classes + 1]
     return this.#values.at(-1)!.buffer;
+  }
+
+  #layer(parameters: GPUBuffer, layer: Layer, l: number): Command[] {
+    if (layer.kind === "dense") return [this.#dense(parameters, layer, l)];
+    if (layer.kind === "sum") return this.#sum(layer, l);
+    return layer.kind === "maxpool" ? [this.#maxpool(layer, l)] : this.#conv(parameters, layer, l);
+  }
+
+  #conv(parameters: GPUBuffer, layer: Layer, l: number): Command[] {
+    const gpu = this.#gpu, window = windowOf(layer), { kernel, output, groups } = window;
+    const [taken, given] = channelsOf(window), parts = partsOf(gpu, taken * kernel[0], kernel[1]);
+    return parts.map((lines) =>
+      command(
+        gpu,
+        "conv",
+        [blocksOf(gpu, groups, given, output[1] * output[2]), this.batch],
+        {
+          parameters,
+          a: this.values(layer.from[0]).buffer,
+          values: this.#values[l].buffer,
+          companions: this.companions[l],
+          window: uploadWindow(gpu, layer, lines),
+        },
+        { WORKGROUP: lanesOf(gpu) },
+        { activation: layer.activation, ...filterOf(layer) },
+        this.batch * workOf(window) / parts.length,
+      )
+    );
+  }
+
+  #maxpool(layer: Layer, l: number): Command {
+    const gpu = this.#gpu, window = windowOf(layer);
+    checkPool(gpu, window);
+    return command(
+      gpu,
+      "maxpool",
+      [Math.ceil(layer.outputs / lanesOf(gpu)), this.batch],
+      {
+        a: this.values(layer.from[0]).buffer,
+        values: this.#values[l].buffer,
+        companions: this.companions[l],
+        winners: this.winners[l]!,
+        window: uploadWindow(gpu, layer),
+      },
+      { WORKGROUP: lanesOf(gpu) },
+      { activation: layer.activation },
+      this.batch * workOf(window),
+    );
   }
 
   #dense(parameters: GPUBuffer, layer: Layer, l: number): Command {

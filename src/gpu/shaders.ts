@@ -90,6 +90,21 @@ import part from "../../shaders/shared/part.wgsl" with { type: "text" };
 import productParts from "../../shaders/shared/product_parts.wgsl" with { type: "text" };
 import rowQuads from "../../shaders/shared/row_quads.wgsl" with { type: "text" };
 import slotsLayout from "../../shaders/shared/slots_layout.wgsl" with { type: "text" };
+import backpropConv from "../../shaders/backprop_conv.wgsl" with { type: "text" };
+import backpropFilters from "../../shaders/backprop_filters.wgsl" with { type: "text" };
+import backpropMaxpool from "../../shaders/backprop_maxpool.wgsl" with { type: "text" };
+import conv from "../../shaders/conv.wgsl" with { type: "text" };
+import copiesConv from "../../shaders/copies_conv.wgsl" with { type: "text" };
+import copiesMaxpool from "../../shaders/copies_maxpool.wgsl" with { type: "text" };
+import directionsConv from "../../shaders/directions_conv.wgsl" with { type: "text" };
+import directionsMaxpool from "../../shaders/directions_maxpool.wgsl" with { type: "text" };
+import maxpool from "../../shaders/maxpool.wgsl" with { type: "text" };
+import filterWeights from "../../shaders/filters/weights.wgsl" with { type: "text" };
+import filterMean from "../../shaders/filters/mean.wgsl" with { type: "text" };
+import outerSum from "../../shaders/shared/outer_sum.wgsl" with { type: "text" };
+import window from "../../shaders/shared/window.wgsl" with { type: "text" };
+import windowBlock from "../../shaders/shared/window_block.wgsl" with { type: "text" };
+import winner from "../../shaders/shared/winner.wgsl" with { type: "text" };
 
 /** The kernels, by the name of their file. */
 export const KERNELS = {
@@ -139,6 +154,15 @@ export const KERNELS = {
   "rows_loss": rowsLoss,
   "rows_sum": rowsSum,
   "slots": slots,
+  "backprop_conv": backpropConv,
+  "backprop_filters": backpropFilters,
+  "backprop_maxpool": backpropMaxpool,
+  "conv": conv,
+  "copies_conv": copiesConv,
+  "copies_maxpool": copiesMaxpool,
+  "directions_conv": directionsConv,
+  "directions_maxpool": directionsMaxpool,
+  "maxpool": maxpool,
 } as const;
 export type KernelName = keyof typeof KERNELS;
 
@@ -157,6 +181,7 @@ export const ROLES = {
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, chosen, signs },
   product: { tiles, blocks },
+  filter: { weights: filterWeights, mean: filterMean },
   rows: { listed: listedRows, all: allRows, elements: elementRows },
   effect: { exact: exactEffect, straight: straightEffect },
 } as const;
@@ -189,6 +214,7 @@ const SHARED: Record<string, string> = {
   logits,
   notes,
   origin,
+  outer_sum: outerSum,
   part,
   parts,
   ramp,
@@ -198,6 +224,9 @@ const SHARED: Record<string, string> = {
   special,
   sums,
   step: optimizerStep,
+  window,
+  window_block: windowBlock,
+  winner,
 };
 
 /** Rewrites composed shaders, as a compiler may that does not calculate as written. For tests. */

@@ -4,6 +4,7 @@ import { stencilOf } from "../core/estimator.ts";
 import { DATA } from "../core/network.ts";
 import type { EngineOptions } from "../engine.ts";
 import { activations } from "../operations/registry.ts";
+import { cellsOf, countsOf, weightsOf } from "./windows.ts";
 
 /**
  * How far the copies method in float32 may be from the exact finite difference, at most. With unit
@@ -30,23 +31,46 @@ export function copiesErrorBound(
     const data = Array.from(x, (value) => Math.abs(value) / scale);
     const given: { a: number[]; error: number[] }[] = [];
     const of = (l: number) => l === DATA ? { a: data, error: data.map(() => 0) } : given[l];
-    for (const { kind, from, inputs, outputs, offset, activation } of network.layers) {
+    for (const layer of network.layers) {
+      const { kind, from, inputs, outputs, offset, activation, window } = layer;
       const z = new Array(outputs).fill(0), dz = new Array(outputs).fill(0);
-      for (const { a, error } of from.map(of)) {
-        for (let i = 0; i <= inputs; i++) {
-          for (let j = 0; j < outputs; j++) {
-            const weight = kind === "dense"
-              ? Math.abs(w[offset + i * outputs + j]) + reach
-              : i === j
-              ? 1
-              : 0;
-            z[j] += (a[i] ?? 1) * weight;
-            dz[j] += (error[i] ?? 0) * weight;
-          }
+      const taken = from.map(of);
+      /** A term of output j: value i, or the constant 1, times a parameter, or else a factor. */
+      const add = (j: number, i: number | undefined, index: number | undefined, factor = 1) => {
+        const weight = index === undefined ? factor : Math.abs(w[index]) + reach;
+        for (const { a, error } of taken) {
+          z[j] += (i === undefined ? 1 : a[i]) * weight;
+          dz[j] += (i === undefined ? 0 : error[i]) * weight;
+        }
+      };
+      let terms = from.length;
+      if (kind === "dense") {
+        terms = inputs + 2;
+        for (let j = 0; j < outputs; j++) {
+          for (let i = 0; i < inputs; i++) add(j, i, offset + i * outputs + j);
+          add(j, undefined, offset + inputs * outputs + j);
+        }
+      } else if (!window) {
+        for (let j = 0; j < outputs; j++) add(j, j, undefined);
+      } else if (kind === "maxpool") { // the largest of errors and values
+        const [{ a, error }] = taken;
+        for (const { output, input } of cellsOf(window)) {
+          z[output] = Math.max(z[output], a[input]);
+          dz[output] = Math.max(dz[output], error[input]);
+        }
+      } else {
+        const weights = weightsOf(window), places = window.output[1] * window.output[2];
+        const counts = countsOf(window);
+        terms = weights + 4;
+        for (const { output, filter, input, weight } of cellsOf(window)) {
+          const index = kind === "conv" ? offset + filter * weights + weight : undefined;
+          add(output, input, index, 1 / counts[output]);
+        }
+        for (let j = 0; kind === "conv" && j < outputs; j++) {
+          add(j, undefined, offset + window.output[0] * weights + Math.floor(j / places));
         }
       }
       const { states, steepest, range: [low], activate } = activations[activation];
-      const terms = kind === "dense" ? inputs + 2 : from.length;
       // What rises from end to end is largest there; what falls first is nowhere below its range.
       const least = Number.isFinite(low) ? Math.abs(low) : 0;
       given.push({
