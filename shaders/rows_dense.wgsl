@@ -16,10 +16,12 @@ override CONTINUED: bool; // whether the sums go on from a part before
 // Four columns side by side: units.
 struct Columns {
   units: vec4u,
+  matrix: u32, // where the rows of the matrix begin that are taken
 }
 
 fn columns_at(place: Place, first: u32) -> Columns {
-  return Columns(place.column + first + vec4u(0u, 1u, 2u, 3u));
+  let matrix = changed.offset + start_before(place.quad) * changed.width;
+  return Columns(place.column + first + vec4u(0u, 1u, 2u, 3u), matrix);
 }
 
 // Workgroups side by side take units, their threads rows.
@@ -53,7 +55,7 @@ fn inputs_at(place: Place, i: u32) -> u32 {
 }
 
 fn weights_at(i: u32, columns: Columns) -> vec4f {
-  let at = changed.offset + i * changed.width + min(columns.units, vec4u(changed.width - 1u));
+  let at = columns.matrix + i * changed.width + min(columns.units, vec4u(changed.width - 1u));
   return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
@@ -85,7 +87,7 @@ fn store(quad: u32, columns: Columns, sums: mat4x4f) {
 
 // The units' own change, for what was stored.
 fn close(quad: u32, columns: Columns) {
-  if (4u * quad >= count_of_rows()) {
+  if (!has_rows(quad)) {
     return;
   }
   let samples = samples_of(responses_of(quad));
@@ -104,6 +106,8 @@ fn rows_dense(
   @builtin(local_invocation_index) lane: u32,
 ) {
   for (var place = place_of(id, lane_of(lane)); !is_empty(place); place = next_of(place, groups)) {
-    multiply(place, local, lane);
+    if (has_rows(place.quad)) {
+      multiply(place, local, lane);
+    }
   }
 }

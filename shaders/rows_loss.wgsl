@@ -18,13 +18,15 @@ override WORKGROUP: u32;
 @compute @workgroup_size(WORKGROUP)
 fn rows_loss(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   for (var item = id.x; item < count_of_items(); item += groups.x * WORKGROUP) {
-    respond_to(item);
+    if (has_item(item)) {
+      respond_to(item);
+    }
   }
 }
 
 fn respond_to(item: u32) {
   let points = min(vec4u(0u, 1u, 2u, 3u), vec4u(POINTS - 1u));
-  let rows = item * POINTS + points;
+  let rows = row_of_item(item) + points;
   let response = response_of(rows.x);
   let n = sample_of(response);
   let row = residual_row(n);

@@ -20,7 +20,9 @@ const UNITS = 16u; // of a thread
 @compute @workgroup_size(WORKGROUP)
 fn rows_sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   for (var quad = id.x; 4u * quad < count_of_rows(); quad += groups.x * WORKGROUP) {
-    sum_quad(quad, UNITS * id.y);
+    if (has_rows(quad)) {
+      sum_quad(quad, UNITS * id.y);
+    }
   }
 }
 
@@ -33,19 +35,23 @@ fn sum_quad(quad: u32, first: u32) {
     unit_of(responses.z),
     unit_of(responses.w)
   );
+  let start = start_of(quad);
   for (var k = first; k < min(first + UNITS, changed.width); k++) {
     let at = k * ROW_QUADS + quad;
     var dz = vec4f();
     if (UNIT) {
       dz = select(vec4f(), moves[quad], units == vec4u(k));
     } else {
-      dz = before[at];
+      let taken = start + k - start_before(quad); // below 0 numbers wrap around
+      if (taken < changed.inputs) {
+        dz = before[taken * ROW_QUADS + quad];
+      }
     }
     if (ADD) {
       dz += changes[at];
     }
     if (LAST) {
-      dz = effect_on(samples, k, dz);
+      dz = effect_on(samples, start + k, dz);
     }
     changes[at] = dz;
   }

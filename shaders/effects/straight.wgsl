@@ -10,17 +10,31 @@ const FAR = 3e38;
 var<private> ahead: vec4f = vec4f(FAR);
 var<private> behind: vec4f = vec4f(FAR);
 
+const STRAIGHT = true;
+
 fn effect(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   let up = max(piece_high(z) - z, vec4f());
   let down = max(z - piece_low(z), vec4f());
+  let is_up = dz > vec4f();
+  note_kinks(select(down, up, is_up), select(up, down, is_up), dz);
+  return piece_slope(z) * dz;
+}
+
+// A kink is met where what lies that far off comes nearer, at that rate, ahead, or behind.
+fn meet(gap: vec4f, rate: vec4f) {
+  let is_near = rate > vec4f();
+  note_kinks(select(vec4f(FAR), gap, is_near), select(gap, vec4f(FAR), is_near), rate);
+}
+
+// Kinks that far away in front and at the back, at that rate.
+fn note_kinks(to_front: vec4f, to_back: vec4f, rate: vec4f) {
   // What does not move meets no kink, not even where it lies at one.
-  let size = max(abs(dz), vec4f(1e-30));
-  let still = dz == vec4f();
-  let front = quotient(min(select(down, up, dz > vec4f()), size * FAR), size);
-  let back = quotient(min(select(up, down, dz > vec4f()), size * FAR), size);
+  let size = max(abs(rate), vec4f(1e-30));
+  let still = rate == vec4f();
+  let front = quotient(min(to_front, size * FAR), size);
+  let back = quotient(min(to_back, size * FAR), size);
   ahead = min(ahead, select(front, vec4f(FAR), still));
   behind = min(behind, select(back, vec4f(FAR), still));
-  return piece_slope(z) * dz;
 }
 
 // Numbers that are not negative are ordered as their bits are.

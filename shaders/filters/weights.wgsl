@@ -1,6 +1,6 @@
 // The filters of a convolution are parameters.
 
-@group(0) @binding(3) var<storage, read> parameters: array<f32>; // [parameters]
+@group(0) @binding(15) var<storage, read> parameters: array<f32>; // [parameters]
 
 const HAS_WEIGHTS = true;
 

@@ -5,20 +5,36 @@
 
 override ROW_QUADS: u32; // that there is room for
 
-// The layer whose units change.
+// The layer whose units change, and which of them: where channels are nudged, those that a channel
+// can reach begin at step (channel / reached), and so do those of the layer before.
 struct Changed {
-  width: u32,
+  width: u32, // units that change
   offset: u32, // of its matrix in the parameters
-  inputs: u32,
+  inputs: u32, // that change
   first: u32, // input of this part of its sums
   behind: u32, // the last
+  units: u32, // of the layer
+  reached: u32, // channels from whom the same units change
+  step: u32,
+  reached_before: u32,
+  step_before: u32,
 }
 
 @group(0) @binding(12) var<uniform> changed: Changed;
 
-@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, width + 1]
-@group(0) @binding(3) var<storage, read> companions: array<vec2f>; // [batch, width]: derivative, input
+@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, units + 1]
+@group(0) @binding(3) var<storage, read> companions: array<vec2f>; // [batch, units]: derivative, input
 @group(0) @binding(4) var<storage, read_write> changes: array<vec4f>; // [width, ROW_QUADS]
+
+// The first unit that changes.
+fn start_of(quad: u32) -> u32 {
+  return channel_of(quad) / changed.reached * changed.step;
+}
+
+// The same of the layer before.
+fn start_before(quad: u32) -> u32 {
+  return channel_of(quad) / changed.reached_before * changed.step_before;
+}
 
 fn responses_of(quad: u32) -> vec4u {
   return vec4u(
@@ -38,10 +54,10 @@ fn samples_of(responses: vec4u) -> vec4u {
   );
 }
 
-// What a change of unit k's input does to it, in four rows.
-fn effect_on(samples: vec4u, k: u32, dz: vec4f) -> vec4f {
-  let at = samples * (changed.width + 1u) + k;
-  let on = companions_at(samples * changed.width + k);
+// What a change of a unit's input does to it, in four rows.
+fn effect_on(samples: vec4u, unit: u32, dz: vec4f) -> vec4f {
+  let at = samples * (changed.units + 1u) + unit;
+  let on = companions_at(samples * changed.units + unit);
   let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
   return effect(value, on.derivatives, on.inputs, dz);
 }

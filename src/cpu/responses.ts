@@ -190,6 +190,7 @@ export function responder(at: Unperturbed, l: number, way: Way): Respond {
       return straight(at, l);
     case "fused": // which is the same, in one kernel
     case "rows":
+    case "maps":
       return byRows(at, l);
   }
 }

@@ -6,7 +6,7 @@
 
 import { stencilOf } from "../core/estimator.ts";
 import { type Fused, type Plan, planOf, type Way } from "../core/plan.ts";
-import { DATA, type Layer, layerName } from "../core/network.ts";
+import { DATA, type Layer, layerName, layersBehind } from "../core/network.ts";
 import { densityOf, type Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
 import type { Activation } from "../operations/activation.ts";
@@ -15,6 +15,7 @@ import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf } from "./rows.ts";
+import { maps, roomForMaps } from "./maps.ts";
 import { type Chain, type Shape, tables, tableSize, unrolled } from "./narrow.ts";
 import { type Slots, slotsOf } from "./slots.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
@@ -129,12 +130,14 @@ export function differences(stage: Stage): Command[] {
   const { layers } = network, fused = fusedOn(stage.gpu);
   const plan = planOf(network, { estimator, batch, ...densityOf(samples), sharing, fused });
   const slots = new Map<number, Slots>();
-  let rows: Rows | undefined;
+  let rows: Rows | undefined, mapRows: Rows | undefined;
   return layers.flatMap((layer, l) => {
-    if (layer.kind !== "dense") return [];
+    if (layer.tensors.length === 0) return [];
+    if (layer.kind === "conv") return maps(stage, l, mapRows ??= roomForMaps(stage));
     const way = wayOf(stage, plan, l), name = layerName(network, l);
     if (way === "logit") return labelled(name, logits(stage, l));
     if (way === "direct") return labelled(name, direct(stage, l));
+    if (way === "maps") throw new TypeError(`Cannot nudge ${name} unit by unit: its maps move`);
     const [from] = layer.from, commands: Command[] = [];
     if (way !== "states" && !slots.has(from)) {
       slots.set(from, slotsOf(stage, stage.forward, from));
@@ -153,8 +156,10 @@ export function differences(stage: Stage): Command[] {
 
 /** Room for the rows of any layer's responses. */
 function roomForRows({ gpu, options: { network: { layers }, batch, estimator } }: Stage): Rows {
-  const widest = Math.max(...layers.map(({ outputs }) => outputs));
-  const inputs = Math.max(...layers.map((layer) => layer.inputs));
+  const nudged = layers.flatMap(({ kind }, l) => kind === "dense" ? [l] : []);
+  const behind = nudged.flatMap((l) => [l, ...layersBehind(layers, l)]);
+  const widest = Math.max(...behind.map((m) => layers[m].outputs));
+  const inputs = Math.max(...nudged.map((l) => layers[l].inputs));
   const points = stencilOf(estimator).length;
   return new Rows(gpu, batch * (inputs + 1) * widest * points, 4 * batch, widest);
 }
@@ -320,7 +325,7 @@ class Responses {
     };
   }
 
-  commands(way: Exclude<Way, "logit" | "direct">): Command[] {
+  commands(way: Exclude<Way, "logit" | "direct" | "maps">): Command[] {
     const { outputs } = this.#layer;
     const commands = [...this.#measure];
     for (let first = 0; first < outputs; first += this.#units) {
@@ -334,7 +339,7 @@ class Responses {
   }
 
   /** The dispatches of the units from `first` on. */
-  #part(way: Exclude<Way, "logit" | "direct">, first: number): Command[] {
+  #part(way: Exclude<Way, "logit" | "direct" | "maps">, first: number): Command[] {
     const part = this.#partBuffer(first, 0, 0);
     switch (way) {
       case "straight": {
@@ -343,7 +348,7 @@ class Responses {
         const found = { directions: logits, reaches: this.#rows.reaches, items };
         // The way of what is listed takes the rows that hold the directions.
         return [
-          this.#command("list_begin", [1], { items }),
+          this.#command("list_begin", [1], { items }, { LISTS: 1 }),
           this.#moveOne(part),
           ...commands,
           this.#respond(part, found),
@@ -354,7 +359,7 @@ class Responses {
       case "fused": {
         const items = this.#items();
         return [
-          this.#command("list_begin", [1], { items }),
+          this.#command("list_begin", [1], { items }, { LISTS: 1 }),
           ...this.#narrow(part, items),
           ...this.#listed(first, items, "nudge", true),
           this.#collect(part),
@@ -363,7 +368,7 @@ class Responses {
       case "rows": {
         const items = this.#items(), slots = this.#slots!;
         return [
-          this.#command("list_begin", [1], { items }),
+          this.#command("list_begin", [1], { items }, { LISTS: 1 }),
           this.#command(
             "list_slots",
             [Math.ceil(this.#units / 8), slots.runs * this.#batch],
@@ -383,7 +388,7 @@ class Responses {
       case "states": {
         const items = this.#items();
         return [
-          this.#command("list_begin", [1], { items }),
+          this.#command("list_begin", [1], { items }, { LISTS: 1 }),
           this.#command(
             "list_states",
             [Math.ceil(this.#units / 64), this.#batch],
@@ -598,7 +603,7 @@ class Responses {
     if (room < total) {
       const part = this.#partBuffer(firstUnit, index, room);
       const bound = { part, items, step: forward.step, notes: notes.buffer, counts: lists.counts };
-      commands.push(this.#command("list_end", [1], bound, { BAD: notes.at }));
+      commands.push(this.#command("list_end", [1], bound, { BAD: notes.at, LISTS: 1 }));
     }
     for (let first = 0; first < room; first += most) {
       const count = Math.min(most, room - first);

@@ -7,6 +7,7 @@ import { stencilOf } from "../core/estimator.ts";
 import { type Layer, type Network, weightedLayers } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
+import { mapsTo, roomForMaps, tapsOf } from "./maps.ts";
 import { ACTIVATION_WORK, changedBuffer, propagate, Rows, walkersOf } from "./rows.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -43,7 +44,17 @@ export function elementsOf(
   const rows = new Rows(gpu, elements.length * batch * points, 4 * points, widest);
   const commands: Command[] = [], parts: Part[] = [];
   const perGroup = Math.max(1, Math.floor(gpu.scratchBytes / (4 * batch)));
+  let mapRows: Rows | undefined;
   for (const [layer, { places, weights }] of byLayer(network, elements)) {
+    if (layer.kind === "conv") {
+      const sums = gpu.buffer("elements' sums", 4 * places.length);
+      const to = { buffer: sums, slices: 1, stride: places.length };
+      const taps = tapsOf(layer, places.map((place) => elements[place]), [...places.keys()]);
+      parts.push({ places, sums });
+      mapRows ??= roomForMaps(stage);
+      commands.push(...mapsTo(stage, layers.indexOf(layer), mapRows, taps, to));
+      continue;
+    }
     for (let first = 0; first < places.length; first += perGroup) {
       const group = places.slice(first, first + perGroup);
       const sums = gpu.buffer("elements' sums", 4 * group.length);
@@ -160,7 +171,7 @@ function logitsOf(
       ...buffers,
       before: rows.moves,
       changes: logits,
-      changed: changedBuffer(gpu, layer, 0, layer.inputs),
+      changed: changedBuffer(gpu, layer),
     },
     { ...constants, UNIT: true, ADD: false, LAST: true },
     { activation: layer.activation, rows: "elements", effect: "exact" },

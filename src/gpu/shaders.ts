@@ -62,6 +62,14 @@ import copiesSum from "../../shaders/copies_sum.wgsl" with { type: "text" };
 import directionsSum from "../../shaders/directions_sum.wgsl" with { type: "text" };
 import collectStates from "../../shaders/collect_states.wgsl" with { type: "text" };
 import flip from "../../shaders/flip.wgsl" with { type: "text" };
+import tapRows from "../../shaders/rows/taps.wgsl" with { type: "text" };
+import listedTapRows from "../../shaders/rows/listed_taps.wgsl" with { type: "text" };
+import maps from "../../shaders/shared/maps.wgsl" with { type: "text" };
+import rowsFilter from "../../shaders/rows_filter.wgsl" with { type: "text" };
+import rowsMaxpool from "../../shaders/rows_maxpool.wgsl" with { type: "text" };
+import rowsConv from "../../shaders/rows_conv.wgsl" with { type: "text" };
+import respondTaps from "../../shaders/respond_taps.wgsl" with { type: "text" };
+import collectTaps from "../../shaders/collect_taps.wgsl" with { type: "text" };
 import listEnd from "../../shaders/list_end.wgsl" with { type: "text" };
 import listBegin from "../../shaders/list_begin.wgsl" with { type: "text" };
 import listSlots from "../../shaders/list_slots.wgsl" with { type: "text" };
@@ -140,6 +148,11 @@ export const KERNELS = {
   "collect_states": collectStates,
   "flip": flip,
   "list_begin": listBegin,
+  "rows_filter": rowsFilter,
+  "rows_maxpool": rowsMaxpool,
+  "rows_conv": rowsConv,
+  "respond_taps": respondTaps,
+  "collect_taps": collectTaps,
   "list_end": listEnd,
   "list_slots": listSlots,
   "list_states": listStates,
@@ -182,7 +195,13 @@ export const ROLES = {
   perturbation: { weight, chosen, signs },
   product: { tiles, blocks },
   filter: { weights: filterWeights, mean: filterMean },
-  rows: { listed: listedRows, all: allRows, elements: elementRows },
+  rows: {
+    listed: listedRows,
+    all: allRows,
+    elements: elementRows,
+    taps: tapRows,
+    listed_taps: listedTapRows,
+  },
   effect: { exact: exactEffect, straight: straightEffect },
 } as const;
 /**
@@ -212,6 +231,7 @@ const SHARED: Record<string, string> = {
   gate,
   listing,
   logits,
+  maps,
   notes,
   origin,
   outer_sum: outerSum,
