@@ -95,7 +95,13 @@ fn close(quad: u32, columns: Columns) {
     let at = k * ROW_QUADS + quad;
     changes[at] = effect_on(samples, k, changes[at]);
   }
-  note_reach(quad);
+}
+
+// Behind all columns of a thread's rows.
+fn end(quad: u32) {
+  if (has_rows(quad)) {
+    note_reach(quad);
+  }
 }
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)

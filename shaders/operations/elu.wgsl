@@ -38,6 +38,8 @@ fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return select(select(c * e, max(after, vec4f()) - a, on), select(e - z, dz, on), positive);
 }
 
+const TINY_TO = TINY; // tiny_change holds as far as that
+
 // Above 0 c is 1, and below it is needed.
 fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
   return Parts(c, z);

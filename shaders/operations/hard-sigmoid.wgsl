@@ -28,6 +28,8 @@ fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return change(a, c, z, dz);
 }
 
+const TINY_TO = 3e38; // tiny_change holds as far as that
+
 // It needs no series where dz is tiny.
 fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
   return Parts(a, z);

@@ -27,6 +27,8 @@ fn near_change(s: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return logistic_near_change(s, c, dz);
 }
 
+const TINY_TO = TINY; // tiny_change holds as far as that
+
 // Where |dz| <= TINY its series is s(1-s) dz (1 + (1/2 - s) dz), the rest below dz^2 / 6.
 fn tiny_unit(s: vec4f, c: vec4f, z: vec4f) -> Parts {
   return Parts(c, 0.5 - s);

@@ -26,6 +26,8 @@ fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return log1p(c * expm1(dz));
 }
 
+const TINY_TO = TINY; // tiny_change holds as far as that
+
 // Where |dz| <= TINY its series is c dz (1 + (1 - c) dz / 2), the rest below dz^2 / 6.
 fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
   return Parts(c, 0.5 - 0.5 * c);

@@ -32,6 +32,8 @@ fn near_change(t: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return 2.0 * logistic_near_change(s, 0.25 * c, 2.0 * dz);
 }
 
+const TINY_TO = TINY; // tiny_change holds as far as that
+
 // Where |dz| <= TINY its series is (1 - t^2) dz (1 - t dz), the rest below dz^2.
 fn tiny_unit(t: vec4f, c: vec4f, z: vec4f) -> Parts {
   return Parts(c, -t);

@@ -102,5 +102,6 @@ fn multiply(place: Place, local: vec3u, lane: u32) {
     for (var c = 0u; c < COLUMNS; c += 4u) {
       close(q, columns_at(place, c));
     }
+    end(q);
   }
 }

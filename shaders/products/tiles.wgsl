@@ -59,7 +59,9 @@ fn multiply(place: Place, local: vec3u, lane: u32) {
   if (is_last()) {
     close(quad, columns0);
     close(quad, columns1);
+    end(quad);
     close(quad + 8u, columns0);
     close(quad + 8u, columns1);
+    end(quad + 8u);
   }
 }

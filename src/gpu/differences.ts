@@ -15,7 +15,7 @@ import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf } from "./rows.ts";
-import { maps, roomForMaps } from "./maps.ts";
+import { type MapRows, maps, roomForMaps } from "./maps.ts";
 import { type Chain, type Shape, tables, tableSize, unrolled } from "./narrow.ts";
 import { type Slots, slotsOf } from "./slots.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
@@ -130,7 +130,7 @@ export function differences(stage: Stage): Command[] {
   const { layers } = network, fused = fusedOn(stage.gpu);
   const plan = planOf(network, { estimator, batch, ...densityOf(samples), sharing, fused });
   const slots = new Map<number, Slots>();
-  let rows: Rows | undefined, mapRows: Rows | undefined;
+  let rows: Rows | undefined, mapRows: MapRows | undefined;
   return layers.flatMap((layer, l) => {
     if (layer.tensors.length === 0) return [];
     if (layer.kind === "conv") return maps(stage, l, mapRows ??= roomForMaps(stage));

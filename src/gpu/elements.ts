@@ -7,7 +7,7 @@ import { stencilOf } from "../core/estimator.ts";
 import { type Layer, type Network, weightedLayers } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
-import { mapsTo, roomForMaps, tapsOf } from "./maps.ts";
+import { type MapRows, mapsTo, roomForMaps, tapsOf } from "./maps.ts";
 import { ACTIVATION_WORK, changedBuffer, propagate, Rows, walkersOf } from "./rows.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
@@ -44,7 +44,7 @@ export function elementsOf(
   const rows = new Rows(gpu, elements.length * batch * points, 4 * points, widest);
   const commands: Command[] = [], parts: Part[] = [];
   const perGroup = Math.max(1, Math.floor(gpu.scratchBytes / (4 * batch)));
-  let mapRows: Rows | undefined;
+  let mapRows: MapRows | undefined;
   for (const [layer, { places, weights }] of byLayer(network, elements)) {
     if (layer.kind === "conv") {
       const sums = gpu.buffer("elements' sums", 4 * places.length);

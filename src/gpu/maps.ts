@@ -10,6 +10,8 @@ import { mapsGoStraight } from "../core/plan.ts";
 import type { Command } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, spansOf, walkersOf } from "./rows.ts";
+import { activations } from "../operations/registry.ts";
+import { uploadWindow } from "./window.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 
 /** A weight of a filter, by its place in it, the bias behind the last; and where its sum goes. */
@@ -59,13 +61,40 @@ export function tapsOf(
   return [...byChannel].map(([channel, taps]) => ({ channel, taps }));
 }
 
+/** Room for the rows of convolutions. */
+export interface MapRows {
+  /** Of directions, which may leave out what a pool takes. */
+  readonly straight: Rows;
+  /** Of copies. */
+  readonly exact: Rows;
+}
+
 /** Room for the rows of all convolutions. */
-export function roomForMaps({ gpu, options: { network, batch, estimator } }: Stage): Rows {
-  const { layers } = network, points = stencilOf(estimator).length, band = bandOf(gpu);
+export function roomForMaps(stage: Stage): MapRows {
+  const { layers } = stage.options.network, { sharing = true } = stage.options;
+  const isStraight = layers.every(({ kind }, l) =>
+    kind !== "conv" || mapsGoStraight(layers, l, { sharing })
+  );
+  return {
+    straight: roomFor(stage, true, 1),
+    exact: roomFor(stage, false, isStraight ? EXPECTED : 1),
+  };
+}
+
+/** Room for rows of which one in so many is expected. */
+function roomFor(
+  { gpu, options: { network, batch, estimator } }: Stage,
+  isStraight: boolean,
+  expected: number,
+): Rows {
+  const { layers } = network, band = bandOf(gpu);
+  const points = isStraight ? 1 : stencilOf(estimator).length;
   let width = 1, work = 1, rows = 1;
   layers.forEach((layer, l) => {
     if (layer.kind !== "conv") return;
-    const spans = [...spansOf(layers, l)].sort(([a], [b]) => a - b);
+    const isPooled = isStraight && poolBehind(layers, l) !== undefined;
+    const spans = [...spansOf(layers, l)].filter(([m]) => !isPooled || m !== l)
+      .sort(([a], [b]) => a - b);
     spans.forEach(([m, { count }], i) => {
       const { window, kind } = layers[m];
       const cells = window ? window.kernel[0] * window.kernel[1] : 1;
@@ -77,9 +106,25 @@ export function roomForMaps({ gpu, options: { network, batch, estimator } }: Sta
     });
     const [channels] = layer.window!.output;
     const padded = 4 * Math.ceil((weightsOf(layer) + 1) / 4);
-    rows = Math.max(rows, channels * up(batch * padded * points, band));
+    rows = Math.max(rows, channels * up(Math.ceil(batch * padded * points / expected), band));
   });
   return new Rows(gpu, rows, up(4 * batch * points, band), width, work);
+}
+
+/**
+ * The max pool that takes convolution `l`, where it is the only one that does and its windows lie
+ * within the map, side by side: both can be taken in one.
+ */
+function poolBehind(layers: readonly Layer[], l: number): number | undefined {
+  const takers = layers.flatMap(({ from }, m) => from.includes(l) ? [m] : []);
+  const [m] = takers, { kind, window, activation } = layers[m];
+  if (takers.length > 1 || kind !== "maxpool" || activation !== "identity") return undefined;
+  const { input, output, kernel, stride, dilation, pad } = window!;
+  const isWithin = [0, 1].every((d) =>
+    dilation[d] === 1 && pad[d] === 0 &&
+    (output[d + 1] - 1) * stride[d] + kernel[d] <= input[d + 1]
+  );
+  return isWithin ? m : undefined;
 }
 
 /** Rows that a product's thread takes: each channel's rows are whole bands of them. */
@@ -89,7 +134,7 @@ const up = (count: number, to: number) => to * Math.ceil(count / to);
 const down = (count: number, to: number) => to * Math.floor(count / to);
 
 /** The dispatches of all weights of convolution `l`. */
-export function maps(stage: Stage, l: number, rows: Rows): Command[] {
+export function maps(stage: Stage, l: number, rows: MapRows): Command[] {
   const { gradient, slices, options: { network } } = stage;
   const sums = { buffer: gradient, slices, stride: network.parameters };
   return mapsTo(stage, l, rows, allTaps(network.layers[l]), sums);
@@ -99,15 +144,16 @@ export function maps(stage: Stage, l: number, rows: Rows): Command[] {
 export function mapsTo(
   stage: Stage,
   l: number,
-  rows: Rows,
+  rows: MapRows,
   channels: readonly Local[],
   sums: Sums,
 ): Command[] {
   const { gpu, options: { network, batch, estimator, sharing = true } } = stage;
   const isStraight = mapsGoStraight(network.layers, l, { sharing });
+  const { quads } = isStraight ? rows.straight : rows.exact;
   const points = isStraight ? 1 : stencilOf(estimator).length, band = bandOf(gpu);
   // As many taps a channel at a time as the rows have room for, about as many of each.
-  const most = down(4 * rows.quads / points / batch, 4);
+  const most = down(4 * quads / points / batch, 4);
   const locals = channels.flatMap(({ channel, taps }) => {
     const chunks = Math.ceil(taps.length / most), size = Math.ceil(taps.length / chunks);
     return Array.from(
@@ -115,15 +161,18 @@ export function mapsTo(
       (_, i): Local => ({ channel, taps: taps.slice(i * size, (i + 1) * size) }),
     );
   }).sort((a, b) => b.taps.length - a.taps.length);
-  const commands: Command[] = [];
+  const m = isStraight ? poolBehind(network.layers, l) : undefined;
+  const pool = m === undefined ? undefined : new Pool(stage, l, m);
+  const commands: Command[] = [...pool?.commands ?? []];
   for (let first = 0; first < locals.length;) {
     const taps = up(locals[first].taps.length, 4);
-    const places = up(batch * taps * points, band), room = Math.floor(4 * rows.quads / places);
+    const places = up(batch * taps * points, band),
+      room = Math.min(Math.floor(4 * quads / places), Math.floor(4 * rows.exact.quads / band));
     const part = locals.slice(first, first + room);
     // Those with far fewer taps are better off in a part of their own.
     const count = part.findIndex(({ taps: own }) => 2 * own.length <= taps && taps > 4);
     const chosen = count < 0 ? part : part.slice(0, count);
-    commands.push(...new Part(stage, l, rows, chosen, taps, isStraight).commands(sums));
+    commands.push(...new Part(stage, l, rows, chosen, taps, isStraight, pool).commands(sums));
     first += chosen.length;
   }
   return labelled(layerName(network, l), commands);
@@ -133,7 +182,8 @@ export function mapsTo(
 class Part {
   readonly #stage: Stage;
   readonly #l: number;
-  readonly #rows: Rows;
+  readonly #rows: MapRows;
+  readonly #pool: Pool | undefined;
   readonly #locals: number;
   readonly #taps: number; // of each, a multiple of 4
   readonly #isStraight: boolean;
@@ -144,15 +194,17 @@ class Part {
   constructor(
     stage: Stage,
     l: number,
-    rows: Rows,
+    rows: MapRows,
     locals: readonly Local[],
     taps: number,
     isStraight: boolean,
+    pool: Pool | undefined,
   ) {
     const { gpu, options: { batch, network, estimator } } = stage;
     this.#stage = stage;
     this.#l = l;
     this.#rows = rows;
+    this.#pool = pool;
     this.#locals = locals.length;
     this.#taps = taps;
     this.#isStraight = isStraight;
@@ -171,14 +223,11 @@ class Part {
       residuals: stage.forward.residuals,
       labels: stage.forward.labels,
       responses: this.#responses,
-      reaches: rows.reaches,
-      moves: rows.moves,
     };
     this.#constants = {
       BATCH: batch,
       POINTS: stencilOf(estimator).length,
       CLASSES: network.classes,
-      ROW_QUADS: rows.quads,
       WORKGROUP: 64,
     };
   }
@@ -224,9 +273,11 @@ class Part {
     places: number,
     points: number,
   ) {
-    return propagate(this.#stage, this.#rows, this.#l, {
+    const isStraight = effect === "straight";
+    return propagate(this.#stage, isStraight ? this.#rows.straight : this.#rows.exact, this.#l, {
       rows,
       effect,
+      pool: isStraight ? this.#pool : undefined,
       buffers: { ...this.#bound, ...buffers },
       constants: { ...this.#constants, POINTS: points },
       count: this.#locals * places,
@@ -248,6 +299,7 @@ class Part {
       [walkersOf(gpu, count, classes + 1) / 64],
       { ...buffers, changes },
       { rows, work: count * Number(this.#constants.POINTS) * classes * ACTIVATION_WORK },
+      { ROW_QUADS: this.#rows.exact.quads },
     );
   }
 
@@ -275,17 +327,23 @@ class Part {
     );
     const buffers = { maps: this.#uniform(places), stencil: one };
     const { commands, logits } = this.#propagate("taps", "straight", buffers, places, 1);
+    const { moves, reaches, quads } = this.#rows.straight, room = { ROW_QUADS: quads };
     return [
       this.#command("list_begin", [1], { items }, {}, { LISTS: locals }),
-      this.#command("move_one", [Math.ceil(rows / 4 / 64)], buffers, { rows: "taps" }, {
-        POINTS: 1,
-      }),
+      this.#command(
+        "move_one",
+        [Math.ceil(rows / 4 / 64)],
+        { ...buffers, moves, reaches },
+        { rows: "taps" },
+        { POINTS: 1, ...room },
+      ),
       ...commands,
       this.#command(
         "respond_taps",
         [walkersOf(gpu, rows / 4, 2 + 6 * (classes + 1)) / 64],
-        { maps: buffers.maps, directions: logits, items },
+        { maps: buffers.maps, directions: logits, reaches, items },
         { work: rows * Number(this.#constants.POINTS) * classes * ACTIVATION_WORK },
+        room,
       ),
       ...this.#beyond(items),
     ];
@@ -298,7 +356,7 @@ class Part {
     const most = this.#batch * this.#taps; // items of a channel
     // Few are expected: a fraction of all at a time.
     const wanted = up(Math.ceil(most * points / EXPECTED), band);
-    const places = Math.min(wanted, down(4 * this.#rows.quads / locals, band));
+    const places = Math.min(wanted, down(4 * this.#rows.exact.quads / locals, band));
     const perPass = Math.floor(places / points);
     const { index, room } = this.#stage.roomOf(Math.min(perPass, most), most);
     const commands: Command[] = [];
@@ -336,6 +394,54 @@ class Part {
       { work: this.#locals * this.#taps * this.#batch },
       { SLICES: slices, STRIDE: stride },
     );
+  }
+}
+
+/** What a max pool behind a convolution is taken in one with it by: see rows_filter_pool.wgsl. */
+class Pool {
+  readonly layer: number;
+  readonly buffers: Record<string, GPUBuffer>;
+  /** Behind the forward pass, before any rows. */
+  readonly commands: Command[];
+
+  constructor({ gpu, forward, options: { network, batch } }: Stage, l: number, m: number) {
+    const { layers } = network, { activation, from: [from], window } = layers[l];
+    const { kernel, stride, output } = layers[m].window!;
+    // The places from which a weight sees windows.
+    const padded = [0, 1].map((d) =>
+      (output[d + 1] - 1) * stride[d] * window!.stride[d] +
+      (window!.kernel[d] - 1) * window!.dilation[d] + 1
+    );
+    const words = Uint32Array.of(...kernel, ...stride, ...output.slice(1), ...padded);
+    const name = layerName(network, m), [maps] = window!.input;
+    this.layer = m;
+    this.buffers = {
+      a: forward.values(from).buffer,
+      window: uploadWindow(gpu, layers[l]),
+      pooled: gpu.upload("pooled", words, GPUBufferUsage.UNIFORM),
+      patches: gpu.buffer(`patches of ${name}`, 4 * batch * maps * padded[0] * padded[1]),
+      margins: gpu.buffer(`margins of ${name}`, 16 * batch * layers[m].outputs),
+    };
+    const constants = { BATCH: batch, WORKGROUP: 64 }, cells = kernel[0] * kernel[1];
+    const groupsOf = (things: number) => Math.ceil(walkersOf(gpu, things, 3 * cells + 20) / 64);
+    const values = { values: forward.values(l).buffer, companions: forward.companions[l] };
+    this.commands = [
+      command(
+        gpu,
+        "patches",
+        [groupsOf(batch * maps * padded[0] * padded[1])],
+        this.buffers,
+        constants,
+      ),
+      command(
+        gpu,
+        "margins",
+        [groupsOf(batch * layers[m].outputs)],
+        { ...this.buffers, ...values },
+        { ...constants, HALF_BY_STEEPEST: 0.499999 / activations[activation].steepest },
+        { activation },
+      ),
+    ];
   }
 }
 

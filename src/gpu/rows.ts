@@ -123,6 +123,8 @@ export interface Propagation {
   readonly count: number;
   /** Where a channel's map moves: which units change. */
   readonly spans?: ReadonlyMap<number, Span>;
+  /** The max pool that is taken in one with the convolution, and what rows_filter_pool.wgsl takes. */
+  readonly pool?: { readonly layer: number; readonly buffers: Record<string, GPUBuffer> };
 }
 
 /**
@@ -133,10 +135,10 @@ export function propagate(
   { gpu, options: { network }, forward }: Stage,
   rows: Rows,
   l: number,
-  { rows: role, effect, buffers, constants, count, spans }: Propagation,
+  { rows: role, effect, buffers, constants, count, spans, pool }: Propagation,
 ): { commands: Command[]; logits: GPUBuffer } {
   const { layers } = network, behind = new Set(layersBehind(layers, l));
-  const places = turnsOf(layers, (m) => behind.has(m) || (m === l && spans !== undefined));
+  const places = turnsOf(layers, (m) => behind.has(m) || (m === l && spans !== undefined && !pool));
   const nudged = `W${weightedLayers(layers).indexOf(layers[l]) + 1}`;
   const named = (m: number) => `${layerName(network, m)}, for ${nudged}`;
   const commands: Command[] = [];
@@ -147,6 +149,26 @@ export function propagate(
     const layer = layers[m], { kind } = layer;
     const place = places.get(m);
     if (place === undefined) continue;
+    if (m === pool?.layer) {
+      const groups = [walkersOf(gpu, quads, layer.outputs + 20) / 64];
+      const bound = {
+        ...buffers,
+        ...pool.buffers,
+        changes: rows.buffer(place),
+        reaches: rows.reaches,
+      };
+      const made = command(
+        gpu,
+        "rows_filter_pool",
+        [groups[0]],
+        bound,
+        { ...constants, ROW_QUADS: rows.quads, WORKGROUP: 64 },
+        { rows: role },
+        4 * quads * spans!.get(m)!.count * ACTIVATION_WORK,
+      );
+      commands.push(...labelled(named(m), [made]));
+      continue;
+    }
     const sources = layer.from.filter((from) => from === l || behind.has(from));
     const own = spanAt(m), { count: width } = own;
     const taken = (source: number) => source === l && !spans ? undefined : spanAt(source);

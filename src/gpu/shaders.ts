@@ -67,6 +67,10 @@ import listedTapRows from "../../shaders/rows/listed_taps.wgsl" with { type: "te
 import maps from "../../shaders/shared/maps.wgsl" with { type: "text" };
 import rowsFilter from "../../shaders/rows_filter.wgsl" with { type: "text" };
 import rowsMaxpool from "../../shaders/rows_maxpool.wgsl" with { type: "text" };
+import rowsFilterPool from "../../shaders/rows_filter_pool.wgsl" with { type: "text" };
+import patches from "../../shaders/patches.wgsl" with { type: "text" };
+import margins from "../../shaders/margins.wgsl" with { type: "text" };
+import pooled from "../../shaders/shared/pooled.wgsl" with { type: "text" };
 import rowsConv from "../../shaders/rows_conv.wgsl" with { type: "text" };
 import respondTaps from "../../shaders/respond_taps.wgsl" with { type: "text" };
 import collectTaps from "../../shaders/collect_taps.wgsl" with { type: "text" };
@@ -149,6 +153,9 @@ export const KERNELS = {
   "flip": flip,
   "list_begin": listBegin,
   "rows_filter": rowsFilter,
+  "rows_filter_pool": rowsFilterPool,
+  "patches": patches,
+  "margins": margins,
   "rows_maxpool": rowsMaxpool,
   "rows_conv": rowsConv,
   "respond_taps": respondTaps,
@@ -235,6 +242,7 @@ const SHARED: Record<string, string> = {
   notes,
   origin,
   outer_sum: outerSum,
+  pooled,
   part,
   parts,
   ramp,

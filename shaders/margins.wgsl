@@ -1,0 +1,95 @@
+// How much the inputs of a pool's window may move before another unit wins it, or its winner meets a
+// kink, whatever they are: where all inputs of a window move by less, the change of its winner is the
+// change of the pool. Bounds, so that one number serves all weights of a filter. A
+// unit u stays below the winner w as long as it stays on a flat piece, or as it rises by less than
+// half of a_w - a_u, as steep as it can be; flat pieces are the lowest or the highest. A thread takes four pooled
+// units. Twin of margins() in
+// src/method/map_twins.ts.
+
+#import activation
+#import special
+#import window
+#import pooled
+
+override HALF_BY_STEEPEST: f32; // 1/2 of 1 / the steepest slope, and a little less
+override BATCH: u32;
+override WORKGROUP: u32;
+
+@group(0) @binding(0) var<storage, read> values: array<f32>; // [BATCH, units + 1], of the convolution
+@group(0) @binding(1) var<storage, read> companions: array<vec2f>; // [BATCH, units]: derivative, input
+@group(0) @binding(2) var<storage, read_write> margins: array<vec4f>; // [BATCH, pooled units]: 1 / margin; slope of the winner; its row and column in the window
+
+const FAR = 3e38;
+
+// Four pooled units side by side; beyond the last, that again.
+struct Four {
+  samples: vec4u,
+  corners: vec4u, // the first unit of each window
+}
+
+fn four_from(index: u32) -> Four {
+  let positions = window.output.x * window.output.y;
+  let area = pooled.output.x * pooled.output.y;
+  let count = window.groups * window.given * area;
+  let indices = min(index + vec4u(0u, 1u, 2u, 3u), vec4u(BATCH * count - 1u));
+  let on = indices % area;
+  let rows = on / pooled.output.y * pooled.stride.x;
+  let columns = on % pooled.output.y * pooled.stride.y;
+  return Four(
+    indices / count,
+    indices % count / area * positions + rows * window.output.y + columns
+  );
+}
+
+fn values_of(four: Four, cell: u32) -> vec4f {
+  let at = four.samples * (outputs_of_window() + 1u) + four.corners + cell;
+  return vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
+}
+
+fn inputs_of(four: Four, cell: u32) -> vec4f {
+  let at = four.samples * outputs_of_window() + four.corners + cell;
+  return vec4f(companions[at.x].y, companions[at.y].y, companions[at.z].y, companions[at.w].y);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn margins_of(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let count = BATCH * window.groups * window.given * pooled.output.x * pooled.output.y;
+  for (var index = 4u * id.x; index < count; index += 4u * groups.x * WORKGROUP) {
+    margins_from(index, count);
+  }
+}
+
+fn margins_from(index: u32, count: u32) {
+  let four = four_from(index);
+  var winners = vec4u();
+  var largest = vec4f(-FAR);
+  for (var down = 0u; down < pooled.kernel.x; down++) {
+    for (var across = 0u; across < pooled.kernel.y; across++) {
+      let cell = down * window.output.y + across;
+      let value = values_of(four, cell);
+      winners = select(winners, vec4u(cell), value > largest);
+      largest = max(largest, value);
+    }
+  }
+  var margin = vec4f(FAR);
+  var slope = vec4f();
+  for (var down = 0u; down < pooled.kernel.x; down++) {
+    for (var across = 0u; across < pooled.kernel.y; across++) {
+      let cell = down * window.output.y + across;
+      let z = inputs_of(four, cell);
+      let to_kink = min(piece_high(z) - z, z - piece_low(z));
+      let slope_here = piece_slope(z);
+      let flat = select(vec4f(), to_kink, slope_here == vec4f());
+      let to_win = max(flat, (largest - values_of(four, cell)) * HALF_BY_STEEPEST);
+      let wins = winners == vec4u(cell);
+      margin = min(margin, select(to_win, to_kink, wins));
+      slope = select(slope, slope_here, wins);
+    }
+  }
+  let nearness = select(quotient(vec4f(1.0), margin), vec4f(FAR), margin < vec4f(1e-30));
+  let rows = vec4f(winners / window.output.y);
+  let columns = vec4f(winners % window.output.y);
+  for (var i = 0u; i < min(4u, count - index); i++) {
+    margins[index + i] = vec4f(nearness[i], slope[i], rows[i], columns[i]);
+  }
+}
