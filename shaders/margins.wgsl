@@ -19,12 +19,15 @@ override WORKGROUP: u32;
 @group(0) @binding(1) var<storage, read> companions: array<vec2f>; // [BATCH, units]: derivative, input
 @group(0) @binding(2) var<storage, read_write> margins: array<vec4f>; // [BATCH, pooled units]: 1 / margin; slope of the winner; its row and column in the window
 
+@group(0) @binding(3) var<storage, read> sights: array<u32>; // [BATCH, groups, positions]: see sight.wgsl
+
 const FAR = 3e38;
 
 // Four pooled units side by side; beyond the last, that again.
 struct Four {
   samples: vec4u,
   corners: vec4u, // the first unit of each window
+  sights: vec4u, // where its sight stands
 }
 
 fn four_from(index: u32) -> Four {
@@ -35,10 +38,16 @@ fn four_from(index: u32) -> Four {
   let on = indices % area;
   let rows = on / pooled.output.y * pooled.stride.x;
   let columns = on % pooled.output.y * pooled.stride.y;
-  return Four(
-    indices / count,
-    indices % count / area * positions + rows * window.output.y + columns
-  );
+  let samples = indices / count;
+  let channels = indices % count / area;
+  let corners = rows * window.output.y + columns;
+  let groups = samples * window.groups + channels / window.given;
+  return Four(samples, channels * positions + corners, groups * positions + corners);
+}
+
+fn sights_of(four: Four, cells: vec4u) -> vec4u {
+  let at = four.sights + cells;
+  return vec4u(sights[at.x], sights[at.y], sights[at.z], sights[at.w]);
 }
 
 fn values_of(four: Four, cell: u32) -> vec4f {
@@ -71,6 +80,7 @@ fn margins_from(index: u32, count: u32) {
       largest = max(largest, value);
     }
   }
+  let blind = sights_of(four, winners) == vec4u();
   var margin = vec4f(FAR);
   var slope = vec4f();
   for (var down = 0u; down < pooled.kernel.x; down++) {
@@ -80,7 +90,10 @@ fn margins_from(index: u32, count: u32) {
       let to_kink = min(piece_high(z) - z, z - piece_low(z));
       let slope_here = piece_slope(z);
       let flat = select(vec4f(), to_kink, slope_here == vec4f());
-      let to_win = max(flat, (largest - values_of(four, cell)) * HALF_BY_STEEPEST);
+      let gap = (largest - values_of(four, cell)) * HALF_BY_STEEPEST;
+      // Two that see nothing move alike, by the bias alone.
+      let alike = blind & (sights_of(four, vec4u(cell)) == vec4u());
+      let to_win = max(flat, select(gap, vec4f(FAR), alike));
       let wins = winners == vec4u(cell);
       margin = min(margin, select(to_win, to_kink, wins));
       slope = select(slope, slope_here, wins);

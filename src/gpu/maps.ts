@@ -11,7 +11,7 @@ import type { Command } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, spansOf, walkersOf } from "./rows.ts";
 import { activations } from "../operations/registry.ts";
-import { uploadWindow } from "./window.ts";
+import { channelsOf, uploadWindow } from "./window.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 
 /** A weight of a filter, by its place in it, the bias behind the last; and where its sum goes. */
@@ -413,17 +413,21 @@ class Pool {
       (window!.kernel[d] - 1) * window!.dilation[d] + 1
     );
     const words = Uint32Array.of(...kernel, ...stride, ...output.slice(1), ...padded);
-    const name = layerName(network, m), [maps] = window!.input;
+    const name = layerName(network, m), [maps] = window!.input, { groups } = window!;
+    const [, rows, columns] = window!.output, places = rows * columns;
     this.layer = m;
     this.buffers = {
       a: forward.values(from).buffer,
       window: uploadWindow(gpu, layers[l]),
       pooled: gpu.upload("pooled", words, GPUBufferUsage.UNIFORM),
       patches: gpu.buffer(`patches of ${name}`, 4 * batch * maps * padded[0] * padded[1]),
+      sights: gpu.buffer(`sight of ${layerName(network, l)}`, 4 * batch * groups * places),
       margins: gpu.buffer(`margins of ${name}`, 16 * batch * layers[m].outputs),
     };
     const constants = { BATCH: batch, WORKGROUP: 64 }, cells = kernel[0] * kernel[1];
-    const groupsOf = (things: number) => Math.ceil(walkersOf(gpu, things, 3 * cells + 20) / 64);
+    const [taken] = channelsOf(window!), seen = taken * window!.kernel[0] * (window!.kernel[1] + 2);
+    const turns = 20 + Math.max(3 * cells, seen);
+    const groupsOf = (things: number) => walkersOf(gpu, things, turns) / 64;
     const values = { values: forward.values(l).buffer, companions: forward.companions[l] };
     this.commands = [
       command(
@@ -433,6 +437,7 @@ class Pool {
         this.buffers,
         constants,
       ),
+      command(gpu, "sight", [groupsOf(batch * groups * places)], this.buffers, constants),
       command(
         gpu,
         "margins",

@@ -71,6 +71,7 @@ import rowsFilterPool from "../../shaders/rows_filter_pool.wgsl" with { type: "t
 import patches from "../../shaders/patches.wgsl" with { type: "text" };
 import margins from "../../shaders/margins.wgsl" with { type: "text" };
 import pooled from "../../shaders/shared/pooled.wgsl" with { type: "text" };
+import sight from "../../shaders/sight.wgsl" with { type: "text" };
 import rowsConv from "../../shaders/rows_conv.wgsl" with { type: "text" };
 import respondTaps from "../../shaders/respond_taps.wgsl" with { type: "text" };
 import collectTaps from "../../shaders/collect_taps.wgsl" with { type: "text" };
@@ -156,6 +157,7 @@ export const KERNELS = {
   "rows_filter_pool": rowsFilterPool,
   "patches": patches,
   "margins": margins,
+  "sight": sight,
   "rows_maxpool": rowsMaxpool,
   "rows_conv": rowsConv,
   "respond_taps": respondTaps,
