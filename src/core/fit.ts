@@ -9,14 +9,20 @@ export function sizeOf(bytes: number): string {
   return `${Number((bytes / 1024 ** power).toPrecision(3))} ${units[power]}`;
 }
 
-/** The network with its hidden layers as wide as `share` of what they are, at least 1. */
+/**
+ * The network with its hidden layers as wide as `share` of what they are, and its convolutions with
+ * as many channels, at least 1; where they are in groups, as many in each.
+ */
 function narrowed({ nodes, ...network }: Network, share: number): Network {
   const narrow = (width: number) => Math.max(1, Math.floor(share * width));
   return connect({
     ...network,
-    nodes: nodes.map((node) =>
-      node.operation === "dense" ? { ...node, width: narrow(node.width) } : node
-    ),
+    nodes: nodes.map((node) => {
+      if (node.operation === "dense") return { ...node, width: narrow(node.width) };
+      if (node.operation !== "conv") return node;
+      const { groups = 1 } = node;
+      return { ...node, channels: groups * narrow(node.channels / groups) };
+    }),
   });
 }
 

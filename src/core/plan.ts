@@ -2,15 +2,18 @@
  * How a gradient is evaluated, and what it costs, before any of it is: pure data, which engines
  * follow and people can read.
  *
- * A nudge of W[i,j] in layer l moves, on sample n, one number: the value of unit j. All that
+ * A nudge of W[i,j] in dense layer l moves, on sample n, one number: the value of unit j. All that
  * follows depends on the sample, the unit and by how much it moves, so that copies which agree in
  * these are evaluated once. What else they have in common depends on what stands behind the layer,
- * and is each layer's way.
+ * and is each layer's way. A nudge of a convolution's weight moves one channel's map.
  */
 
 import type { Activation } from "../operations/activation.ts";
 import { activations, losses } from "../operations/registry.ts";
+import { sizeOfShape } from "../operations/structure.ts";
+import { tapCount } from "../operations/window.ts";
 import { type Estimator, stencilOf } from "./estimator.ts";
+import { channelsIn, movedBehind, type Range } from "./moved.ts";
 import {
   DATA,
   type Layer,
@@ -30,8 +33,11 @@ import {
  *   a sample and unit, as far as the first kink; copies beyond it go by rows.
  * - "fused": by rows, in one kernel from the unit to the loss.
  * - "rows": a row of changes for each copy through all that stands behind.
+ * - "maps": it is a convolution, and a nudge moves its channel's map. Where that goes straight (see
+ *   `mapsGoStraight`) the logits move along one direction a sample and weight, as far as the first
+ *   kink or change of a pool's winner; copies beyond it, and all where it does not, go by rows.
  */
-export type Way = "logit" | "states" | "direct" | "straight" | "fused" | "rows";
+export type Way = "logit" | "states" | "direct" | "straight" | "fused" | "rows" | "maps";
 
 /** One kind of work. */
 export interface Stage {
@@ -53,7 +59,7 @@ export interface LayerPlan {
 /** All that a gradient takes. */
 export interface Plan {
   readonly forward: readonly Stage[];
-  /** For each dense layer, where weights are nudged one by one as exact changes; else none. */
+  /** For each layer with weights, where weights are nudged one by one as exact changes; else none. */
   readonly gradient: readonly LayerPlan[];
   /** Where all weights are taken at once: whole copies, random directions, backpropagation. */
   readonly whole: readonly Stage[];
@@ -87,15 +93,31 @@ export interface PlanOptions {
   readonly fused?: Fused;
 }
 
-/** The way of a dense layer's copies. */
+/** Whether all behind layer l is linear between kinks and changes of a pool's winner. */
+const isStraightBehind = (layers: readonly Layer[], l: number) =>
+  layersBehind(layers, l).every((m) => activations[layers[m].activation].pieces);
+
+/**
+ * Whether one direction a sample and weight serves all its copies up to the first kink: a whole map
+ * goes through the layer's own activation, which has to be made of pieces, too.
+ */
+export const mapsGoStraight = (
+  layers: readonly Layer[],
+  l: number,
+  { sharing }: Pick<PlanOptions, "sharing">,
+): boolean =>
+  sharing && activations[layers[l].activation].pieces !== undefined && isStraightBehind(layers, l);
+
+/** The way of a layer's copies. */
 function wayOf(network: Network, l: number, { sharing, fused }: PlanOptions): Way {
   const { layers } = network, last = layers.length - 1;
+  if (layers[l].kind === "conv") return "maps";
   if (l === last) return "logit";
   if (!sharing) return "rows";
   if (activations[layers[l].activation].states) return "states";
   const behind = layersBehind(layers, l);
   if (behind.length === 1 && behind[0] === last) return "direct";
-  if (behind.every((m) => activations[layers[m].activation].pieces)) return "straight";
+  if (isStraightBehind(layers, l)) return "straight";
   const isChain = behind.every((m, i) =>
     layers[m].kind === "dense" && layers[m].from[0] === (i === 0 ? l : behind[i - 1])
   );
@@ -106,21 +128,75 @@ function wayOf(network: Network, l: number, { sharing, fused }: PlanOptions): Wa
   return isChain && isNarrow ? "fused" : "rows";
 }
 
-/** What one row takes through each layer behind layer l, whose one unit has moved. */
-function costsBehind({ layers }: Network, l: number): { layer: number; multiplyAdds: number }[] {
-  const moved = new Map([[l, 1]]); // units of each layer that move
-  return layersBehind(layers, l).map((m) => {
-    const { kind, from, outputs, activation } = layers[m];
-    const taken = from.map((source) => moved.get(source) ?? 0);
-    const units = kind === "dense" ? outputs : Math.max(...taken);
-    moved.set(m, units);
-    const products = kind === "dense" ? taken[0] * outputs : 0;
-    return { layer: m, multiplyAdds: products + units * activations[activation].work };
-  });
+/**
+ * What a layer takes of which these of its inputs move, or all of them: its multiplications with
+ * additions, without those of its biases, and comparisons, which take as long.
+ */
+function productsOf({ kind, inputs, outputs, window }: Layer, taken: Range = [0, inputs]): number {
+  if (!window) return kind === "dense" ? (taken[1] - taken[0]) * outputs : 0;
+  const [first, end] = channelsIn(window, taken), { output, groups } = window;
+  // Each channel goes into all of its group: into itself alone, where it is a pool's.
+  const maps = (end - first) * output[0] / groups;
+  return maps * (kind === "avgpool" ? output[1] * output[2] : tapCount(window));
 }
 
-/** The stages of one dense layer. */
+/** The units whose changes stand for those of all, each of which costs what its kind does. */
+function unitsOf({ window, outputs }: Layer): Range[] {
+  if (!window) return [[0, 1]];
+  const [channels] = window.output, area = outputs / channels;
+  return Array.from({ length: channels }, (_, c) => [c * area, (c + 1) * area] as const);
+}
+
+/** What one row takes through each layer behind layer l, of which a unit or a map has moved. */
+function costsBehind({ layers }: Network, l: number): { layer: number; multiplyAdds: number }[] {
+  const sums = new Map<number, number>(), starts = unitsOf(layers[l]);
+  for (const start of starts) {
+    for (const [m, { taken, units }] of movedBehind(layers, l, start)) {
+      const { work } = activations[layers[m].activation];
+      const cost = productsOf(layers[m], taken) + (units[1] - units[0]) * work;
+      sums.set(m, (sums.get(m) ?? 0) + cost);
+    }
+  }
+  return [...sums].map(([layer, sum]) => ({ layer, multiplyAdds: sum / starts.length }));
+}
+
+/** Rows of numbers that are made, and what they take. */
+const stage = (label: string, rows: number, each: number): Stage => ({
+  label,
+  rows,
+  multiplyAdds: rows * each,
+});
+
+/** What rows take through all that is behind layer l. */
+const stagesBehind = (network: Network, l: number, rows: number, what = "") =>
+  costsBehind(network, l).map(({ layer, multiplyAdds }) =>
+    stage(what + layerName(network, layer), rows, multiplyAdds)
+  );
+
+/** The stages of a convolution, where a row is of a weight. */
+function stagesOfMaps(network: Network, l: number, options: PlanOptions): Stage[] {
+  const { layers, classes, loss } = network, { batch } = options;
+  const { activation, outputs, window, inputs, from, tensors: [filters, biases] } = layers[l];
+  const [weights, bias] = [filters, biases].map(({ shape }) => sizeOfShape(shape));
+  const rows = batch * (weights + bias), copies = rows * stencilOf(options.estimator).length;
+  // A weight's nudge moves what stands where its cell looks and is not 0; a bias's, all of the map.
+  const share = from[0] === DATA ? (options.nonzeros - 1) / inputs : 1;
+  const cells = window!.kernel[0] * window!.kernel[1];
+  const moved = (weights * share * tapCount(window!) / cells + outputs) / (weights + bias);
+  const each = moved * activations[activation].work;
+  const isStraight = mapsGoStraight(layers, l, options);
+  const what = isStraight ? "directions" : "nudges";
+  return [
+    stage(`${what}, ${activation}`, isStraight ? rows : copies, each),
+    ...stagesBehind(network, l, isStraight ? rows : copies, isStraight ? "directions, " : ""),
+    stage(loss, copies, classes * losses[loss].work),
+    stage("collect", copies, 1),
+  ];
+}
+
+/** The stages of a layer whose weights are nudged one by one. */
 function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): Stage[] {
+  if (way === "maps") return stagesOfMaps(network, l, options);
   const { layers, classes } = network, { batch } = options;
   const { from, inputs, outputs, activation } = layers[l];
   const isData = from[0] === DATA;
@@ -131,15 +207,7 @@ function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): 
   const responses = batch * outputs * (states.length - 1);
   const copies = batch * slots * outputs * points;
 
-  const stage = (label: string, rows: number, each: number): Stage => ({
-    label,
-    rows,
-    multiplyAdds: rows * each,
-  });
-  const behind = (rows: number, what = "") =>
-    costsBehind(network, l).map(({ layer, multiplyAdds }) =>
-      stage(what + layerName(network, layer), rows, multiplyAdds)
-    );
+  const behind = (rows: number, what?: string) => stagesBehind(network, l, rows, what);
   const lossOf = (rows: number, logits: number) =>
     stage(network.loss, rows, logits * losses[network.loss].work);
   const nudge = stage(`nudges, ${activation}`, copies, work);
@@ -175,10 +243,15 @@ function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): 
   }
 }
 
-/** What one sample takes through a layer, whole. */
-function wholeCost({ kind, from, inputs, outputs, activation }: Layer, entries: number): number {
-  const products = kind === "dense" ? (from[0] === DATA ? entries : inputs + 1) * outputs : 0;
-  return products + outputs * activations[activation].work;
+/**
+ * What one sample takes through a layer, whole.
+ * @param entries values of the data that are not 0, with the constant 1 behind them.
+ */
+function wholeCost(layer: Layer, entries: number): number {
+  const { kind, from, inputs, outputs, activation } = layer;
+  const share = from[0] === DATA && kind !== "maxpool" ? (entries - 1) / inputs : 1;
+  const biases = kind === "dense" ? outputs : 0;
+  return share * productsOf(layer) + biases + outputs * activations[activation].work;
 }
 
 /** Where all weights are taken at once. */
@@ -187,15 +260,18 @@ function wholeStages(network: Network, options: PlanOptions): Stage[] {
   const pass = (entries: number) =>
     layers.reduce((sum, layer) => sum + wholeCost(layer, entries), 0) +
     classes * losses[network.loss].work;
-  const stage = (label: string, rows: number, each: number) => [
-    { label, rows, multiplyAdds: rows * each },
-  ];
-  if (method === "backprop") return stage("backpropagation", batch, 2 * parameters);
+  if (method === "backprop") {
+    const products = layers.map((layer) =>
+      productsOf(layer) + (layer.kind === "dense" ? layer.outputs : 0)
+    );
+    const each = 2 * products.reduce((sum, product) => sum + product, 0);
+    return [stage("backpropagation", batch, each)];
+  }
   const directions = estimator.name === "spsa" ? estimator.queries : parameters;
   const copies = batch * directions * stencilOf(estimator).length;
-  return method === "copies"
-    ? stage("whole copies", copies, pass(options.nonzeros))
-    : stage("random directions", copies, 2 * parameters + pass(0));
+  if (method === "copies") return [stage("whole copies", copies, pass(options.nonzeros))];
+  // Changes go through the weights nudged, and values through the nudges, each as a pass does.
+  return [stage("random directions", copies, 2 * pass(network.inputs + 1))];
 }
 
 /** The plan for a gradient. */

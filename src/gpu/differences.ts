@@ -135,6 +135,11 @@ export function differences(stage: Stage): Command[] {
     const way = wayOf(stage, plan, l), name = layerName(network, l);
     if (way === "logit") return labelled(name, logits(stage, l));
     if (way === "direct") return labelled(name, direct(stage, l));
+    if (way === "maps") {
+      throw new TypeError(
+        `Cannot take differences of ${name} on WebGPU: its kernels know no maps; use --backend cpu`,
+      );
+    }
     const [from] = layer.from, commands: Command[] = [];
     if (way !== "states" && !slots.has(from)) {
       slots.set(from, slotsOf(stage, stage.forward, from));
@@ -320,7 +325,7 @@ class Responses {
     };
   }
 
-  commands(way: Exclude<Way, "logit" | "direct">): Command[] {
+  commands(way: Exclude<Way, "logit" | "direct" | "maps">): Command[] {
     const { outputs } = this.#layer;
     const commands = [...this.#measure];
     for (let first = 0; first < outputs; first += this.#units) {
@@ -334,7 +339,7 @@ class Responses {
   }
 
   /** The dispatches of the units from `first` on. */
-  #part(way: Exclude<Way, "logit" | "direct">, first: number): Command[] {
+  #part(way: Exclude<Way, "logit" | "direct" | "maps">, first: number): Command[] {
     const part = this.#partBuffer(first, 0, 0);
     switch (way) {
       case "straight": {

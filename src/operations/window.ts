@@ -144,3 +144,59 @@ export function wordsOfPlacement(
   if (groups !== undefined && groups > 1) words.push("groups", `${groups}`);
   return words;
 }
+
+/** What each cell of each window looks at along one side: 0 is down, 1 across. -1 is padding. */
+function looksOf(
+  { input, output, kernel, stride, dilation, pad }: Window,
+  side: 0 | 1,
+): Int32Array { // [outputs, kernel] of that side
+  const [outputs, cells] = [output[side + 1], kernel[side]];
+  return Int32Array.from({ length: outputs * cells }, (_, i) => {
+    const at = Math.floor(i / cells) * stride[side] - pad[side] + i % cells * dilation[side];
+    return at < input[side + 1] ? Math.max(at, -1) : -1;
+  });
+}
+
+const known = new WeakMap<Window, Int32Array>();
+
+/**
+ * Which of a map's values each cell of each window looks at, in row-major order of places and of
+ * cells; -1 is padding. The same for every channel.
+ */
+export function tapsOf(window: Window): Int32Array { // [places, cells]
+  const before = known.get(window);
+  if (before) return before;
+  const { input: [, , width], output: [, height, across], kernel: [cellsDown, cellsAcross] } =
+    window;
+  const down = looksOf(window, 0), right = looksOf(window, 1);
+  const taps = new Int32Array(height * across * cellsDown * cellsAcross);
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < across; x++) {
+      for (let dy = 0; dy < cellsDown; dy++) {
+        for (let dx = 0; dx < cellsAcross; dx++) {
+          const row = down[y * cellsDown + dy], column = right[x * cellsAcross + dx];
+          taps[at++] = row < 0 || column < 0 ? -1 : row * width + column;
+        }
+      }
+    }
+  }
+  known.set(window, taps);
+  return taps;
+}
+
+/** How many cells of all windows over one map look at a value, not at padding. */
+export function tapCount(window: Window): number {
+  const [down, across] = ([0, 1] as const).map((side) =>
+    looksOf(window, side).filter((at) => at >= 0).length
+  );
+  return down * across;
+}
+
+/** Rows and columns of the input that no window looks at. */
+export function skippedBy(window: Window): Pair {
+  const [rows, columns] = ([0, 1] as const).map((side) =>
+    window.input[side + 1] - new Set(looksOf(window, side).filter((at) => at >= 0)).size
+  );
+  return [rows, columns];
+}
