@@ -40,7 +40,7 @@ Deno.test("weights: both layouts, read by their shapes, are one network", () => 
     assert.equal(found.layout, layout);
     assert.deepEqual(found.value.widths, [6, 5, 4, 3]);
     assert.deepEqual(found.value.parameters, parameters);
-    const samples = batchIn(new Map(batch(layout)), layout, 6, 3);
+    const samples = batchIn(new Map(batch(layout)), layout, network);
     assert.deepEqual(samples.x, batch("numpy")[0][1].data);
     assert.deepEqual([...samples.labels], [0, 2, 1, 2]);
   }
@@ -252,7 +252,7 @@ for name, value in dict(W1=W1, b1=b1, W2=W2, b2=b2, x=x, t=t, **g).items(): f[na
 
 Deno.test("gradient: R's layout, deep networks, every engine, as the CPU engine has it", async () => {
   const whole = new Map([...asTensors(network, parameters, "r"), ...batch("r")]);
-  const samples = batchIn(new Map(batch("numpy")), "numpy", 6, 3);
+  const samples = batchIn(new Map(batch("numpy")), "numpy", network);
   const options = engineOptions(network, samples, 4, { h: 1e-3 });
   using cpu = new CpuEngine({ ...options, network: { ...network, epsilon: 1e-7 } });
   cpu.setParameters(parameters);

@@ -27,6 +27,7 @@ import {
   textOfShape,
   type Window,
 } from "../operations/structure.ts";
+import { skippedBy } from "../operations/window.ts";
 
 export { type Shape, sizeOfShape, textOfShape, type Window };
 
@@ -358,14 +359,32 @@ export function residualsOf({ loss, classes }: Pick<Network, "loss" | "classes">
 }
 
 /** The network's shape for people: `784-50-10`, or `1x28x28-conv 30x5-maxpool 2-100-10`. */
-export function shapeOf({ inputShape, layers, nodes }: Network): string {
+export function shapeOf({ inputs, inputShape, layers, nodes }: Network): string {
   const parts = [...nodes, undefined].flatMap((node) => {
     if (node === undefined) return [`${layers.at(-1)!.outputs}`];
     if (node.operation === "dense") return [`${node.width}`];
     const isNamed = ["conv", "maxpool", "avgpool", "globalavgpool"].includes(node.operation);
     return isNamed ? [textOfNode(node)] : [];
   });
-  return [textOfShape(inputShape), ...parts].join("-");
+  // A row is a row, whatever the data look like.
+  const before = layers.some(({ window }) => window) ? textOfShape(inputShape) : `${inputs}`;
+  return [before, ...parts].join("-");
+}
+
+/**
+ * What a network never looks at, for people, a line a layer: a stride larger than its kernel, or one
+ * that does not come out even, leaves rows and columns of the input unseen.
+ */
+export function skippedInput(network: Network): string[] {
+  return network.layers.flatMap(({ window }, l) => {
+    if (!window) return [];
+    const [, height, width] = window.input, [rows, columns] = skippedBy(window);
+    if (rows === 0 && columns === 0) return [];
+    return [
+      `${layerName(network, l)} looks at ${height - rows} of ${height} rows and ` +
+      `${width - columns} of ${width} columns of its input`,
+    ];
+  });
 }
 
 /** The layers with weights, in the order of their numbers: W1 is the first one's. */

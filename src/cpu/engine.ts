@@ -43,7 +43,11 @@ export class CpuEngine implements Engine {
   constructor(options: EngineOptions, threads?: number) {
     checkFit(
       options.network,
-      ({ parameters }) => ({ "parameter vector in float64": 8 * parameters }),
+      ({ parameters, layers }) => ({
+        "parameter vector in float64": 8 * parameters,
+        "values of a batch in float64": 8 * options.batch *
+          Math.max(...layers.map(({ outputs }) => outputs + 1)),
+      }),
       LARGEST_ARRAY,
       "the CPU engine",
     );
