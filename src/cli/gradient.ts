@@ -5,7 +5,7 @@
 
 import { openEngine } from "../backend.ts";
 import { notFinite } from "../core/finite.ts";
-import { parameterTensors, shapeOf } from "../core/network.ts";
+import { parameterTensors, type Shape, shapeOf } from "../core/network.ts";
 import { readTensors, type Tensors, writeTensors } from "../data/tensors.ts";
 import {
   asTensors,
@@ -15,6 +15,7 @@ import {
   namedLikeWeights,
   onlyLayout,
   sampleShapeIn,
+  throughSamples,
 } from "../data/weights.ts";
 import { compare } from "../method/gradcheck.ts";
 import { roundingNotice } from "../method/rounding.ts";
@@ -38,8 +39,11 @@ export interface GradientOptions extends Options {
 function readAll(tensors: Tensors, options: GradientOptions) {
   const prefix = options.check ?? DEFAULT_PREFIX;
   const weights = (layout: Layout) => {
-    const inputShape = options.inputShape ?? sampleShapeIn(tensors, layout);
-    return networkIn(tensors, { ...options, inputShape }, options.input, layout);
+    const read = (inputShape?: Shape) =>
+      networkIn(tensors, { ...options, inputShape }, options.input, layout);
+    const said = sampleShapeIn(tensors, layout);
+    if (options.inputShape || !said) return read(options.inputShape);
+    return throughSamples(said, () => read(said));
   };
   // The weights mostly tell the layout by themselves; what else is wrong is then said more simply.
   const layout = options.layout ?? onlyLayout(weights);

@@ -19,6 +19,7 @@ import {
 } from "../operations/registry.ts";
 import {
   type Kind,
+  type Maps,
   type Pair,
   type Shape,
   sizeOfShape,
@@ -29,7 +30,7 @@ import {
 } from "../operations/structure.ts";
 import { skippedBy } from "../operations/window.ts";
 
-export { type Shape, sizeOfShape, textOfShape, type Window };
+export { type Maps, type Shape, sizeOfShape, textOfShape, type Window };
 
 /** The names of activations. */
 export type Activation = Exclude<ActivationName, "identity">;
@@ -380,10 +381,11 @@ export function skippedInput(network: Network): string[] {
     if (!window) return [];
     const [, height, width] = window.input, [rows, columns] = skippedBy(window);
     if (rows === 0 && columns === 0) return [];
-    return [
-      `${layerName(network, l)} looks at ${height - rows} of ${height} rows and ` +
-      `${width - columns} of ${width} columns of its input`,
+    const unseen = [
+      ...rows > 0 ? [`${rows} of its input's ${height} rows`] : [],
+      ...columns > 0 ? [`${columns} of its input's ${width} columns`] : [],
     ];
+    return [`${layerName(network, l)}: no window looks at ${unseen.join(" and ")}`];
   });
 }
 

@@ -205,6 +205,20 @@ export function sampleShapeIn(tensors: Tensors, layout: Layout): Shape | undefin
 }
 
 /**
+ * Builds what takes samples of the shape that x says in some layout: where they do not fit into it,
+ * it is not the file's layout, or not its network.
+ */
+export function throughSamples<T>(shape: Shape, build: () => T): T {
+  try {
+    return build();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const reason = error.message.replace("Cannot build ", "");
+    throw new Misfit(`x's samples of ${textOfShape(shape)} do not go through ${reason}`);
+  }
+}
+
+/**
  * Reads a batch: x [batch, inputs] or [batch, channels, height, width], and t as labels [batch] or
  * one-hot rows [batch, classes].
  */
