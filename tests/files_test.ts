@@ -303,7 +303,7 @@ Deno.test("gradient: bad input is one line, and nothing is written", async () =>
     await refused(/row 2 of t is not one-hot/, [["t", { shape: [4, 3], data: notOneHot }]]);
     await refused(/x has 2 values a sample/, [["x", { shape: [4, 2], data: new Float64Array(8) }]]);
     await refused(/tensor "b1" holds NaN/, [["b1", vector(1, 2, NaN, 3, 4)]]);
-    await refused(/GBW1 is 2x1 where W1 is 6x5/, [["GBW1", {
+    await refused(/GBW1 is 2x1 where W1 of dense 1: 6 to 5, sigmoid is 6x5/, [["GBW1", {
       shape: [2, 1],
       data: new Float64Array(2),
     }]]);

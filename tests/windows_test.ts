@@ -334,7 +334,7 @@ Deno.test("a max pool's change is the new winner's, and small ones are not lost"
     return { dW, of: (d: number) => d * (residual + d / 2) / h };
   };
   // Values w + b and 2w + b. With w = 0 they tie, and the first wins; nudged up, the second does.
-  for (const h of [1e-12, 1e-4, 1]) {
+  for (const h of [1e-20, 1e-12, 1e-4, 1]) {
     const { dW, of } = await change(0, 3, h);
     assertClose([dW], [of(2 * h)], 4e-16);
   }
