@@ -27,7 +27,9 @@ export {
   type ParameterTensor,
   parameterTensors,
   parseNodes,
+  type Shape,
   shapeOf,
+  skippedInput,
   textOfNodes,
 } from "./core/network.ts";
 export {
@@ -51,7 +53,15 @@ export { drawDigits } from "./data/digits.ts";
 export { idxDataSet, type IdxFiles } from "./data/idx.ts";
 export { type DataSet, densityOf, type Labels, type Samples } from "./data/samples.ts";
 export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/tensors.ts";
-export { asTensors, batchIn, inLayout, type Layout, LAYOUTS, weightsIn } from "./data/weights.ts";
+export {
+  asTensors,
+  batchIn,
+  inLayout,
+  type Layout,
+  LAYOUTS,
+  parametersIn,
+  weightsIn,
+} from "./data/weights.ts";
 export {
   type Engine,
   EngineLost,

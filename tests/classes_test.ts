@@ -210,7 +210,8 @@ function batchOf(classes: number, oneHot: boolean): Tensors {
 Deno.test("classes: batches with labels and with one-hot rows", () => {
   for (const oneHot of [false, true]) {
     for (const classes of [300, 65536]) {
-      const { labels } = batchIn(batchOf(classes, oneHot), "numpy", 4, classes);
+      const network = createNetwork({ inputs: 4, hidden: [], classes });
+      const { labels } = batchIn(batchOf(classes, oneHot), "numpy", network);
       assert.deepEqual([...labels], [5, 256, classes - 1]);
     }
   }
@@ -222,7 +223,7 @@ Deno.test("classes: gradient: right gradients of 1,000 classes are called right"
   await inFolder(async (folder) => {
     for (const [ending, oneHot] of [["h5", false], ["safetensors", true]] as const) {
       const batch = batchOf(1000, oneHot);
-      const samples = batchIn(batch, "numpy", 4, 1000);
+      const samples = batchIn(batch, "numpy", network);
       using cpu = new CpuEngine(engineOptions(network, samples, 3, { method: "backprop" }));
       cpu.setParameters(parameters);
       const { gradient } = await cpu.gradient(Uint32Array.of(0, 1, 2));

@@ -56,7 +56,7 @@ Deno.test("digits: the data set has the shape it says, 10,000 and 2,000 images b
   equal(drawn.name, "synthetic digits");
   equal(drawn.inputs, PIXELS);
   equal(drawn.classes, CLASSES);
-  deepEqual(drawn.image, [SIDE, SIDE]);
+  deepEqual(drawn.image, [1, SIDE, SIDE]);
   equal(drawn.train.count, 10_000);
   equal(drawn.test.count, 2_000);
   for (const set of [drawn.train, drawn.test]) {

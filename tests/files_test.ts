@@ -40,7 +40,7 @@ Deno.test("weights: both layouts, read by their shapes, are one network", () => 
     assert.equal(found.layout, layout);
     assert.deepEqual(found.value.widths, [6, 5, 4, 3]);
     assert.deepEqual(found.value.parameters, parameters);
-    const samples = batchIn(new Map(batch(layout)), layout, 6, 3);
+    const samples = batchIn(new Map(batch(layout)), layout, network);
     assert.deepEqual(samples.x, batch("numpy")[0][1].data);
     assert.deepEqual([...samples.labels], [0, 2, 1, 2]);
   }
@@ -252,7 +252,7 @@ for name, value in dict(W1=W1, b1=b1, W2=W2, b2=b2, x=x, t=t, **g).items(): f[na
 
 Deno.test("gradient: R's layout, deep networks, every engine, as the CPU engine has it", async () => {
   const whole = new Map([...asTensors(network, parameters, "r"), ...batch("r")]);
-  const samples = batchIn(new Map(batch("numpy")), "numpy", 6, 3);
+  const samples = batchIn(new Map(batch("numpy")), "numpy", network);
   const options = engineOptions(network, samples, 4, { h: 1e-3 });
   using cpu = new CpuEngine({ ...options, network: { ...network, epsilon: 1e-7 } });
   cpu.setParameters(parameters);
@@ -303,7 +303,7 @@ Deno.test("gradient: bad input is one line, and nothing is written", async () =>
     await refused(/row 2 of t is not one-hot/, [["t", { shape: [4, 3], data: notOneHot }]]);
     await refused(/x has 2 values a sample/, [["x", { shape: [4, 2], data: new Float64Array(8) }]]);
     await refused(/tensor "b1" holds NaN/, [["b1", vector(1, 2, NaN, 3, 4)]]);
-    await refused(/GBW1 is 2x1 where W1 is 6x5/, [["GBW1", {
+    await refused(/GBW1 is 2x1 where W1 of dense 1: 6 to 5, sigmoid is 6x5/, [["GBW1", {
       shape: [2, 1],
       data: new Float64Array(2),
     }]]);

@@ -27,7 +27,7 @@ Deno.test("IDX: raw and gzipped, any shape", async () => {
     assert.deepEqual([...data], [1, 2, 3, 4, 5, 6]);
   }
   const data = await idxDataSet(files(), "small");
-  assert.deepEqual([data.inputs, data.classes, data.image], [4, 3, [2, 2]]);
+  assert.deepEqual([data.inputs, data.classes, data.image], [4, 3, [1, 2, 2]]);
 });
 
 Deno.test("IDX: gzip of several members, whatever they look like inside", async () => {

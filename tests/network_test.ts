@@ -46,18 +46,18 @@ Deno.test("activations fold into the layer before them, unless something else ta
 
 Deno.test("a network that makes no sense is refused, by the operation that is wrong", () => {
   const cases: [RegExp, Node[]][] = [
-    [/build dense 1: it is 0 wide, and a width is a whole/, [{ operation: "dense", width: 0 }]],
-    [/build dense 1: it is 1.5 wide/, [{ operation: "dense", width: 1.5 }]],
+    [/build "dense 0": it is 0 wide, and a width is a whole/, [{ operation: "dense", width: 0 }]],
+    [/build "dense 1.5": it is 1.5 wide/, [{ operation: "dense", width: 1.5 }]],
     [
-      /build add 2: it adds what is 3 and 4 wide; give them one width/,
+      /build "add": it adds what is 3 and 4 wide; give them one width/,
       [{ operation: "dense", width: 3 }, { operation: "add", from: [0, DATA] }],
     ],
-    [/build add 1: it takes 1 values, not two or more/, [{ operation: "add", from: [DATA] }]],
-    [/build add 1: it takes 1 values/, [{ operation: "add" }]],
-    [/build relu 1: it takes 2 values, not one/, [{ operation: "relu", from: [DATA, DATA] }]],
-    [/build relu 1: it takes node 0, which is not before it/, [{ operation: "relu", from: [0] }]],
+    [/build "add": it takes 1 values, not two or more/, [{ operation: "add", from: [DATA] }]],
+    [/build "add": it takes 1 values/, [{ operation: "add" }]],
+    [/build "relu": it takes 2 values, not one/, [{ operation: "relu", from: [DATA, DATA] }]],
+    [/build "relu": it takes node 0, which is not before it/, [{ operation: "relu", from: [0] }]],
     [
-      /nothing takes relu 1/,
+      /nothing takes "relu"/,
       [{ operation: "relu" }, { operation: "dense", width: 2, from: [DATA] }],
     ],
   ];

@@ -9,10 +9,13 @@ import {
   DATA,
   type Network,
   type Node,
+  parseNodes,
 } from "../src/core/network.ts";
+import { movedBehind } from "../src/core/moved.ts";
 import {
   type Fused,
   type LayerPlan,
+  mapsGoStraight,
   planOf,
   type PlanOptions,
   type Way,
@@ -101,6 +104,106 @@ Deno.test("the ways of networks that join", () => {
   assert.deepEqual(ways(network), ["rows", "rows", "logit"]);
 });
 
+const maps = (typed: string, inputShape: [number, number, number] = [2, 6, 5]) =>
+  connect({
+    inputs: inputShape.reduce((size, length) => size * length, 1),
+    inputShape,
+    classes: 2,
+    nodes: parseNodes(typed),
+  });
+
+Deno.test("the ways of networks of maps", () => {
+  assert.deepEqual(ways(maps("conv 3x2, sigmoid, maxpool 2, dense 4, sigmoid")), [
+    "maps",
+    "direct",
+    "logit",
+  ]);
+  assert.deepEqual(ways(maps("conv 3x2, step, scale")), ["maps", "maps", "logit"]);
+  assert.deepEqual(ways(maps("conv 3x2, flatten, dense 3, relu, dense 3, relu, dense 3, tanh")), [
+    "maps",
+    "rows",
+    "rows",
+    "direct",
+    "logit",
+  ]);
+  const isStraight = (typed: string, sharing = true) =>
+    mapsGoStraight(maps(typed).layers, 0, { sharing });
+  assert.ok(isStraight("conv 3x2, relu, maxpool 2, conv 2x1, avgpool 2x1, dense 3, clip"));
+  assert.ok(!isStraight("conv 3x2, relu, maxpool 2, conv 2x1, avgpool 2x1, dense 3, clip", false));
+  // A map does not go along a line through its own activation where that is curved.
+  assert.ok(!isStraight("conv 3x2, tanh, maxpool 2"));
+  assert.ok(!isStraight("conv 3x2, relu, dense 3, tanh"));
+});
+
+Deno.test("what moves behind a channel is what takes it", () => {
+  // 6 channels of 4x4; in 3 groups of 2 to 3; pooled; all in all of 2; a row.
+  const { layers } = maps("conv 6x1, conv 9x1 groups 3, maxpool 2, conv 2x1, dense 5", [1, 4, 4]);
+  const moved = (channel: number) =>
+    [...movedBehind(layers, 0, [16 * channel, 16 * (channel + 1)])].map(([m, { taken, units }]) => [
+      m,
+      taken,
+      units,
+    ]);
+  assert.deepEqual(moved(3), [
+    [1, [48, 64], [48, 96]],
+    [2, [48, 96], [12, 24]],
+    [3, [12, 24], [0, 8]],
+    [4, [0, 8], [0, 5]],
+    [5, [0, 5], [0, 2]],
+  ]);
+  assert.deepEqual(moved(0)[0], [1, [0, 16], [0, 48]]);
+  // Where branches join, all between what moves in either.
+  const joined = connect({
+    inputs: 4,
+    inputShape: [1, 2, 2],
+    classes: 2,
+    nodes: [
+      ...parseNodes("conv 4x1, conv 4x1 groups 2"),
+      { operation: "add", from: [0, 1] },
+      { operation: "scale" },
+    ],
+  });
+  assert.deepEqual([...movedBehind(joined.layers, 0, [4, 8])].map(([, { units }]) => units), [
+    [0, 8],
+    [0, 8],
+    [0, 8],
+    [0, 2],
+  ]);
+});
+
+Deno.test("the maps of a simple convolutional network, by hand", () => {
+  const network = maps("conv 30x5, relu, maxpool 2, dense 100, relu", [1, 28, 28]);
+  const { forward, gradient: [first], whole } = planOf(network, {
+    ...OPTIONS,
+    batch: 100,
+    nonzeros: 1 + 784 / 4,
+    distinct: 60,
+  });
+  const { work } = activations.relu, loss = losses["cross-entropy"].work * 2;
+  const rows = 100 * 30 * 26;
+  assert.deepEqual(whole, []);
+  assert.deepEqual(first.stages, [
+    { label: "directions, relu", rows, multiplyAdds: rows * work * (25 * 576 / 4 + 576) / 26 },
+    {
+      label: "directions, maxpool 1: 30x24x24 to 30x12x12",
+      rows,
+      multiplyAdds: rows * 576,
+    },
+    {
+      label: "directions, dense 1: 4320 to 100, relu",
+      rows,
+      multiplyAdds: rows * (144 * 100 + 100 * work),
+    },
+    { label: "directions, dense 2: 100 to 2", rows, multiplyAdds: rows * 200 },
+    { label: "cross-entropy", rows: 2 * rows, multiplyAdds: 2 * rows * loss },
+    { label: "collect", rows: 2 * rows, multiplyAdds: 2 * rows },
+  ]);
+  assert.deepEqual(forward.slice(0, 2).map(({ multiplyAdds }) => multiplyAdds), [
+    100 * (30 * 25 * 576 / 4 + 30 * 576 * work),
+    100 * 30 * 576,
+  ]);
+});
+
 /** Counts what the CPU's differences do: weights multiplied, activations and losses evaluated. */
 function counted(network: Network, options: PlanOptions, elements?: Uint32Array): number {
   const samples = randomSamples(options.batch, network);
@@ -185,6 +288,9 @@ Deno.test("costs are what the float64 engine counts", () => {
     chain("sigmoid", "silu", "tanh"),
     chain("elu", "leaky-relu", "leaky-relu"),
     createNetwork({ inputs: 5, hidden: [2, 7, 4], classes: 3, loss: "squared-error" }),
+    maps("conv 3x2, leaky-relu, conv 2x3, leaky-relu, dense 3, leaky-relu"),
+    maps("conv 4x3x2, sigmoid, conv 2x2 groups 2 stride 2, tanh, scale, gelu"),
+    maps("scale, conv 4x2 groups 2 dilation 2, silu, dense 3, tanh"),
     ...Array.from(
       { length: 30 },
       (_, seed) => randomNetwork(seed, { activations: seed % 2 ? smooth : ["leaky-relu"] }),
@@ -207,6 +313,11 @@ Deno.test("costs are what the float64 engine counts", () => {
       }
     }
   }
+  // Where a weight's cell looks at padding nothing moves, and nothing behind it is counted.
+  const padded = maps("conv 3x2 pad 1, sigmoid, conv 2x3, tanh");
+  const options = { ...OPTIONS, batch: 3, nonzeros: 61, distinct: 61, sharing: false };
+  const planned = costOf(planOf(padded, options).gradient), count = counted(padded, options);
+  assert.ok(count <= planned && count > 0.8 * planned, `${count} of ${planned}`);
   // Units of a few values: the weights into them are counted alone, for those behind take zeros.
   for (const activation of ["step", "sign"] as const) {
     const network = chain(activation, "sigmoid", "tanh");
@@ -265,6 +376,13 @@ Deno.test("methods that take all weights at once have one stage", () => {
   assert.deepEqual(whole("backprop"), [
     { label: "backpropagation", rows: 10, multiplyAdds: 10 * 2 * 23 },
   ]);
-  const [{ rows }] = whole("differences", createEstimator("spsa", 1e-2, 7));
-  assert.equal(rows, 10 * 7 * 2);
+  // Values go through the nudges, and changes through the nudged weights.
+  assert.deepEqual(whole("differences", createEstimator("spsa", 1e-2, 7)), [
+    { label: "random directions", rows: 10 * 7 * 2, multiplyAdds: 10 * 7 * 2 * 2 * pass },
+  ]);
+  const conv = maps("conv 3x2 pad 1, avgpool 2 stride 1");
+  const [{ multiplyAdds }] = planOf(conv, { ...OPTIONS, method: "backprop" }).whole;
+  // 7 places down, of which the first and the last see one row; 6 across.
+  const { outputs } = conv.layers[1];
+  assert.equal(multiplyAdds, 2 * (6 * 12 * 10 + outputs + 2 * (outputs + 1)));
 });

@@ -145,6 +145,91 @@ export function randomNetwork(
   return connect({ inputs, classes, nodes, ...options });
 }
 
+/**
+ * A random network of maps: 1 to 3 convolutions of any kernel, stride, padding, dilation and groups,
+ * with pools, scales, activations and residual joins between them, and a dense layer now and then.
+ */
+export function randomMaps(
+  seed: number,
+  { activations = ACTIVATIONS, classes = 3, ...options }: {
+    activations?: readonly Activation[];
+    classes?: number;
+    loss?: Loss;
+    epsilon?: number;
+  } = {},
+): Network {
+  const random = new Xoshiro(seed);
+  const below = (count: number) => Math.floor(random.uniform() * count);
+  const pair = (least: number, most: number) =>
+    [least + below(most + 1 - least), least + below(most + 1 - least)] as const;
+  const start = [1 + below(3), 3 + below(4), 3 + below(4)] as const;
+  const inputs = start[0] * start[1] * start[2];
+  const nodes: Node[] = [];
+  const build = () => connect({ inputs, inputShape: start, classes, nodes, ...options });
+  /** Adds operations where they fit; where one leaves no room, none of them. */
+  const push = (...more: Node[]) => {
+    nodes.push(...more);
+    try {
+      build();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      nodes.splice(-more.length);
+    }
+  };
+  let channels: number = start[0];
+  const convolve = () => {
+    const isDeep = random.uniform() < 0.3; // depthwise, one or two filters a channel
+    const groups = isDeep ? channels : channels % 2 === 0 && random.uniform() < 0.5 ? 2 : 1;
+    const given = groups * (1 + below(groups > 2 ? 1 : 2)), kernel = pair(1, 3);
+    const pad = [0, 1, 2, 3].map((side) => below(kernel[side % 2])) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const before = nodes.length;
+    push({
+      operation: "conv",
+      channels: given,
+      kernel,
+      stride: pair(1, 2),
+      dilation: random.uniform() < 0.3 ? pair(1, 2) : [1, 1],
+      groups,
+      pad: random.uniform() < 0.3 ? "same" : pad,
+    });
+    if (nodes.length > before) channels = given;
+  };
+  const convolutions = 1 + below(3);
+  for (let i = 0; i < convolutions; i++) {
+    convolve();
+    for (let more = below(4); more > 0; more--) {
+      const kind = random.uniform(), from = nodes.length - 1;
+      if (kind < 0.4) push({ operation: activations[below(activations.length)] });
+      else if (kind < 0.5) push({ operation: "scale" });
+      else if (kind < 0.8) {
+        const kernel = pair(1, 3), pad = [below(kernel[0]), below(kernel[1])];
+        push({
+          operation: kind < 0.65 ? "maxpool" : "avgpool",
+          kernel,
+          stride: random.uniform() < 0.5 ? pair(1, 2) : undefined,
+          pad: random.uniform() < 0.5 ? [pad[0], pad[1], below(pad[0] + 1), pad[1]] : undefined,
+        });
+      } else {
+        push(
+          { operation: "conv", channels, kernel: pair(1, 3), pad: "same", groups: 1 },
+          { operation: "add", from: [from + 1, from] },
+        );
+      }
+    }
+  }
+  if (random.uniform() < 0.2) push({ operation: "globalavgpool" });
+  if (random.uniform() < 0.5) {
+    push({ operation: "dense", width: 1 + below(4) });
+    push({ operation: activations[below(activations.length)] });
+  }
+  return build();
+}
+
 /** Engine options for a test. */
 export function engineOptions(
   network: Network,

@@ -37,7 +37,7 @@ export async function race(
   report: (report: Report) => void,
 ): Promise<void> {
   const digits = ng.drawDigits({ train: 2000, test: 1 });
-  const samples = shrunk(digits.train, digits.image![0]);
+  const samples = shrunk(digits.train, digits.image![1]);
   const network = ng.createNetwork({
     inputs: samples.inputs,
     hidden: [HIDDEN],

@@ -95,6 +95,13 @@ async function loadData(
 const NO_GPU =
   "This browser offers no WebGPU here, so training runs on the CPU, in float64, and slower.";
 
+/** Rows and columns that a sample is painted in: its channels below one another. */
+function pictureOf({ image, inputs }: ng.DataSet): readonly [number, number] {
+  if (!image) return [1, inputs];
+  const [channels, rows, columns] = image;
+  return [channels * rows, columns];
+}
+
 function ready({ engine, data, options, notices, losses }: Run): Ready {
   const { network, estimator, method } = options;
   return {
@@ -103,7 +110,7 @@ function ready({ engine, data, options, notices, losses }: Run): Ready {
     software: engine.software,
     notices,
     data: data.name,
-    image: data.image ?? [1, data.inputs],
+    image: pictureOf(data),
     classes: data.classes,
     shape: ng.shapeOf(network),
     parameters: network.parameters,
@@ -247,7 +254,7 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
       }
       return turned;
     };
-    const image = data.image ?? [1, inputs] as const;
+    const image = pictureOf(data);
     return { units: outputs, image, weights: images(parameters), gradient: images(gradient) };
   },
   async slice(unit, pixel): Promise<Slice> {

@@ -15,7 +15,7 @@ import {
   toWrite,
 } from "./places.ts";
 
-const NETWORK = ["network", "activation", "loss", "epsilon"] as const;
+const NETWORK = ["network", "inputShape", "activation", "loss", "epsilon"] as const;
 const DIFFERENCE = ["estimator", "queries", "h", "engine", "backend", "seed"] as const;
 const UPDATE = ["lr", "optimizer", "weightDecay", "schedule"] as const;
 

@@ -3,7 +3,7 @@
 import { openEngine } from "../backend.ts";
 import { shapeOf } from "../core/network.ts";
 import { loadDataSet } from "./datasets.ts";
-import { engineOptionsOf, type Given, type Options } from "./options.ts";
+import { engineOptionsOf, type Given, type Options, tellSkipped } from "./options.ts";
 import { checkFitsData, loadWeights } from "./weights.ts";
 
 /** Runs the command. */
@@ -12,8 +12,10 @@ export async function runEvaluate(
   isGiven: Given,
 ): Promise<void> {
   const tell = (line: string) => given.json ? console.error(line) : console.log(line);
-  const { options, network, parameters } = await loadWeights(given.weights, given, isGiven);
-  const data = await loadDataSet(options.data, { seed: options.seed, tell });
+  const load = ({ data, seed }: Options) => loadDataSet(data, { seed, tell });
+  const loaded = await loadWeights(given.weights, given, isGiven, load);
+  const { options, network, parameters } = loaded, data = loaded.data ?? await load(options);
+  tellSkipped(network);
   checkFitsData(network, data, given.weights);
   const { test } = data;
   using engine = await openEngine(

@@ -13,7 +13,14 @@ import { compare, compareGradients } from "../method/gradcheck.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { loadDataSet } from "./datasets.ts";
 import { EXIT } from "./errors.ts";
-import { engineOptionsOf, type Given, networkFor, type Options, trainingOf } from "./options.ts";
+import {
+  engineOptionsOf,
+  type Given,
+  networkFor,
+  type Options,
+  tellSkipped,
+  trainingOf,
+} from "./options.ts";
 import { comparisonLines, tableLines } from "./table.ts";
 import { checkFitsData, type Loaded, loadWeights } from "./weights.ts";
 
@@ -32,11 +39,12 @@ export async function runGradcheck(
   given: Options & { rtol: number; sweep?: boolean },
   isGiven: Given,
 ): Promise<number> {
+  const tell = (line: string) => given.json ? console.error(line) : console.log(line);
+  const load = ({ data, seed }: Options) => loadDataSet(data, { seed, tell });
   const loaded = given.weights === undefined
     ? undefined
-    : await loadWeights(given.weights, given, isGiven);
+    : await loadWeights(given.weights, given, isGiven, load);
   const options = { ...given, ...loaded?.options };
-  const tell = (line: string) => options.json ? console.error(line) : console.log(line);
   if (!(options.rtol > 0)) {
     throw new RangeError(`Cannot check to a tolerance of ${options.rtol}: give a positive number`);
   }
@@ -61,10 +69,11 @@ async function reach(
   const steps = Math.max(1, options.steps);
   const training = { ...trainingOf(options), steps, evalEvery: steps };
   checkTraining(training, Infinity); // before any data is fetched
-  const data = await loadDataSet(options.data, { seed: options.seed, tell });
+  const data = loaded?.data ?? await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
   if (loaded) checkFitsData(loaded.network, data, options.weights!);
   const network = loaded?.network ?? networkFor(options, data);
+  tellSkipped(network);
   const engineOptions = engineOptionsOf(options, network, data.train);
   let parameters = loaded?.parameters ?? initialParameters(network, options.init, random);
   if (options.steps > 0) {

@@ -5,22 +5,25 @@
 
 import { openEngine } from "../backend.ts";
 import { notFinite } from "../core/finite.ts";
-import { parameterTensors, shapeOf } from "../core/network.ts";
+import { parameterTensors, type Shape, shapeOf } from "../core/network.ts";
 import { readTensors, type Tensors, writeTensors } from "../data/tensors.ts";
 import {
   asTensors,
   batchIn,
   inLayout,
+  type Layout,
   namedLikeWeights,
   onlyLayout,
-  weightsIn,
+  sampleShapeIn,
+  throughSamples,
 } from "../data/weights.ts";
 import { compare } from "../method/gradcheck.ts";
 import { roundingNotice } from "../method/rounding.ts";
 import { EXIT } from "./errors.ts";
 import { claimTensorFile, readWhole, writeWhole } from "./files.ts";
-import { engineOptionsOf, networkOf, type Options } from "./options.ts";
+import { engineOptionsOf, type Options, tellSkipped } from "./options.ts";
 import { comparisonLines } from "./table.ts";
+import { networkIn } from "./weights.ts";
 
 /** What gradients to be checked are named like, in front of W1: as many R programs name them. */
 const DEFAULT_PREFIX = "GB";
@@ -35,12 +38,18 @@ export interface GradientOptions extends Options {
 /** The network, the batch and the gradients to be checked, out of a file's tensors. */
 function readAll(tensors: Tensors, options: GradientOptions) {
   const prefix = options.check ?? DEFAULT_PREFIX;
+  const weights = (layout: Layout) => {
+    const read = (inputShape?: Shape) =>
+      networkIn(tensors, { ...options, inputShape }, options.input, layout);
+    const said = sampleShapeIn(tensors, layout);
+    if (options.inputShape || !said) return read(options.inputShape);
+    return throughSamples(said, () => read(said));
+  };
   // The weights mostly tell the layout by themselves; what else is wrong is then said more simply.
-  const layout = options.layout ?? onlyLayout((layout) => weightsIn(tensors, layout));
+  const layout = options.layout ?? onlyLayout(weights);
   return inLayout(options.input, layout, (layout) => {
-    const { widths, parameters } = weightsIn(tensors, layout);
-    const network = networkOf(options, widths, options.input);
-    const samples = batchIn(tensors, layout, network.inputs, network.classes);
+    const { network, parameters } = weights(layout);
+    const samples = batchIn(tensors, layout, network);
     const theirs = namedLikeWeights(tensors, prefix, network, layout);
     return { network, parameters, samples, theirs };
   });
@@ -59,6 +68,7 @@ export async function runGradient(options: GradientOptions): Promise<number> {
   if (out !== undefined) await claimTensorFile(out);
   const tensors = await readTensors(await readWhole(input), input);
   const { layout, value: { network, parameters, samples, theirs } } = readAll(tensors, options);
+  tellSkipped(network);
   if (check !== undefined && theirs.size === 0) {
     throw new TypeError(`Cannot check ${input}: it has no ${check}W1, ${check}b1, ...`);
   }

@@ -15,11 +15,16 @@ import {
   type Network,
   type Node,
   parseNodes,
+  type Shape,
   shapeOf,
+  sizeOfShape,
+  skippedInput,
   textOfNodes,
+  textOfShape,
   weightedLayers,
 } from "../core/network.ts";
-import { activations } from "../operations/registry.ts";
+import { activations, structures } from "../operations/registry.ts";
+import type { Structure } from "../operations/structure.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
 import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
 import type { DataSet, Samples } from "../data/samples.ts";
@@ -33,6 +38,7 @@ import { type Places, toData, toRead, toSave, toWrite } from "./places.ts";
 export interface Options {
   data: string;
   network?: Node[];
+  inputShape?: Shape;
   hidden: number[];
   activation: Activation[];
   loss: Loss;
@@ -115,6 +121,16 @@ function parseNetwork(text: string): Node[] {
   }
 }
 
+/** Parses channels, height and width: 1x28x28. */
+function parseShape(text: string): Shape {
+  const [channels, height, width] = /^([1-9]\d*)x([1-9]\d*)x([1-9]\d*)$/.exec(text)?.slice(1)
+    .map(Number) ?? [];
+  if (channels === undefined) {
+    throw new InvalidArgumentError("give channels, height and width, as in 1x28x28");
+  }
+  return [channels, height, width];
+}
+
 function parseInit(text: string): Initialization {
   if (text === "xavier" || text === "he") return text;
   const deviation = Number(text);
@@ -132,8 +148,13 @@ const shared = {
   ).default("auto"),
   network: new Option(
     "--network <operations>",
-    'operations in order, in place of --hidden and --activation: "dense 100, relu, dense 50, tanh"',
+    'operations in order, in place of --hidden and --activation: "dense 100, relu, dense 50, tanh", ' +
+      'or "conv 30x5, relu, maxpool 2, dense 100, relu"',
   ).argParser(parseNetwork),
+  inputShape: new Option(
+    "--input-shape <CxHxW>",
+    "channels, height and width of a sample, as in 1x28x28, where the data do not say",
+  ).argParser(parseShape),
   hidden: new Option("--hidden <widths>", "widths of the hidden layers: 50, or 100,50, or none")
     .argParser(parseHidden).default([50], "50"),
   activation: new Option(
@@ -208,6 +229,7 @@ export function textOf(
   const text = (name: keyof Options) => {
     if (name === "network") return textOfNodes(options.network!);
     const value = options[name];
+    if (name === "inputShape") return textOfShape(options.inputShape!);
     return Array.isArray(value) ? value.join(",") || "none" : `${value}`;
   };
   const said = names.filter((name) => options[name] !== undefined);
@@ -289,9 +311,40 @@ export function nodesOf({ network, hidden, activation }: Options): readonly Node
 }
 
 /** The network that the options describe, for a data set. */
-export function networkFor(options: Options, { inputs, classes }: DataSet): Network {
-  const { loss, epsilon } = options;
-  return connect({ inputs, classes, nodes: nodesOf(options), loss, epsilon });
+export function networkFor(options: Options, { inputs, image, classes }: DataSet): Network {
+  const { loss, epsilon, inputShape = image } = options;
+  return connect({ inputs, inputShape, classes, nodes: nodesOf(options), loss, epsilon });
+}
+
+/** Says on standard error what a network leaves unseen of its inputs. */
+export function tellSkipped(network: Network): void {
+  for (const line of skippedInput(network)) console.error(`Note: ${line}`);
+}
+
+/** Whether the options describe a network of maps, whose weights do not tell its shapes. */
+export const isOfMaps = (options: Options): boolean =>
+  nodesOf(options).some(({ operation }) => ofMaps.has(operation));
+
+const ofMaps = new Set<string>(
+  Object.values(structures as Record<string, Pick<Structure, "name" | "ofMaps">>)
+    .filter((structure) => structure.ofMaps).map(({ name }) => name),
+);
+
+/**
+ * The network of maps that the options describe, of so many classes.
+ * @param path of the file that its weights are in.
+ * @throws {TypeError} where nothing says the shape of its input.
+ */
+export function networkOfMaps(options: Options, classes: number, path: string): Network {
+  const { inputShape, loss, epsilon } = options;
+  if (!inputShape) {
+    throw new TypeError(
+      `Cannot use ${path} with --network "${textOfNodes(nodesOf(options))}": nothing says the ` +
+        `shape of a sample; give --input-shape, as in --input-shape 1x28x28`,
+    );
+  }
+  const inputs = sizeOfShape(inputShape);
+  return connect({ inputs, inputShape, classes, nodes: nodesOf(options), loss, epsilon });
 }
 
 /**

@@ -10,7 +10,15 @@ import { writeTensors } from "../data/tensors.ts";
 import type { Engine } from "../engine.ts";
 import { sha256 } from "./digest.ts";
 import { writeWhole } from "./files.ts";
-import { type Given, nodesOf, type Options, optionsFrom, stepOf, textOf } from "./options.ts";
+import {
+  type Given,
+  isOfMaps,
+  nodesOf,
+  type Options,
+  optionsFrom,
+  stepOf,
+  textOf,
+} from "./options.ts";
 import { recoveryOf } from "./places.ts";
 import { type Loaded, loadWeights } from "./weights.ts";
 
@@ -18,6 +26,7 @@ import { type Loaded, loadWeights } from "./weights.ts";
 const FIXED = [
   ...[
     "network",
+    "inputShape",
     "hidden",
     "activation",
     "loss",
@@ -44,11 +53,17 @@ async function fingerprint({ train, test }: DataSet): Promise<string> {
 
 /**
  * Reads a run, or weights alone.
+ * @param load the data, which may have to say what shape a sample has.
  * @returns it, with the options that it was trained with where none were given.
  * @throws {TypeError} when an option is given that differs from the run's, without `--override`.
  */
-export async function loadRun(path: string, options: Options, given: Given): Promise<Loaded> {
-  const loaded = await loadWeights(path, options, given);
+export async function loadRun(
+  path: string,
+  options: Options,
+  given: Given,
+  load: (options: Options) => Promise<DataSet>,
+): Promise<Loaded> {
+  const loaded = await loadWeights(path, options, given, load);
   const { settings } = loaded.checkpoint ?? {};
   const widths = weightedLayers(loaded.network.layers).slice(0, -1).map((layer) => layer.outputs);
   // Weights alone say how wide the network is, and no more.
@@ -60,7 +75,7 @@ export async function loadRun(path: string, options: Options, given: Given): Pro
   const now = texts(options);
   const before = texts({ ...options, ...(settings && { network: undefined }), ...saved });
   for (const name of FIXED) {
-    const isShape = name === "hidden" || name === "network";
+    const isShape = name === "hidden" || name === "network" || name === "inputShape";
     const mayDiffer = options.override && !isShape; // the file's weights have one
     if (given(name) && now[name] !== before[name] && !mayDiffer) {
       throw new TypeError(
@@ -72,7 +87,8 @@ export async function loadRun(path: string, options: Options, given: Given): Pro
   }
   const unsaid = Object.entries(saved).filter(([name]) => !given(name as keyof Options));
   const { layout } = loaded; // it is saved again as it was
-  const merged: Options = { ...options, layout, ...Object.fromEntries(unsaid) };
+  const { inputShape } = loaded.options;
+  const merged: Options = { ...options, layout, inputShape, ...Object.fromEntries(unsaid) };
   const state = loaded.checkpoint?.random, words = createRandom(merged.rng, 1).state.length;
   // A generator with nothing but zeros in it draws zeros for ever.
   if (state && (state.length !== words || state.filter((word) => word !== 0).length < 2)) {
@@ -149,8 +165,10 @@ async function saveRun(
   const names = [...FIXED, ...FREE].filter((name) =>
     options.network ? name !== "hidden" && name !== "activation" : name !== "network"
   );
+  // What the data said of their shape is kept with the weights, which do not tell it.
+  const inputShape = isOfMaps(options) ? network.inputShape : undefined;
   const settings = {
-    ...textOf({ ...options, h: stepOf(options) }, names),
+    ...textOf({ ...options, inputShape, h: stepOf(options) }, names),
     fingerprint: await fingerprint(data),
   };
   const [parameters, state] = [await engine.parameters(), await engine.optimizerState()];

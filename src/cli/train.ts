@@ -21,6 +21,7 @@ import {
   type Given,
   networkFor,
   type Options,
+  tellSkipped,
   trainingOf,
 } from "./options.ts";
 import { claimFigureFile } from "./plot.ts";
@@ -76,9 +77,10 @@ function costLines(options: Options, parameters: number, steps: number, seconds:
 /** Runs the command; the exit code tells of an interruption, or of weights that were not saved. */
 export async function runTrain(given: Options, isGiven: Given): Promise<number> {
   const tell = (line: string) => given.json ? console.error(line) : console.log(line);
+  const load = ({ data, seed }: Options) => loadDataSet(data, { seed, tell });
   const loaded = given.resume === undefined
     ? undefined
-    : await loadRun(given.resume, given, isGiven);
+    : await loadRun(given.resume, given, isGiven, load);
   const options = loaded?.options ?? given;
   const done = loaded?.checkpoint?.state.steps ?? 0;
   using interrupt = new Interrupt();
@@ -98,7 +100,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
     if (options.log !== undefined) await claim(options.log);
   }
 
-  const data = await loadDataSet(options.data, { seed: options.seed, tell });
+  const data = loaded?.data ?? await load(options);
   checkTraining(training, data.train.count);
   if (loaded) {
     checkFitsData(loaded.network, data, options.resume!);
@@ -106,6 +108,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   }
   const network = loaded?.network ?? networkFor(options, data);
   const { parameters } = network;
+  tellSkipped(network);
   const engineOptions = engineOptionsOf(options, network, data.train);
   if (options.plan) {
     await tellPlan(engineOptions, options.backend, options.json ?? false);

@@ -19,6 +19,7 @@ import {
 } from "../operations/registry.ts";
 import {
   type Kind,
+  type Maps,
   type Pair,
   type Shape,
   sizeOfShape,
@@ -27,8 +28,9 @@ import {
   textOfShape,
   type Window,
 } from "../operations/structure.ts";
+import { skippedBy } from "../operations/window.ts";
 
-export { type Shape, sizeOfShape, textOfShape, type Window };
+export { type Maps, type Shape, sizeOfShape, textOfShape, type Window };
 
 /** The names of activations. */
 export type Activation = Exclude<ActivationName, "identity">;
@@ -358,14 +360,33 @@ export function residualsOf({ loss, classes }: Pick<Network, "loss" | "classes">
 }
 
 /** The network's shape for people: `784-50-10`, or `1x28x28-conv 30x5-maxpool 2-100-10`. */
-export function shapeOf({ inputShape, layers, nodes }: Network): string {
+export function shapeOf({ inputs, inputShape, layers, nodes }: Network): string {
   const parts = [...nodes, undefined].flatMap((node) => {
     if (node === undefined) return [`${layers.at(-1)!.outputs}`];
     if (node.operation === "dense") return [`${node.width}`];
     const isNamed = ["conv", "maxpool", "avgpool", "globalavgpool"].includes(node.operation);
     return isNamed ? [textOfNode(node)] : [];
   });
-  return [textOfShape(inputShape), ...parts].join("-");
+  // A row is a row, whatever the data look like.
+  const before = layers.some(({ window }) => window) ? textOfShape(inputShape) : `${inputs}`;
+  return [before, ...parts].join("-");
+}
+
+/**
+ * What a network never looks at, for people, a line a layer: a stride larger than its kernel, or one
+ * that does not come out even, leaves rows and columns of the input unseen.
+ */
+export function skippedInput(network: Network): string[] {
+  return network.layers.flatMap(({ window }, l) => {
+    if (!window) return [];
+    const [, height, width] = window.input, [rows, columns] = skippedBy(window);
+    if (rows === 0 && columns === 0) return [];
+    const unseen = [
+      ...rows > 0 ? [`${rows} of its input's ${height} rows`] : [],
+      ...columns > 0 ? [`${columns} of its input's ${width} columns`] : [],
+    ];
+    return [`${layerName(network, l)}: no window looks at ${unseen.join(" and ")}`];
+  });
 }
 
 /** The layers with weights, in the order of their numbers: W1 is the first one's. */

@@ -3,6 +3,29 @@
 import { DATA, type Network, residualsOf } from "../core/network.ts";
 import { losses } from "../operations/registry.ts";
 import type { Trace } from "./forward.ts";
+import { convolutionGradient, isWindowed, meansGradient, type Windowed } from "./windows.ts";
+
+/** The same through a window, for every sample: adds to what is known of weights and inputs. */
+function backThrough(
+  layer: Windowed,
+  parameters: Float64Array, // [parameters]
+  trace: Trace,
+  l: number,
+  error: Float64Array, // [batch, outputs]
+  gradient: Float64Array, // [parameters], written
+  before: Float64Array, // [batch, inputs], written
+): void {
+  const { kind, from: [source], inputs, outputs } = layer, a = trace.values[source + 1];
+  for (let n = 0; n < trace.batch.size; n++) {
+    const each = error.subarray(n * outputs, (n + 1) * outputs);
+    const to = before.subarray(n * inputs, (n + 1) * inputs);
+    if (kind === "conv") {
+      const x = a.subarray(n * (inputs + 1), (n + 1) * (inputs + 1));
+      convolutionGradient(layer, parameters, x, each, gradient, to);
+    } else if (kind === "avgpool") meansGradient(layer, each, to);
+    else each.forEach((value, at) => to[trace.winners[l]![n * outputs + at]] += value);
+  }
+}
 
 /** The derivative of the mean loss by backpropagation. */
 export function backprop(
@@ -32,7 +55,13 @@ export function backprop(
       }
       continue;
     }
-    const [source] = from, a = trace.values[source + 1];
+    const [source] = from, a = trace.values[source + 1], layer = layers[l];
+    if (isWindowed(layer)) {
+      // What comes of the data's own derivatives is of no use.
+      const before = errors[source] ?? new Float64Array(batch.size * inputs);
+      backThrough(layer, parameters, trace, l, error, gradient, before);
+      continue;
+    }
     for (let n = 0; n < batch.size; n++) {
       for (let i = 0; i <= inputs; i++) {
         const input = a[n * (inputs + 1) + i], row = offset + i * outputs;

@@ -1,6 +1,12 @@
-/** Which weights a gradient is asked for, as blocks of inputs by units that are evaluated together. */
+/**
+ * Which weights a gradient is asked for, as blocks of inputs by units that are evaluated together.
+ *
+ * A unit of a convolution is an output channel, and its inputs are the weights of its filter. The
+ * last input of either is the constant 1, whose weight is the bias.
+ */
 
 import { type Layer, weightedLayers } from "../core/network.ts";
+import { filterSize, isWindowed } from "./windows.ts";
 
 /** Weights from some inputs into some units of one layer. */
 export interface Block {
@@ -11,15 +17,48 @@ export interface Block {
   readonly places?: Uint32Array; // [inputs], of one unit
 }
 
+/** How a layer's weights lie in the parameter vector. */
+interface Weights {
+  /** Without the constant 1. */
+  readonly inputs: number;
+  readonly units: number;
+  /** Where the weight from input i into unit j is. */
+  indexOf(i: number, j: number): number;
+  /** The input and the unit of the weight that many behind the layer's first. */
+  at(place: number): readonly [input: number, unit: number];
+}
+
+/** A dense layer has a row an input, a convolution a row a unit and the biases behind. */
+export function weightsOf(layer: Layer): Weights {
+  const { inputs, outputs, offset } = layer;
+  if (!isWindowed(layer)) {
+    return {
+      inputs,
+      units: outputs,
+      indexOf: (i, j) => offset + i * outputs + j,
+      at: (place) => [Math.floor(place / outputs), place % outputs],
+    };
+  }
+  const size = filterSize(layer), [units] = layer.window.output;
+  return {
+    inputs: size,
+    units,
+    indexOf: (i, j) => offset + (i < size ? j * size + i : units * size + j),
+    at: (place) =>
+      place < units * size
+        ? [place % size, Math.floor(place / size)]
+        : [size, place - units * size],
+  };
+}
+
 const upTo = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
 
 /** All weights: a block a layer. */
 function allBlocks(layers: readonly Layer[]): Block[] {
-  return weightedLayers(layers).map((layer) => ({
-    layer: layers.indexOf(layer),
-    inputs: upTo(layer.inputs + 1),
-    units: upTo(layer.outputs),
-  }));
+  return weightedLayers(layers).map((layer) => {
+    const { inputs, units } = weightsOf(layer);
+    return { layer: layers.indexOf(layer), inputs: upTo(inputs + 1), units: upTo(units) };
+  });
 }
 
 /**
@@ -30,14 +69,14 @@ function allBlocks(layers: readonly Layer[]): Block[] {
 export function blocksOf(layers: readonly Layer[], elements?: Uint32Array): Block[] {
   if (!elements) return allBlocks(layers);
   return weightedLayers(layers).flatMap((layer) => {
-    const { inputs, outputs, offset } = layer;
+    const { inputs, units, at } = weightsOf(layer);
     const ofUnit = new Map<number, [input: number, place: number][]>();
     elements.forEach((element, place) => {
-      const at = element - offset;
-      if (at < 0 || at >= (inputs + 1) * outputs) return;
-      const unit = at % outputs;
+      const index = element - layer.offset;
+      if (index < 0 || index >= (inputs + 1) * units) return;
+      const [input, unit] = at(index);
       if (!ofUnit.has(unit)) ofUnit.set(unit, []);
-      ofUnit.get(unit)!.push([Math.floor(at / outputs), place]);
+      ofUnit.get(unit)!.push([input, place]);
     });
     return [...ofUnit].map(([unit, weights]) => ({
       layer: layers.indexOf(layer),

@@ -8,6 +8,14 @@ import { type Network, residualsOf } from "../core/network.ts";
 import { activations, losses } from "../operations/registry.ts";
 import { forward, mean, type Trace } from "./forward.ts";
 import type { Share } from "./share.ts";
+import {
+  addBiases,
+  addConvolution,
+  addMeans,
+  changeOfLargest,
+  isWindowed,
+  type Windowed,
+} from "./windows.ts";
 
 /** The vector of signs that belongs to a key. */
 export function direction(key: number, parameters: number): Float64Array { // [parameters]
@@ -16,8 +24,8 @@ export function direction(key: number, parameters: number): Float64Array { // [p
 
 /**
  * Exact change of the mean loss when the parameters w become w + d. In one dense layer that is
- * [da, 0] (W + D) + [a, 1] D, in a sum that of the changes: nothing is subtracted from anything
- * near it.
+ * [da, 0] (W + D) + [a, 1] D, in a convolution the same with convolutions for products, in a sum
+ * that of the changes: nothing is subtracted from anything near it.
  */
 export function changeAlong(
   network: Network,
@@ -29,13 +37,29 @@ export function changeAlong(
   const { batch, residuals } = trace;
   const { changes } = losses[network.loss];
   const whole = Float64Array.of(1), dL = new Float64Array(1);
+  const moved = parameters.map((weight, index) => weight + d[index]); // W + D
+  /** What comes of a window over maps that change by da. */
+  const look = (layer: Windowed, l: number, n: number, da: Float64Array, dz: Float64Array) => {
+    const { kind, from, inputs, outputs } = layer, start = n * (inputs + 1);
+    const a = trace.values[from[0] + 1].subarray(start, start + inputs);
+    if (kind === "avgpool") return addMeans(layer, da, dz);
+    if (kind === "maxpool") {
+      const winners = trace.winners[l]!.subarray(n * outputs, (n + 1) * outputs);
+      return winners.forEach((winner, at) => dz[at] = changeOfLargest(layer, at, winner, a, da));
+    }
+    addConvolution(layer, moved, da, dz);
+    addConvolution(layer, d, a, dz);
+    addBiases(layer, d, dz);
+  };
   let total = 0;
   for (let n = 0; n < batch.size; n++) {
     // Of the data, and of what each layer gives: layer l's is at l + 1. [outputs]
     const changed = [new Float64Array(network.inputs)];
-    layers.forEach(({ kind, from, inputs, outputs, offset, activation }, l) => {
+    layers.forEach((layer, l) => {
+      const { kind, from, inputs, outputs, offset, activation } = layer;
       const dz = new Float64Array(outputs);
-      if (kind === "sum") {
+      if (isWindowed(layer)) look(layer, l, n, changed[from[0] + 1], dz);
+      else if (kind === "sum") {
         for (const source of from) changed[source + 1].forEach((da, j) => dz[j] += da);
       } else {
         const a = trace.values[from[0] + 1], da = changed[from[0] + 1];
@@ -43,7 +67,7 @@ export function changeAlong(
           const value = a[n * (inputs + 1) + i], change = i < inputs ? da[i] : 0;
           for (let j = 0; j < outputs; j++) {
             const index = offset + i * outputs + j;
-            dz[j] += change * (parameters[index] + d[index]) + value * d[index];
+            dz[j] += change * moved[index] + value * d[index];
           }
         }
       }

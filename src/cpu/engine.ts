@@ -18,8 +18,8 @@ import { combine } from "./gradient.ts";
 import { Pool, threadsFor } from "./pool.ts";
 import { planFor, workOf } from "./work.ts";
 
-/** Samples that an evaluation runs through the network at a time. */
-const EVALUATION_BATCH = 500;
+/** Samples that an evaluation runs through the network at a time, and values of a layer, at most. */
+const EVALUATION_BATCH = 500, EVALUATION_VALUES = 2 ** 22;
 
 /** The most bytes of one array; training takes up to five as long as the parameters. */
 const LARGEST_ARRAY = 2 ** 30;
@@ -43,7 +43,11 @@ export class CpuEngine implements Engine {
   constructor(options: EngineOptions, threads?: number) {
     checkFit(
       options.network,
-      ({ parameters }) => ({ "parameter vector in float64": 8 * parameters }),
+      ({ parameters, layers }) => ({
+        "parameter vector in float64": 8 * parameters,
+        "values of a batch in float64": 8 * options.batch *
+          Math.max(...layers.map(({ outputs }) => outputs + 1)),
+      }),
       LARGEST_ARRAY,
       "the CPU engine",
     );
@@ -152,8 +156,10 @@ export class CpuEngine implements Engine {
   *#scores(samples: Samples): Generator<{ n: number; logits: Float64Array; loss: number }> {
     const { network } = this.#options, { classes } = network;
     checkSamples(samples, classes, "float64");
-    for (let start = 0; start < samples.count; start += EVALUATION_BATCH) {
-      const size = Math.min(EVALUATION_BATCH, samples.count - start);
+    const widest = Math.max(...network.layers.map(({ outputs }) => outputs));
+    const most = Math.max(1, Math.min(EVALUATION_BATCH, Math.floor(EVALUATION_VALUES / widest)));
+    for (let start = 0; start < samples.count; start += most) {
+      const size = Math.min(most, samples.count - start);
       const indices = Uint32Array.from({ length: size }, (_, n) => start + n);
       const { values, losses } = forward(
         network,

@@ -3,6 +3,14 @@
 import { type Layer, type Network, residualsOf } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
 import { activations, losses } from "../operations/registry.ts";
+import {
+  addBiases,
+  addConvolution,
+  addMeans,
+  isWindowed,
+  type Windowed,
+  winners as winnersOf,
+} from "./windows.ts";
 
 /** A batch as the network sees it. */
 export interface Batch {
@@ -24,6 +32,8 @@ export interface Trace {
   readonly inputs: Float64Array[]; // layers of [batch, outputs]
   /** Its derivative there, which exact changes are made with. */
   readonly derivatives: Float64Array[]; // layers of [batch, outputs]
+  /** Where the largest value of each window of a max pool lies among a sample's; else nothing. */
+  readonly winners: (Int32Array | undefined)[]; // layers of [batch, outputs]
   readonly residuals: Float64Array; // [batch, residualsOf(network)]
   readonly losses: Float64Array; // [batch]
 }
@@ -74,14 +84,47 @@ function sum(taken: readonly Float64Array[], z: Float64Array, outputs: number): 
   }
 }
 
+/**
+ * What a window makes of every sample's maps.
+ * @returns the winners of a max pool.
+ */
+function look(
+  layer: Windowed,
+  parameters: Float64Array, // [parameters]
+  a: Float64Array, // [batch, inputs + 1]
+  z: Float64Array, // [batch, outputs], of zeros
+): Int32Array | undefined { // [batch, outputs]
+  const { kind, inputs, outputs } = layer;
+  const all = kind === "maxpool" ? new Int32Array(z.length) : undefined;
+  for (let n = 0; n * outputs < z.length; n++) {
+    const x = a.subarray(n * (inputs + 1), (n + 1) * (inputs + 1));
+    const to = z.subarray(n * outputs, (n + 1) * outputs);
+    if (all) {
+      const found = winnersOf(layer, x);
+      all.set(found, n * outputs);
+      found.forEach((winner, at) => to[at] = x[winner]);
+    } else if (kind === "avgpool") addMeans(layer, x, to);
+    else {
+      addConvolution(layer, parameters, x, to);
+      addBiases(layer, parameters, to);
+    }
+  }
+  return all;
+}
+
 /** Runs a batch through the network. */
 export function forward(network: Network, parameters: Float64Array, batch: Batch): Trace {
   const values = [batch.x], inputs: Float64Array[] = [], derivatives: Float64Array[] = [];
+  const winners: Trace["winners"] = [];
   for (const layer of network.layers) {
     const { kind, from, outputs, activation } = layer;
     const z = new Float64Array(batch.size * outputs), taken = from.map((l) => values[l + 1]);
-    if (kind === "dense") dense(layer, parameters, taken[0], z);
-    else sum(taken, z, outputs);
+    if (isWindowed(layer)) winners.push(look(layer, parameters, taken[0], z));
+    else {
+      winners.push(undefined);
+      if (kind === "dense") dense(layer, parameters, taken[0], z);
+      else sum(taken, z, outputs);
+    }
     const { activate, derivative } = activations[activation];
     const a = new Float64Array(batch.size * (outputs + 1)).fill(1);
     for (let n = 0; n < batch.size; n++) {
@@ -102,7 +145,7 @@ export function forward(network: Network, parameters: Float64Array, batch: Batch
     const sample = logits.subarray(row, row + classes);
     lossOf[n] = value(sample, batch.labels[n], network.epsilon, residuals, n * width);
   }
-  return { batch, values, inputs, derivatives, residuals, losses: lossOf };
+  return { batch, values, inputs, derivatives, winners, residuals, losses: lossOf };
 }
 
 /** Mean of the losses. */

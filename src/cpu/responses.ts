@@ -1,13 +1,21 @@
 /**
- * By how much the loss changes when one unit's input does: the unit's response, by each of the ways
- * of core/plan.ts. Every copy's change of the loss is evaluated at its own nudge; copies share only
+ * By how much the loss changes when one unit's input does, or a map's: its response, by each of the
+ * ways of core/plan.ts. Every copy's change of the loss is evaluated at its own nudge; copies share only
  * what they have exactly in common.
  */
 
-import { layersBehind, type Network, residualsOf } from "../core/network.ts";
-import type { Way } from "../core/plan.ts";
+import { movedBehind, type Range } from "../core/moved.ts";
+import { type Layer, layersBehind, type Network, residualsOf } from "../core/network.ts";
+import { mapsGoStraight, type Way } from "../core/plan.ts";
 import { activations, losses } from "../operations/registry.ts";
 import type { Trace } from "./forward.ts";
+import {
+  addConvolution,
+  addMeans,
+  changeOfLargest,
+  reachOfWinner,
+  type Windowed,
+} from "./windows.ts";
 
 /** The unperturbed pass that nudges start from. */
 export interface Unperturbed {
@@ -15,6 +23,9 @@ export interface Unperturbed {
   readonly parameters: Float64Array; // [parameters]
   readonly trace: Trace;
 }
+
+/** The ways of layers of which a nudge moves one unit. */
+export type UnitWay = Exclude<Way, "maps">;
 
 /**
  * Writes the changes of sample n's loss for copies in which the input of unit j changes by dz. The
@@ -48,61 +59,134 @@ function addRow(
   for (let k = 0; k < z.length; k++) z[k] += scale * parameters[row + k];
 }
 
+/** What becomes of changes on their way: of a unit's input, and of the values of a pool's window. */
+interface Through {
+  unit(m: number, n: number, k: number, dz: number): number;
+  /** @param da of all that layer m takes, [inputs]. */
+  largest(m: number, n: number, k: number, da: Float64Array): number;
+}
+
+/** The finite changes themselves. */
+function exactly(at: Unperturbed): Through {
+  const { network: { layers }, trace } = at, units = layers.map((_, m) => unitOf(at, m));
+  return {
+    unit: (m, n, k, dz) => units[m](n, k).change(dz),
+    largest(m, n, k, da) {
+      const layer = layers[m] as Windowed, { winner, x } = windowAt(trace, layer, m, n, k);
+      return changeOfLargest(layer, k, winner, x, da);
+    },
+  };
+}
+
+/** The unperturbed winner of a max pool's window, and what the pool takes of that sample. */
+function windowAt(trace: Trace, { inputs, outputs, from }: Layer, m: number, n: number, k: number) {
+  const x = trace.values[from[0] + 1].subarray(n * (inputs + 1), (n + 1) * (inputs + 1));
+  return { winner: trace.winners[m]![n * outputs + k], x };
+}
+
+/** Changes along a direction, between the kinks and changes of a winner nearest on either side. */
+class Straight implements Through {
+  low = -Infinity;
+  high = Infinity;
+
+  constructor(readonly at: Unperturbed) {}
+
+  restart(): void {
+    [this.low, this.high] = [-Infinity, Infinity];
+  }
+
+  reaches(length: number): boolean {
+    return length >= this.low && length <= this.high;
+  }
+
+  #narrow(low: number, high: number): void {
+    this.low = Math.max(this.low, low);
+    this.high = Math.min(this.high, high);
+  }
+
+  unit(m: number, n: number, k: number, dz: number): number {
+    const { network: { layers }, trace } = this.at, { outputs, activation } = layers[m];
+    const { slope, bounds } = activations[activation].pieces!;
+    const z = trace.inputs[m][n * outputs + k];
+    const ends = bounds(z).map((bound) => (bound - z) / dz);
+    this.#narrow(Math.min(...ends), Math.max(...ends));
+    return slope(z) * dz;
+  }
+
+  largest(m: number, n: number, k: number, da: Float64Array): number {
+    const { network: { layers }, trace } = this.at, layer = layers[m] as Windowed;
+    const { winner, x } = windowAt(trace, layer, m, n, k);
+    this.#narrow(...reachOfWinner(layer, k, winner, x, da));
+    return da[winner];
+  }
+}
+
 /**
- * Carries a change of one unit of layer l through all layers behind it.
- * @param through what a unit of layer m makes of its input's change.
+ * Carries changes of some units of layer l through all layers behind it.
  * @returns what comes of the logits, [classes], until the next call.
  */
 function carrier(
   { network: { layers }, parameters }: Unperturbed,
   l: number,
-  through: (m: number, n: number, k: number, dz: number) => number,
-): (n: number, j: number, da: number) => Float64Array {
+  through: Through,
+): (n: number, units: Range, da: Float64Array) => Float64Array {
   const behind = layersBehind(layers, l);
-  const changes = new Map(behind.map((m) => [m, new Float64Array(layers[m].outputs)]));
-  return (n, j, da) => {
-    for (const m of behind) {
-      const { kind, from, outputs, offset } = layers[m], changed = changes.get(m)!;
-      changed.fill(0);
-      for (const source of from) {
+  const changes = new Map([l, ...behind].map((m) => [m, new Float64Array(layers[m].outputs)]));
+  const moves = new Map<number, ReturnType<typeof movedBehind>>(); // by the first unit
+  return (n, units, da) => { // da: [units]
+    const [first] = units;
+    if (!moves.has(first)) moves.set(first, movedBehind(layers, l, units));
+    const start = changes.get(l)!.fill(0);
+    start.set(da, first);
+    for (const [m, { taken, units: [from, to] }] of moves.get(first)!) {
+      const layer = layers[m], { kind, offset, outputs } = layer;
+      const changed = changes.get(m)!.fill(0);
+      for (const source of layer.from) {
         const before = changes.get(source);
-        if (source === l) {
-          if (kind === "dense") addRow(changed, da, parameters, offset + j * outputs);
-          else changed[j] += da;
-        } else if (before && kind === "dense") {
-          for (let k = 0; k < before.length; k++) {
+        if (!before) continue; // it is not behind l
+        if (kind === "sum") { for (let k = from; k < to; k++) changed[k] += before[k]; }
+        else if (kind === "dense") {
+          for (let k = taken[0]; k < taken[1]; k++) {
             if (before[k] !== 0) addRow(changed, before[k], parameters, offset + k * outputs);
           }
-        } else if (before) {
-          for (let k = 0; k < outputs; k++) changed[k] += before[k];
-        }
+        } else if (kind === "conv") {
+          addConvolution(layer as Windowed, parameters, before, changed, taken);
+        } else if (kind === "avgpool") addMeans(layer as Windowed, before, changed, taken);
+        else for (let k = from; k < to; k++) changed[k] = through.largest(m, n, k, before);
       }
-      for (let k = 0; k < outputs; k++) {
-        if (changed[k] !== 0) changed[k] = through(m, n, k, changed[k]);
+      for (let k = from; k < to; k++) {
+        if (changed[k] !== 0) changed[k] = through.unit(m, n, k, changed[k]);
       }
     }
     return changes.get(behind.at(-1)!)!;
   };
 }
 
-/** The change of sample n's loss when unit j's value changes by da, by the general way. */
-function response(at: Unperturbed, l: number): (n: number, j: number, da: number) => number {
-  const { network: { layers, loss }, trace: { batch, residuals } } = at;
-  const width = residualsOf(at.network);
-  const units = layers.map((_, m) => unitOf(at, m));
-  const carry = carrier(at, l, (m, n, k, dz) => units[m](n, k).change(dz));
+/** The change of sample n's loss when some units' values change by da, by the general way. */
+function response(
+  at: Unperturbed,
+  l: number,
+): (n: number, units: Range, da: Float64Array) => number {
+  const { network: { loss }, trace: { batch, residuals } } = at;
+  const width = residualsOf(at.network), carry = carrier(at, l, exactly(at));
   const whole = Float64Array.of(1), one = new Float64Array(1);
-  return (n, j, da) => {
-    if (da === 0) return 0;
-    const logits = carry(n, j, da);
+  return (n, units, da) => {
+    if (da.every((change) => change === 0)) return 0;
+    const logits = carry(n, units, da);
     losses[loss].changes(residuals, n * width, batch.labels[n], logits, whole, one);
     return one[0];
   };
 }
 
+/** The same of one unit. */
+function responseOfUnit(at: Unperturbed, l: number): (n: number, j: number, da: number) => number {
+  const respond = response(at, l), one = new Float64Array(1);
+  return (n, j, da) => respond(n, [j, j + 1], one.fill(da));
+}
+
 /** By rows: every copy goes through all layers behind, on its own. */
 function byRows(at: Unperturbed, l: number): Respond {
-  const unit = unitOf(at, l), respond = response(at, l);
+  const unit = unitOf(at, l), respond = responseOfUnit(at, l);
   return (n, j, dz, dL) => {
     const { change } = unit(n, j);
     for (let m = 0; m < dz.length; m++) dL[m] = respond(n, j, change(dz[m]));
@@ -119,7 +203,7 @@ function byLogit({ network, trace }: Unperturbed): Respond {
 /** Units of a few values: one response for each other value, which copies pick by where z goes. */
 function byStates(at: Unperturbed, l: number): Respond {
   const { activate, states } = activations[at.network.layers[l].activation];
-  const unit = unitOf(at, l), respond = response(at, l);
+  const unit = unitOf(at, l), respond = responseOfUnit(at, l);
   return (n, j, dz, dL) => {
     const { a, z } = unit(n, j), responses = new Map([[a, 0]]);
     for (const state of states!) {
@@ -155,30 +239,68 @@ function directly(at: Unperturbed, l: number): Respond {
  * either side, the logits move along one direction. Copies beyond go by rows.
  */
 function straight(at: Unperturbed, l: number): Respond {
-  const { network: { layers }, trace } = at;
-  const move = along(at, l), respond = response(at, l);
-  let low = -Infinity, high = Infinity; // of the unit's change, up to the first kinks
-  const carry = carrier(at, l, (m, n, k, dz) => {
-    const { outputs, activation } = layers[m], { slope, bounds } = activations[activation].pieces!;
-    const z = trace.inputs[m][n * outputs + k];
-    const ends = bounds(z).map((bound) => (bound - z) / dz);
-    low = Math.max(low, Math.min(...ends));
-    high = Math.min(high, Math.max(...ends));
-    return slope(z) * dz;
-  });
+  const move = along(at, l), respond = responseOfUnit(at, l), whole = Float64Array.of(1);
+  const reach = new Straight(at), carry = carrier(at, l, reach);
   return (n, j, dz, dL) => {
-    low = -Infinity;
-    high = Infinity;
-    const direction = carry(n, j, 1);
+    reach.restart();
+    const direction = carry(n, [j, j + 1], whole);
     const da = move(n, j, direction, dz, dL);
     for (let m = 0; m < da.length; m++) {
-      if (!(da[m] >= low && da[m] <= high)) dL[m] = respond(n, j, da[m]);
+      if (!reach.reaches(da[m])) dL[m] = respond(n, j, da[m]);
     }
   };
 }
 
+/**
+ * Writes the changes of sample n's loss for copies in which the inputs of a channel's map change by
+ * so many times `shifted`.
+ */
+type RespondMap = (
+  n: number,
+  channel: number,
+  shifted: Float64Array, // [places]
+  sizes: Float64Array, // [copies]
+  dL: Float64Array, // [copies], written
+) => void;
+
+/** The responses of convolution l's maps: along a direction where they go straight, else by rows. */
+export function mapResponder(at: Unperturbed, l: number, sharing: boolean): RespondMap {
+  const { network: { layers, loss }, trace: { batch, residuals } } = at;
+  const respond = response(at, l), exact = exactly(at), width = residualsOf(at.network);
+  const reach = new Straight(at), carry = carrier(at, l, reach);
+  /** What comes of the map's values. */
+  const through = (
+    by: Through,
+    n: number,
+    first: number,
+    dz: (place: number) => number,
+    da: Float64Array,
+  ) => {
+    for (let place = 0; place < da.length; place++) {
+      const change = dz(place);
+      da[place] = change === 0 ? 0 : by.unit(l, n, first + place, change);
+    }
+    return da;
+  };
+  const isStraight = mapsGoStraight(layers, l, { sharing });
+  return (n, channel, shifted, sizes, dL) => {
+    const first = channel * shifted.length, da = new Float64Array(shifted.length);
+    const units = [first, first + shifted.length] as const;
+    reach.restart();
+    if (isStraight) {
+      through(reach, n, first, (place) => shifted[place], da);
+      const direction = carry(n, units, da);
+      losses[loss].changes(residuals, n * width, batch.labels[n], direction, sizes, dL);
+    }
+    sizes.forEach((size, m) => {
+      if (isStraight && reach.reaches(size)) return;
+      dL[m] = respond(n, units, through(exact, n, first, (place) => size * shifted[place], da));
+    });
+  };
+}
+
 /** The responses of layer l's units, by one of the ways. */
-export function responder(at: Unperturbed, l: number, way: Way): Respond {
+export function responder(at: Unperturbed, l: number, way: UnitWay): Respond {
   switch (way) {
     case "logit":
       return byLogit(at);

@@ -265,7 +265,7 @@ export function drawDigits(
     name: "synthetic digits",
     inputs: PIXELS,
     classes: CLASSES,
-    image: [SIDE, SIDE],
+    image: [1, SIDE, SIDE],
     train: drawSamples(train, stream()),
     test: drawSamples(test, stream()),
   };

@@ -269,6 +269,13 @@ async function readSamples(images: NamedBytes, labels: NamedBytes) {
   return { samples, rest };
 }
 
+/** The shape of an image, where samples have two dimensions, or channels before them. */
+function imageOf(shape: readonly number[]): DataSet["image"] {
+  if (shape.length < 2 || shape.length > 3) return undefined;
+  const [rows, columns] = shape.slice(-2);
+  return [shape.length === 3 ? shape[0] : 1, rows, columns];
+}
+
 /** The four files of a data set. */
 export interface IdxFiles {
   readonly trainImages: NamedBytes;
@@ -308,6 +315,5 @@ export async function idxDataSet(files: IdxFiles, name: string): Promise<DataSet
         `out of range; the training labels go from 0 to ${largest}`,
     );
   }
-  const image = rest.length === 2 ? { image: [rest[0], rest[1]] as const } : {};
-  return { name, inputs: train.inputs, classes, ...image, train, test };
+  return { name, inputs: train.inputs, classes, image: imageOf(rest), train, test };
 }

@@ -25,8 +25,8 @@ export interface DataSet {
   readonly inputs: number;
   /** Number of classes: one more than the largest label. */
   readonly classes: number;
-  /** Height and width, where the samples are images. */
-  readonly image?: readonly [rows: number, columns: number];
+  /** The shape of a sample, where it is an image. */
+  readonly image?: readonly [channels: number, rows: number, columns: number];
   readonly train: Samples;
   readonly test: Samples;
 }

@@ -2,11 +2,22 @@
  * What the tensors of a file mean: a network's weights W1, b1, W2, b2, ..., a batch x and t, and
  * gradients named like the weights behind a prefix.
  *
- * NumPy's files hold W1 as [inputs, outputs]. R fills matrices by columns, and its HDF5 library
- * stores them turned around: [outputs, inputs]. Which of the two a file is, its shapes tell.
+ * NumPy's files hold W1 as [inputs, outputs], a convolution's as [out, in, height, width], which is
+ * PyTorch's order, and x as [batch, inputs] or [batch, channels, height, width]. R fills arrays by
+ * their first dimension, and its HDF5 library stores them turned around: [outputs, inputs],
+ * [width, height, in, out]. Which of the two a file is, its shapes tell.
  */
 
-import { type Network, type ParameterTensor, parameterTensors } from "../core/network.ts";
+import {
+  layerName,
+  type Network,
+  type ParameterTensor,
+  parameterTensors,
+  type Shape,
+  sizeOfShape,
+  textOfShape,
+  weightedLayers,
+} from "../core/network.ts";
 import type { Samples } from "./samples.ts";
 import type { Tensor, Tensors } from "./tensors.ts";
 
@@ -74,22 +85,40 @@ function find(tensors: Tensors, name: string): Tensor {
   return tensor;
 }
 
-/** A matrix turned around: [rows, columns] to [columns, rows]. */
-function transposed({ shape: [rows, columns], data }: Tensor): Tensor {
-  const turned = new Float64Array(data.length);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j];
+/** A tensor whose dimensions are turned around, the last first: a matrix is transposed. */
+function turned({ shape, data }: Tensor): Tensor {
+  // How far apart in what is turned the neighbours along each of the given dimensions lie.
+  const steps = shape.map((_, d) => sizeOfShape(shape.slice(0, d)));
+  const at = shape.map(() => 0), result = new Float64Array(data.length);
+  let to = 0;
+  for (const value of data) {
+    result[to] = value;
+    for (let d = shape.length - 1; d >= 0; d--) { // the next index, the last dimension fastest
+      to += steps[d];
+      if (++at[d] < shape[d]) break;
+      to -= steps[d] * shape[d];
+      at[d] = 0;
+    }
   }
-  return { shape: [columns, rows], data: turned };
+  return { shape: shape.toReversed(), data: result };
+}
+
+/** A tensor as NumPy orders it. */
+function ordered(tensors: Tensors, name: string, layout: Layout): Tensor {
+  const tensor = find(tensors, name);
+  return layout === "r" ? turned(tensor) : tensor;
 }
 
 /** A matrix as NumPy orders it. */
 function matrix(tensors: Tensors, name: string, layout: Layout): Tensor {
-  const tensor = find(tensors, name);
+  const tensor = ordered(tensors, name, layout);
   if (tensor.shape.length !== 2) {
-    throw new Misfit(`${named(name, tensor)} is no matrix of two dimensions`);
+    const maps = tensor.shape.length === 4
+      ? ", but a convolution's: say the network that it is of, as --network does"
+      : "";
+    throw new Misfit(`${named(name, find(tensors, name))} is no matrix of two dimensions${maps}`);
   }
-  return layout === "r" ? transposed(tensor) : tensor;
+  return tensor;
 }
 
 /** A vector, also where it is stored as a row or a column. */
@@ -108,12 +137,20 @@ export interface Weights {
   readonly parameters: Float64Array; // [parameters]
 }
 
-/** Reads W1, b1, W2, b2, ..., as far as they go; the shapes must chain. */
+/** The largest number of a W or b, 1 at least. */
+function depthOf(tensors: Tensors): number {
+  const numbers = [...tensors.keys()].map((name) => /^[Wb]([1-9]\d?)$/.exec(name)?.[1] ?? 0);
+  return Math.max(1, ...numbers.map(Number));
+}
+
+/** How many classes weights tell apart: the length of the last bias. */
+export function classesIn(tensors: Tensors): number {
+  return vector(tensors, `b${depthOf(tensors)}`).length;
+}
+
+/** Reads W1, b1, W2, b2, ... of dense layers, as far as they go; the shapes must chain. */
 export function weightsIn(tensors: Tensors, layout: Layout): Weights {
-  const depth = Math.max(
-    1,
-    ...[...tensors.keys()].map((name) => Number(/^[Wb]([1-9]\d?)$/.exec(name)?.[1] ?? 0)),
-  );
+  const depth = depthOf(tensors);
   for (let l = 1; l <= depth; l++) { // what is missing is so in either layout
     find(tensors, `W${l}`);
     find(tensors, `b${l}`);
@@ -141,15 +178,67 @@ export function weightsIn(tensors: Tensors, layout: Layout): Weights {
   return { widths, parameters };
 }
 
-/** Reads a batch: x [batch, inputs], and t as labels [batch] or one-hot rows [batch, classes]. */
+/**
+ * Reads the weights of a network whose operations are known, W1, b1, W2, b2, ...
+ * @throws {TypeError} by way of `inLayout`, naming the first that is not the network's, and its layer.
+ */
+export function parametersIn(tensors: Tensors, network: Network, layout: Layout): Float64Array {
+  const parameters = new Float64Array(network.parameters);
+  const found = namedLikeWeights(tensors, "", network, layout);
+  for (const { name, offset } of parameterTensors(network)) {
+    if (!found.has(name)) throw new Misfit(`it has no ${name}`);
+    parameters.set(found.get(name)!, offset);
+  }
+  const depth = depthOf(tensors), layers = weightedLayers(network.layers).length;
+  if (depth > layers) {
+    throw new Misfit(`it has W${depth}, and the network has weights in ${layers} layers`);
+  }
+  return parameters;
+}
+
+/** The shape of a batch's samples, where its x says one: [batch, channels, height, width]. */
+export function sampleShapeIn(tensors: Tensors, layout: Layout): Shape | undefined {
+  const { shape = [] } = tensors.get("x") ?? {};
+  if (shape.length !== 4) return undefined;
+  const [, channels, height, width] = layout === "r" ? shape.toReversed() : shape;
+  return [channels, height, width];
+}
+
+/**
+ * Builds what takes samples of the shape that x says in some layout: where they do not fit into it,
+ * it is not the file's layout, or not its network.
+ */
+export function throughSamples<T>(shape: Shape, build: () => T): T {
+  try {
+    return build();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const reason = error.message.replace("Cannot build ", "");
+    throw new Misfit(`x's samples of ${textOfShape(shape)} do not go through ${reason}`);
+  }
+}
+
+/**
+ * Reads a batch: x [batch, inputs] or [batch, channels, height, width], and t as labels [batch] or
+ * one-hot rows [batch, classes].
+ */
 export function batchIn(
   tensors: Tensors,
   layout: Layout,
-  inputs: number,
-  classes: number,
+  { inputs, inputShape, classes }: Pick<Network, "inputs" | "inputShape" | "classes">,
 ): Samples {
-  const { shape: [count, width], data } = matrix(tensors, "x", layout);
-  if (width !== inputs) throw new Misfit(`x has ${width} values a sample where W1 takes ${inputs}`);
+  const maps = sampleShapeIn(tensors, layout);
+  const { shape: [count, ...rest], data } = maps
+    ? ordered(tensors, "x", layout)
+    : matrix(tensors, "x", layout);
+  if (sizeOfShape(rest) !== inputs) {
+    throw new Misfit(`x has ${textOfShape(rest)} values a sample where W1 takes ${inputs}`);
+  }
+  if (maps && inputShape.length === 3 && textOfShape(maps) !== textOfShape(inputShape)) {
+    throw new Misfit(
+      `x has samples of ${textOfShape(maps)} where the network takes ${textOfShape(inputShape)}`,
+    );
+  }
   const t = find(tensors, "t");
   const labels = new Uint16Array(count);
   const isVector = t.shape.filter((length) => length !== 1).length <= 1;
@@ -198,10 +287,11 @@ export function namedLikeWeights(
       found.set(name, data);
       continue;
     }
-    const { shape: [rows, columns], data } = matrix(tensors, full, layout);
-    if (rows !== shape[0] || columns !== shape[1]) {
+    const { shape: theirs, data } = ordered(tensors, full, layout);
+    if (textOfShape(theirs) !== textOfShape(shape)) {
       throw new Misfit(
-        `${full} is ${rows}x${columns} where ${name} is ${shape.join("x")}`,
+        `${full} is ${textOfShape(theirs)} where ${name} of ${ownerOf(network, name)} is ` +
+          textOfShape(shape),
       );
     }
     found.set(name, data);
@@ -209,9 +299,16 @@ export function namedLikeWeights(
   return found;
 }
 
+/** The layer that a tensor belongs to, for people. */
+function ownerOf(network: Network, name: string): string {
+  const layer = weightedLayers(network.layers)[Number(name.slice(1)) - 1];
+  return layerName(network, network.layers.indexOf(layer));
+}
+
 /** The shape that a tensor of the network has in a file: vectors are R's matrices of one row. */
 function storedShape({ shape }: ParameterTensor, layout: Layout): readonly number[] {
-  return layout === "r" ? [shape.at(-1)!, shape.length === 1 ? 1 : shape[0]] : shape;
+  if (layout === "numpy") return shape;
+  return shape.length === 1 ? [shape[0], 1] : shape.toReversed();
 }
 
 /**
@@ -228,10 +325,9 @@ export function asTensors(
     parameterTensors(network).map((tensor) => {
       const { name, offset, size } = tensor;
       const data = parameters.slice(offset, offset + size);
-      const turned = layout === "r" && tensor.shape.length === 2;
       return [name, {
         shape: like.get(name)?.shape ?? storedShape(tensor, layout),
-        data: turned ? transposed({ shape: tensor.shape, data }).data : data,
+        data: layout === "r" ? turned({ shape: tensor.shape, data }).data : data,
       }];
     }),
   );

@@ -133,11 +133,10 @@ export function differences(stage: Stage): Command[] {
   let rows: Rows | undefined, mapRows: MapRows | undefined;
   return layers.flatMap((layer, l) => {
     if (layer.tensors.length === 0) return [];
-    if (layer.kind === "conv") return maps(stage, l, mapRows ??= roomForMaps(stage));
     const way = wayOf(stage, plan, l), name = layerName(network, l);
     if (way === "logit") return labelled(name, logits(stage, l));
     if (way === "direct") return labelled(name, direct(stage, l));
-    if (way === "maps") throw new TypeError(`Cannot nudge ${name} unit by unit: its maps move`);
+    if (way === "maps") return maps(stage, l, mapRows ??= roomForMaps(stage));
     const [from] = layer.from, commands: Command[] = [];
     if (way !== "states" && !slots.has(from)) {
       slots.set(from, slotsOf(stage, stage.forward, from));

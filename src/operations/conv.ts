@@ -25,6 +25,7 @@ export const conv: Structure<Convolution> = {
   name: "conv",
   onnx: ["Conv"],
   takes: [1, 1],
+  ofMaps: true,
   usage: "conv 30x5",
   parse([size, ...words]) {
     const match = /^(\d+)x(\d+)(?:x(\d+))?$/.exec(size ?? "");

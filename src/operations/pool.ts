@@ -17,6 +17,7 @@ function pool(kind: "maxpool" | "avgpool", onnx: string): Structure<Placement> {
     name: kind,
     onnx: [onnx],
     takes: [1, 1],
+    ofMaps: true,
     usage: `${kind} 2`,
     parse([size, ...words]) {
       if (size === undefined) throw new SyntaxError(`${kind} takes a size, as in ${kind} 2`);
@@ -51,6 +52,7 @@ export const globalavgpool: Structure<object> = {
   name: "globalavgpool",
   onnx: ["GlobalAveragePool"],
   takes: [1, 1],
+  ofMaps: true,
   usage: "globalavgpool",
   parse(words) {
     noWords(words);

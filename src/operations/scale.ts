@@ -10,6 +10,7 @@ export const scale: Structure<object> = {
   name: "scale",
   onnx: ["BatchNormalization"],
   takes: [1, 1],
+  ofMaps: true,
   usage: "scale",
   parse(words) {
     noWords(words);

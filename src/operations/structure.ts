@@ -51,6 +51,8 @@ export interface Structure<Settings = unknown> {
   readonly onnx: readonly string[];
   /** How many other operations' values it takes, at least and at most. */
   readonly takes: readonly [number, number];
+  /** Whether it takes maps alone, and no row. */
+  readonly ofMaps?: boolean;
   /** How it is typed, for people. */
   readonly usage: string;
   /**
