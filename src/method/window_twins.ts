@@ -74,9 +74,15 @@ const biasAt = (window: Found, output: number) =>
 const weightAt = (window: Found, { filter, weight }: Cell) =>
   window.offset + filter * weightsOf(window) + weight;
 
-/** The largest of values, by their places: the first of equals. */
-const largestOf = (cells: readonly Cell[], of: (input: number) => number) =>
-  cells.map(({ input }) => input).reduce((best, at) => of(at) > of(best) ? at : best);
+/** The largest of values, by their places, where they have moved: the first of equals. */
+const largestOf = (
+  cells: readonly Cell[],
+  x: (input: number) => number,
+  dx: (input: number) => number = () => 0,
+) =>
+  cells.map(({ input }) => input).reduce((best, at) =>
+    (x(at) - x(best)) + (dx(at) - dx(best)) > 0 ? at : best
+  );
 
 /** All cells of each output of a pool. */
 const poolOf = (window: Found) => byOutput({ ...window, first: 0, behind: Infinity });
@@ -253,9 +259,8 @@ export const WINDOW_TWINS = {
       return row >= first && row < behind;
     };
     const cells = [...cellsOf(window)].filter(({ output }) => isHere(output));
-    const outside = range(window.output[0] * (weightsOf(window) + 1)); // all there are
-    for (const slice of range(constants.SLICES)) {
-      for (const weight of outside) {
+    for (const slice of range(constants.SLICES)) { // also what sees padding alone
+      for (const weight of range(window.output[0] * (weightsOf(window) + 1))) {
         const index = slice * PARAMETERS + window.offset + weight;
         sums.add(index, first > 0 ? known[index] : 0);
       }
@@ -387,8 +392,7 @@ export const WINDOW_TWINS = {
           for (const point of [0, 1]) {
             const dx = (input: number) => FIRST ? 0 : changes[2 * (row + BEFORE + input) + point];
             const winner = winners[n * outputs + output], sum = new Sum();
-            // In float64 the sums hold every digit of both.
-            const after = largestOf(cells[output], (input) => x(input) + dx(input));
+            const after = largestOf(cells[output], x, dx);
             sum.add(x(after) - x(winner));
             sum.add(dx(after));
             const index = 2 * (row + AFTER + output) + point;
