@@ -38,6 +38,21 @@ fn store(row: u32, position: u32, sums: vec4f) {
   }
 }
 
+fn store_four(n: u32, position: u32, channel: u32, count: u32, sums: mat4x4f) {
+  var four = sums;
+  for (var c = 0u; c < min(4u, count); c++) {
+    let map = (channel + c) * window.input.x * window.input.y;
+    store(n * inputs_of_window() + map, position, four[c]);
+  }
+}
+
+fn store_band(n: u32, position: u32, own: Block, band: Band) {
+  let channel = own.group * window.taken + own.channel;
+  let count = window.taken - own.channel; // from there on
+  store_four(n, position, channel, count, band.low);
+  store_four(n, position, channel + 4u, max(count, 4u) - 4u, band.high);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backprop_conv(@builtin(global_invocation_id) part: vec3u) {
   let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
@@ -46,24 +61,34 @@ fn backprop_conv(@builtin(global_invocation_id) part: vec3u) {
   if (own.group >= window.groups) {
     return;
   }
-  let channels = channels_from(own.channel, window.taken);
-  let near = places_from(own.position, window.input);
-  let far = places_from(own.position + 4u, window.input);
-  var tile = Tile();
+  let low = channels_from(own.channel, window.taken);
+  let high = channels_from(own.channel + 4u, window.taken);
+  let size = window.input;
+  let places0 = places_from(place_of(own.position, size), size);
+  let places1 = places_from(next_place(places0.w, size), size);
+  let places2 = places_from(next_place(places1.w, size), size);
+  let places3 = places_from(next_place(places2.w, size), size);
+  var band0 = Band();
+  var band1 = Band();
+  var band2 = Band();
+  var band3 = Band();
+  var on = line_of(window.first);
   for (var line = window.first; line < window.behind; line++) {
-    let on = line_of(line);
     let filter_at = own.group * window.given + on.x;
     let start = n * outputs_of_window() + filter_at * window.output.x * window.output.y;
     for (var across = 0u; across < window.kernel.y; across++) {
       let cell = vec2u(on.y, across);
-      let weights = weights_at(weight_index(vec4u(filter_at), channels, cell));
-      tile = add_to(tile, terms_at(start, near, cell), terms_at(start, far, cell), weights);
+      let weights_low = weights_at(weight_index(vec4u(filter_at), low, cell));
+      let weights_high = weights_at(weight_index(vec4u(filter_at), high, cell));
+      band0 = add_to(band0, terms_at(start, places0, cell), weights_low, weights_high);
+      band1 = add_to(band1, terms_at(start, places1, cell), weights_low, weights_high);
+      band2 = add_to(band2, terms_at(start, places2, cell), weights_low, weights_high);
+      band3 = add_to(band3, terms_at(start, places3, cell), weights_low, weights_high);
     }
+    on = next_line(on);
   }
-  for (var c = 0u; c < min(4u, window.taken - own.channel); c++) {
-    let channel = own.group * window.taken + own.channel + c;
-    let row = n * inputs_of_window() + channel * window.input.x * window.input.y;
-    store(row, own.position, tile.near[c]);
-    store(row, own.position + 4u, tile.far[c]);
-  }
+  store_band(n, own.position, own, band0);
+  store_band(n, own.position + 4u, own, band1);
+  store_band(n, own.position + 8u, own, band2);
+  store_band(n, own.position + 12u, own, band3);
 }

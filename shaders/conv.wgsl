@@ -21,30 +21,39 @@ fn term_at(start: u32, place: vec2u, cell: vec2u) -> f32 {
   return select(0.0, value, within);
 }
 
-// What the sums of four positions of four filters begin with: the biases, or the part before.
-fn begin(rows: vec4u, position: u32, filters: vec4u) -> mat4x4f {
+// What the sums of eight filters at four positions begin with: the biases, or the part before.
+fn begin(n: u32, position: u32, low: vec4u, high: vec4u) -> Band {
   if (window.first == 0u) {
     if (!HAS_WEIGHTS) {
-      return mat4x4f();
+      return Band();
     }
-    let biases = weights_at(bias_index(filters));
-    return mat4x4f(vec4f(biases.x), vec4f(biases.y), vec4f(biases.z), vec4f(biases.w));
+    return Band(alike(weights_at(bias_index(low))), alike(weights_at(bias_index(high))));
   }
-  return mat4x4f(
-    sums_at(rows.x, position),
-    sums_at(rows.y, position),
-    sums_at(rows.z, position),
-    sums_at(rows.w, position)
-  );
+  return Band(four_sums_at(n, position, low), four_sums_at(n, position, high));
 }
 
-fn positions_from(position: u32) -> vec4u {
-  return min(position + vec4u(0u, 1u, 2u, 3u), vec4u(window.output.x * window.output.y - 1u));
+fn alike(columns: vec4f) -> mat4x4f {
+  return mat4x4f(vec4f(columns.x), vec4f(columns.y), vec4f(columns.z), vec4f(columns.w));
+}
+
+// Where a filter's map starts.
+fn row_of(n: u32, filter_at: u32) -> u32 {
+  return n * (outputs_of_window() + 1u) + filter_at * window.output.x * window.output.y;
 }
 
 fn sums_at(row: u32, position: u32) -> vec4f {
-  let at = row + positions_from(position);
+  let last = window.output.x * window.output.y - 1u;
+  let at = row + min(position + vec4u(0u, 1u, 2u, 3u), vec4u(last));
   return vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
+}
+
+fn four_sums_at(n: u32, position: u32, filters: vec4u) -> mat4x4f {
+  return mat4x4f(
+    sums_at(row_of(n, filters.x), position),
+    sums_at(row_of(n, filters.y), position),
+    sums_at(row_of(n, filters.z), position),
+    sums_at(row_of(n, filters.w), position)
+  );
 }
 
 fn store(row: u32, position: u32, sums: vec4f) {
@@ -54,11 +63,16 @@ fn store(row: u32, position: u32, sums: vec4f) {
   }
 }
 
-fn store_four(rows: vec4u, position: u32, sums: mat4x4f) {
-  store(rows.x, position, sums[0]);
-  store(rows.y, position, sums[1]);
-  store(rows.z, position, sums[2]);
-  store(rows.w, position, sums[3]);
+fn store_four(n: u32, position: u32, filters: vec4u, sums: mat4x4f) {
+  store(row_of(n, filters.x), position, sums[0]);
+  store(row_of(n, filters.y), position, sums[1]);
+  store(row_of(n, filters.z), position, sums[2]);
+  store(row_of(n, filters.w), position, sums[3]);
+}
+
+fn store_band(n: u32, position: u32, low: vec4u, high: vec4u, band: Band) {
+  store_four(n, position, low, band.low);
+  store_four(n, position, high, band.high);
 }
 
 fn shares_of(places: Places) -> vec4f {
@@ -73,14 +87,14 @@ fn shares_of(places: Places) -> vec4f {
 // The activation, for what was stored.
 fn close(n: u32, filter_at: u32, position: u32) {
   let positions = window.output.x * window.output.y;
-  let row = n * (outputs_of_window() + 1u) + filter_at * positions;
-  let z = sums_at(row, position) * shares_of(places_from(position, window.output));
+  let row = row_of(n, filter_at);
+  let places = places_from(place_of(position, window.output), window.output);
+  let z = sums_at(row, position) * shares_of(places);
   let value = activate(z);
   let slope = derivative(z);
   for (var k = 0u; k < min(4u, positions - position); k++) {
     values[row + position + k] = value[k];
-    companions[n * outputs_of_window() + filter_at * positions + position + k] =
-      vec2f(slope[k], z[k]);
+    companions[row - n + position + k] = vec2f(slope[k], z[k]); // which have no 1 behind
   }
 }
 
@@ -92,32 +106,42 @@ fn conv(@builtin(global_invocation_id) part: vec3u) {
   if (own.group >= window.groups) {
     return;
   }
-  let filters = own.group * window.given + channels_from(own.channel, window.given);
-  let positions = window.output.x * window.output.y;
-  let rows = n * (outputs_of_window() + 1u) + filters * positions;
-  let near = places_from(own.position, window.output);
-  let far = places_from(own.position + 4u, window.output);
-  var tile = Tile(
-    begin(rows, own.position, filters),
-    begin(rows, own.position + 4u, filters)
-  );
+  let low = own.group * window.given + channels_from(own.channel, window.given);
+  let high = own.group * window.given + channels_from(own.channel + 4u, window.given);
+  let size = window.output;
+  let places0 = places_from(place_of(own.position, size), size);
+  let places1 = places_from(next_place(places0.w, size), size);
+  let places2 = places_from(next_place(places1.w, size), size);
+  let places3 = places_from(next_place(places2.w, size), size);
+  var band0 = begin(n, own.position, low, high);
+  var band1 = begin(n, own.position + 4u, low, high);
+  var band2 = begin(n, own.position + 8u, low, high);
+  var band3 = begin(n, own.position + 12u, low, high);
+  var on = line_of(window.first);
   for (var line = window.first; line < window.behind; line++) {
-    let on = line_of(line);
     let channel = own.group * window.taken + on.x;
     let start = n * (inputs_of_window() + 1u) + channel * window.input.x * window.input.y;
     for (var across = 0u; across < window.kernel.y; across++) {
       let cell = vec2u(on.y, across);
-      let weights = weights_at(weight_index(filters, vec4u(on.x), cell));
-      tile = add_to(tile, terms_at(start, near, cell), terms_at(start, far, cell), weights);
+      let weights_low = weights_at(weight_index(low, vec4u(on.x), cell));
+      let weights_high = weights_at(weight_index(high, vec4u(on.x), cell));
+      band0 = add_to(band0, terms_at(start, places0, cell), weights_low, weights_high);
+      band1 = add_to(band1, terms_at(start, places1, cell), weights_low, weights_high);
+      band2 = add_to(band2, terms_at(start, places2, cell), weights_low, weights_high);
+      band3 = add_to(band3, terms_at(start, places3, cell), weights_low, weights_high);
     }
+    on = next_line(on);
   }
-  store_four(rows, own.position, tile.near);
-  store_four(rows, own.position + 4u, tile.far);
+  store_band(n, own.position, low, high, band0);
+  store_band(n, own.position + 4u, low, high, band1);
+  store_band(n, own.position + 8u, low, high, band2);
+  store_band(n, own.position + 12u, low, high, band3);
   if (window.behind < window.taken * window.kernel.x) {
     return;
   }
   // An activation is much code to compile: it is there once, for what was stored.
-  for (var c = own.channel; c < min(own.channel + 4u, window.given); c++) {
+  let positions = size.x * size.y;
+  for (var c = own.channel; c < min(own.channel + CHANNELS, window.given); c++) {
     for (var p = own.position; p < min(own.position + POSITIONS, positions); p += 4u) {
       close(n, own.group * window.given + c, p);
     }
