@@ -553,7 +553,7 @@ async function assertDirections(
 
 /** As few turns as make parts of all long sums, and as hardware is cut up. */
 const KINDS = {
-  "loops that are broken off": { loopTurns: 60 },
+  "loops that are broken off": { loopTurns: 20 },
   hardware: { software: false, block: 32 },
 };
 
