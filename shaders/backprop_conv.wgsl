@@ -25,7 +25,7 @@ fn term_at(start: u32, place: vec2u, cell: vec2u) -> f32 {
 
 fn store(row: u32, position: u32, sums: vec4f) {
   let positions = window.input.x * window.input.y;
-  for (var k = 0u; k < min(4u, max(positions, position) - position); k++) {
+  for (var k = 0u; k < min(4u, positions - position); k++) {
     let at = row + position + k;
     var error = sums[k];
     if (ADD) {
@@ -36,21 +36,6 @@ fn store(row: u32, position: u32, sums: vec4f) {
     }
     errors[at] = error;
   }
-}
-
-fn store_four(n: u32, position: u32, channel: u32, count: u32, sums: mat4x4f) {
-  var four = sums;
-  for (var c = 0u; c < min(4u, count); c++) {
-    let map = (channel + c) * window.input.x * window.input.y;
-    store(n * inputs_of_window() + map, position, four[c]);
-  }
-}
-
-fn store_band(n: u32, position: u32, own: Block, band: Band) {
-  let channel = own.group * window.taken + own.channel;
-  let count = window.taken - own.channel; // from there on
-  store_four(n, position, channel, count, band.low);
-  store_four(n, position, channel + 4u, max(count, 4u) - 4u, band.high);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -87,8 +72,11 @@ fn backprop_conv(@builtin(global_invocation_id) part: vec3u) {
     }
     on = next_line(on);
   }
-  store_band(n, own.position, own, band0);
-  store_band(n, own.position + 4u, own, band1);
-  store_band(n, own.position + 8u, own, band2);
-  store_band(n, own.position + 12u, own, band3);
+  var tile = array<Band, 4>(band0, band1, band2, band3);
+  for (var c = 0u; c < min(CHANNELS, window.taken - own.channel); c++) {
+    let map = (own.group * window.taken + own.channel + c) * size.x * size.y;
+    for (var p = own.position; p < min(own.position + POSITIONS, size.x * size.y); p += 4u) {
+      store(n * inputs_of_window() + map, p, sums_of(&tile, (p - own.position) / 4u, c));
+    }
+  }
 }

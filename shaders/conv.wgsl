@@ -21,60 +21,6 @@ fn term_at(start: u32, place: vec2u, cell: vec2u) -> f32 {
   return select(0.0, value, within);
 }
 
-// What the sums of eight filters at four positions begin with: the biases, or the part before.
-fn begin(n: u32, position: u32, low: vec4u, high: vec4u) -> Band {
-  if (window.first == 0u) {
-    if (!HAS_WEIGHTS) {
-      return Band();
-    }
-    return Band(alike(weights_at(bias_index(low))), alike(weights_at(bias_index(high))));
-  }
-  return Band(four_sums_at(n, position, low), four_sums_at(n, position, high));
-}
-
-fn alike(columns: vec4f) -> mat4x4f {
-  return mat4x4f(vec4f(columns.x), vec4f(columns.y), vec4f(columns.z), vec4f(columns.w));
-}
-
-// Where a filter's map starts.
-fn row_of(n: u32, filter_at: u32) -> u32 {
-  return n * (outputs_of_window() + 1u) + filter_at * window.output.x * window.output.y;
-}
-
-fn sums_at(row: u32, position: u32) -> vec4f {
-  let last = window.output.x * window.output.y - 1u;
-  let at = row + min(position + vec4u(0u, 1u, 2u, 3u), vec4u(last));
-  return vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
-}
-
-fn four_sums_at(n: u32, position: u32, filters: vec4u) -> mat4x4f {
-  return mat4x4f(
-    sums_at(row_of(n, filters.x), position),
-    sums_at(row_of(n, filters.y), position),
-    sums_at(row_of(n, filters.z), position),
-    sums_at(row_of(n, filters.w), position)
-  );
-}
-
-fn store(row: u32, position: u32, sums: vec4f) {
-  let positions = window.output.x * window.output.y;
-  for (var k = 0u; k < min(4u, max(positions, position) - position); k++) {
-    values[row + position + k] = sums[k];
-  }
-}
-
-fn store_four(n: u32, position: u32, filters: vec4u, sums: mat4x4f) {
-  store(row_of(n, filters.x), position, sums[0]);
-  store(row_of(n, filters.y), position, sums[1]);
-  store(row_of(n, filters.z), position, sums[2]);
-  store(row_of(n, filters.w), position, sums[3]);
-}
-
-fn store_band(n: u32, position: u32, low: vec4u, high: vec4u, band: Band) {
-  store_four(n, position, low, band.low);
-  store_four(n, position, high, band.high);
-}
-
 fn shares_of(places: Places) -> vec4f {
   return vec4f(
     share_of(places.x),
@@ -84,17 +30,36 @@ fn shares_of(places: Places) -> vec4f {
   );
 }
 
-// The activation, for what was stored.
-fn close(n: u32, filter_at: u32, position: u32) {
+// What a filter's sums at four positions are added to: the bias, or the part before.
+fn before(row: u32, position: u32, filter_at: u32) -> vec4f {
+  if (window.first > 0u) {
+    let last = window.output.x * window.output.y - 1u;
+    let at = row + min(position + vec4u(0u, 1u, 2u, 3u), vec4u(last));
+    return vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
+  }
+  if (HAS_WEIGHTS) {
+    return vec4f(weights_at(bias_index(vec4u(filter_at))).x);
+  }
+  return vec4f();
+}
+
+// What is left of four sums of a filter.
+fn close(n: u32, filter_at: u32, position: u32, sums: vec4f) {
   let positions = window.output.x * window.output.y;
-  let row = row_of(n, filter_at);
-  let places = places_from(place_of(position, window.output), window.output);
-  let z = sums_at(row, position) * shares_of(places);
-  let value = activate(z);
-  let slope = derivative(z);
-  for (var k = 0u; k < min(4u, positions - position); k++) {
+  let row = n * (outputs_of_window() + 1u) + filter_at * positions;
+  var value = before(row, position, filter_at) + sums;
+  let there = min(4u, positions - position);
+  if (window.behind == window.taken * window.kernel.x) {
+    let places = places_from(place_of(position, window.output), window.output);
+    let z = value * shares_of(places);
+    value = activate(z);
+    let slope = derivative(z);
+    for (var k = 0u; k < there; k++) {
+      companions[row - n + position + k] = vec2f(slope[k], z[k]); // which have no 1 behind
+    }
+  }
+  for (var k = 0u; k < there; k++) {
     values[row + position + k] = value[k];
-    companions[row - n + position + k] = vec2f(slope[k], z[k]); // which have no 1 behind
   }
 }
 
@@ -113,10 +78,10 @@ fn conv(@builtin(global_invocation_id) part: vec3u) {
   let places1 = places_from(next_place(places0.w, size), size);
   let places2 = places_from(next_place(places1.w, size), size);
   let places3 = places_from(next_place(places2.w, size), size);
-  var band0 = begin(n, own.position, low, high);
-  var band1 = begin(n, own.position + 4u, low, high);
-  var band2 = begin(n, own.position + 8u, low, high);
-  var band3 = begin(n, own.position + 12u, low, high);
+  var band0 = Band();
+  var band1 = Band();
+  var band2 = Band();
+  var band3 = Band();
   var on = line_of(window.first);
   for (var line = window.first; line < window.behind; line++) {
     let channel = own.group * window.taken + on.x;
@@ -132,18 +97,12 @@ fn conv(@builtin(global_invocation_id) part: vec3u) {
     }
     on = next_line(on);
   }
-  store_band(n, own.position, low, high, band0);
-  store_band(n, own.position + 4u, low, high, band1);
-  store_band(n, own.position + 8u, low, high, band2);
-  store_band(n, own.position + 12u, low, high, band3);
-  if (window.behind < window.taken * window.kernel.x) {
-    return;
-  }
-  // An activation is much code to compile: it is there once, for what was stored.
-  let positions = size.x * size.y;
-  for (var c = own.channel; c < min(own.channel + CHANNELS, window.given); c++) {
-    for (var p = own.position; p < min(own.position + POSITIONS, positions); p += 4u) {
-      close(n, own.group * window.given + c, p);
+  // An activation is much code to compile: it is there once.
+  var tile = array<Band, 4>(band0, band1, band2, band3);
+  for (var c = 0u; c < min(CHANNELS, window.given - own.channel); c++) {
+    let filter_at = own.group * window.given + own.channel + c;
+    for (var p = own.position; p < min(own.position + POSITIONS, size.x * size.y); p += 4u) {
+      close(n, filter_at, p, sums_of(&tile, (p - own.position) / 4u, c));
     }
   }
   if (id.x == 0u) {

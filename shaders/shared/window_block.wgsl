@@ -61,3 +61,11 @@ struct Band {
 fn add_to(band: Band, terms: vec4f, low: vec4f, high: vec4f) -> Band {
   return Band(outer_sum(band.low, terms, low), outer_sum(band.high, terms, high));
 }
+
+// What comes behind the sums looks them up: sums of four positions in a channel.
+fn sums_of(tile: ptr<function, array<Band, 4>>, quad: u32, c: u32) -> vec4f {
+  if (c < 4u) {
+    return (*tile)[quad].low[c];
+  }
+  return (*tile)[quad].high[c - 4u];
+}
