@@ -557,7 +557,8 @@ const CANARY_TOLERANCE = 1e-5;
 
 /**
  * Compares gradients of a tiny network with float64, at a large and a small nudge: two hidden
- * layers or more, of the activations and the loss that are going to be used, joined where layers are.
+ * layers or more, of the activations and the loss that are going to be used, joined where layers are,
+ * and of maps where there are any.
  * @throws {WrongNumbers} naming the tensor that is off, and the kernel that made it so.
  */
 export async function checkCanary(
@@ -566,10 +567,15 @@ export async function checkCanary(
 ) {
   const used = activationsOf(network);
   const isJoined = network.layers.some(({ kind }) => kind === "sum");
+  const isMapped = network.layers.some(({ window }) => window !== undefined);
   for (const activation of used.length > 0 ? used : ["sigmoid" as const]) {
+    const place = isMapped
+      ? { inputs: 50, shape: [2, 5, 5], nodes: mapped(activation) } as const
+      : isJoined
+      ? { inputs: 5, nodes: around(4, 5, activation, activation) }
+      : { inputs: 5, nodes: chainOf([4, 3], activation) };
     const trial: Trial = {
-      inputs: 5,
-      nodes: isJoined ? around(4, 5, activation, activation) : chainOf([4, 3], activation),
+      ...place,
       classes: 3,
       batch: 3,
       loss: network.loss,
@@ -585,6 +591,10 @@ export async function checkCanary(
     }
   }
 }
+
+/** Convolutions and pools of 2x5x5, all whose sums are exact where its weights' are. */
+const mapped = (activation: Activation) =>
+  parseNodes(`conv 3x2, ${activation}, maxpool 2, scale, ${activation}, avgpool 2`);
 
 /** What is off in a trial's gradient: the tensor, and the kernel where that is known. */
 async function firstOff(gpu: Gpu, trial: Trial, h: number): Promise<string | undefined> {
