@@ -25,7 +25,7 @@ fn term_at(start: u32, place: vec2u, cell: vec2u) -> f32 {
 
 fn store(row: u32, position: u32, sums: vec4f) {
   let positions = window.input.x * window.input.y;
-  for (var k = 0u; k < min(4u, max(positions, position) - position); k++) {
+  for (var k = 0u; k < min(4u, positions - position); k++) {
     let at = row + position + k;
     var error = sums[k];
     if (ADD) {
@@ -46,24 +46,37 @@ fn backprop_conv(@builtin(global_invocation_id) part: vec3u) {
   if (own.group >= window.groups) {
     return;
   }
-  let channels = channels_from(own.channel, window.taken);
-  let near = places_from(own.position, window.input);
-  let far = places_from(own.position + 4u, window.input);
-  var tile = Tile();
+  let low = channels_from(own.channel, window.taken);
+  let high = channels_from(own.channel + 4u, window.taken);
+  let size = window.input;
+  let places0 = places_from(place_of(own.position, size), size);
+  let places1 = places_from(next_place(places0.w, size), size);
+  let places2 = places_from(next_place(places1.w, size), size);
+  let places3 = places_from(next_place(places2.w, size), size);
+  var band0 = Band();
+  var band1 = Band();
+  var band2 = Band();
+  var band3 = Band();
+  var on = line_of(window.first);
   for (var line = window.first; line < window.behind; line++) {
-    let on = line_of(line);
     let filter_at = own.group * window.given + on.x;
     let start = n * outputs_of_window() + filter_at * window.output.x * window.output.y;
     for (var across = 0u; across < window.kernel.y; across++) {
       let cell = vec2u(on.y, across);
-      let weights = weights_at(weight_index(vec4u(filter_at), channels, cell));
-      tile = add_to(tile, terms_at(start, near, cell), terms_at(start, far, cell), weights);
+      let weights_low = weights_at(weight_index(vec4u(filter_at), low, cell));
+      let weights_high = weights_at(weight_index(vec4u(filter_at), high, cell));
+      band0 = add_to(band0, terms_at(start, places0, cell), weights_low, weights_high);
+      band1 = add_to(band1, terms_at(start, places1, cell), weights_low, weights_high);
+      band2 = add_to(band2, terms_at(start, places2, cell), weights_low, weights_high);
+      band3 = add_to(band3, terms_at(start, places3, cell), weights_low, weights_high);
     }
+    on = next_line(on);
   }
-  for (var c = 0u; c < min(4u, window.taken - own.channel); c++) {
-    let channel = own.group * window.taken + own.channel + c;
-    let row = n * inputs_of_window() + channel * window.input.x * window.input.y;
-    store(row, own.position, tile.near[c]);
-    store(row, own.position + 4u, tile.far[c]);
+  var tile = array<Band, 4>(band0, band1, band2, band3);
+  for (var c = 0u; c < min(CHANNELS, window.taken - own.channel); c++) {
+    let map = (own.group * window.taken + own.channel + c) * size.x * size.y;
+    for (var p = own.position; p < min(own.position + POSITIONS, size.x * size.y); p += 4u) {
+      store(n * inputs_of_window() + map, p, sums_of(&tile, (p - own.position) / 4u, c));
+    }
   }
 }

@@ -23,13 +23,14 @@ fn backprop_maxpool(@builtin(global_invocation_id) id: vec3u) {
   let place = place_of(id.x % positions, window.input);
   let start = n * outputs_of_window() + id.x / positions * window.output.x * window.output.y;
   var sum = 0.0;
-  for (var down = 0u; down < window.kernel.x; down++) {
-    for (var across = 0u; across < window.kernel.y; across++) {
-      let at = place_given(place, vec2u(down, across));
-      if (is_within(at, window.output)) {
-        let output = start + at.x * window.output.y + at.y;
-        sum += select(0.0, next_errors[output], winners[output] == id.x);
-      }
+  // The first and the last output whose windows reach so far.
+  let reach = (window.kernel - 1u) * window.dilation;
+  let first = (max(place + window.pad, reach) - reach + window.stride - 1u) / window.stride;
+  let last = min((place + window.pad) / window.stride, window.output - 1u);
+  for (var down = first.x; down <= last.x; down++) {
+    for (var across = first.y; across <= last.y; across++) {
+      let output = start + down * window.output.y + across;
+      sum += select(0.0, next_errors[output], winners[output] == id.x);
     }
   }
   let at = n * inputs_of_window() + id.x;

@@ -21,46 +21,6 @@ fn term_at(start: u32, place: vec2u, cell: vec2u) -> f32 {
   return select(0.0, value, within);
 }
 
-// What the sums of four positions of four filters begin with: the biases, or the part before.
-fn begin(rows: vec4u, position: u32, filters: vec4u) -> mat4x4f {
-  if (window.first == 0u) {
-    if (!HAS_WEIGHTS) {
-      return mat4x4f();
-    }
-    let biases = weights_at(bias_index(filters));
-    return mat4x4f(vec4f(biases.x), vec4f(biases.y), vec4f(biases.z), vec4f(biases.w));
-  }
-  return mat4x4f(
-    sums_at(rows.x, position),
-    sums_at(rows.y, position),
-    sums_at(rows.z, position),
-    sums_at(rows.w, position)
-  );
-}
-
-fn positions_from(position: u32) -> vec4u {
-  return min(position + vec4u(0u, 1u, 2u, 3u), vec4u(window.output.x * window.output.y - 1u));
-}
-
-fn sums_at(row: u32, position: u32) -> vec4f {
-  let at = row + positions_from(position);
-  return vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
-}
-
-fn store(row: u32, position: u32, sums: vec4f) {
-  let positions = window.output.x * window.output.y;
-  for (var k = 0u; k < min(4u, max(positions, position) - position); k++) {
-    values[row + position + k] = sums[k];
-  }
-}
-
-fn store_four(rows: vec4u, position: u32, sums: mat4x4f) {
-  store(rows.x, position, sums[0]);
-  store(rows.y, position, sums[1]);
-  store(rows.z, position, sums[2]);
-  store(rows.w, position, sums[3]);
-}
-
 fn shares_of(places: Places) -> vec4f {
   return vec4f(
     share_of(places.x),
@@ -70,17 +30,36 @@ fn shares_of(places: Places) -> vec4f {
   );
 }
 
-// The activation, for what was stored.
-fn close(n: u32, filter_at: u32, position: u32) {
+// What a filter's sums at four positions are added to: the bias, or the part before.
+fn before(row: u32, position: u32, filter_at: u32) -> vec4f {
+  if (window.first > 0u) {
+    let last = window.output.x * window.output.y - 1u;
+    let at = row + min(position + vec4u(0u, 1u, 2u, 3u), vec4u(last));
+    return vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
+  }
+  if (HAS_WEIGHTS) {
+    return vec4f(weights_at(bias_index(vec4u(filter_at))).x);
+  }
+  return vec4f();
+}
+
+// What is left of four sums of a filter.
+fn close(n: u32, filter_at: u32, position: u32, sums: vec4f) {
   let positions = window.output.x * window.output.y;
   let row = n * (outputs_of_window() + 1u) + filter_at * positions;
-  let z = sums_at(row, position) * shares_of(places_from(position, window.output));
-  let value = activate(z);
-  let slope = derivative(z);
-  for (var k = 0u; k < min(4u, positions - position); k++) {
+  var value = before(row, position, filter_at) + sums;
+  let there = min(4u, positions - position);
+  if (window.behind == window.taken * window.kernel.x) {
+    let places = places_from(place_of(position, window.output), window.output);
+    let z = value * shares_of(places);
+    value = activate(z);
+    let slope = derivative(z);
+    for (var k = 0u; k < there; k++) {
+      companions[row - n + position + k] = vec2f(slope[k], z[k]); // which have no 1 behind
+    }
+  }
+  for (var k = 0u; k < there; k++) {
     values[row + position + k] = value[k];
-    companions[n * outputs_of_window() + filter_at * positions + position + k] =
-      vec2f(slope[k], z[k]);
   }
 }
 
@@ -92,34 +71,38 @@ fn conv(@builtin(global_invocation_id) part: vec3u) {
   if (own.group >= window.groups) {
     return;
   }
-  let filters = own.group * window.given + channels_from(own.channel, window.given);
-  let positions = window.output.x * window.output.y;
-  let rows = n * (outputs_of_window() + 1u) + filters * positions;
-  let near = places_from(own.position, window.output);
-  let far = places_from(own.position + 4u, window.output);
-  var tile = Tile(
-    begin(rows, own.position, filters),
-    begin(rows, own.position + 4u, filters)
-  );
+  let low = own.group * window.given + channels_from(own.channel, window.given);
+  let high = own.group * window.given + channels_from(own.channel + 4u, window.given);
+  let size = window.output;
+  let places0 = places_from(place_of(own.position, size), size);
+  let places1 = places_from(next_place(places0.w, size), size);
+  let places2 = places_from(next_place(places1.w, size), size);
+  let places3 = places_from(next_place(places2.w, size), size);
+  var band0 = Band();
+  var band1 = Band();
+  var band2 = Band();
+  var band3 = Band();
+  var on = line_of(window.first);
   for (var line = window.first; line < window.behind; line++) {
-    let on = line_of(line);
     let channel = own.group * window.taken + on.x;
     let start = n * (inputs_of_window() + 1u) + channel * window.input.x * window.input.y;
     for (var across = 0u; across < window.kernel.y; across++) {
       let cell = vec2u(on.y, across);
-      let weights = weights_at(weight_index(filters, vec4u(on.x), cell));
-      tile = add_to(tile, terms_at(start, near, cell), terms_at(start, far, cell), weights);
+      let weights_low = weights_at(weight_index(low, vec4u(on.x), cell));
+      let weights_high = weights_at(weight_index(high, vec4u(on.x), cell));
+      band0 = add_to(band0, terms_at(start, places0, cell), weights_low, weights_high);
+      band1 = add_to(band1, terms_at(start, places1, cell), weights_low, weights_high);
+      band2 = add_to(band2, terms_at(start, places2, cell), weights_low, weights_high);
+      band3 = add_to(band3, terms_at(start, places3, cell), weights_low, weights_high);
     }
+    on = next_line(on);
   }
-  store_four(rows, own.position, tile.near);
-  store_four(rows, own.position + 4u, tile.far);
-  if (window.behind < window.taken * window.kernel.x) {
-    return;
-  }
-  // An activation is much code to compile: it is there once, for what was stored.
-  for (var c = own.channel; c < min(own.channel + 4u, window.given); c++) {
-    for (var p = own.position; p < min(own.position + POSITIONS, positions); p += 4u) {
-      close(n, own.group * window.given + c, p);
+  // An activation is much code to compile: it is there once.
+  var tile = array<Band, 4>(band0, band1, band2, band3);
+  for (var c = 0u; c < min(CHANNELS, window.given - own.channel); c++) {
+    let filter_at = own.group * window.given + own.channel + c;
+    for (var p = own.position; p < min(own.position + POSITIONS, size.x * size.y); p += 4u) {
+      close(n, filter_at, p, sums_of(&tile, (p - own.position) / 4u, c));
     }
   }
   if (id.x == 0u) {

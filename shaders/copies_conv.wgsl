@@ -64,8 +64,8 @@ fn copies_conv(@builtin(global_invocation_id) part: vec3u) {
     let biases = nudged_at(bias_index(filters), nudges, reaches);
     sums = mat4x4f(vec4f(biases.x), vec4f(biases.y), vec4f(biases.z), vec4f(biases.w));
   }
+  var on = line_of(window.first);
   for (var line = window.first; line < window.behind; line++) {
-    let on = line_of(line);
     let channel = group * window.taken + on.x;
     let start = of_copy + channel * window.input.x * window.input.y;
     for (var across = 0u; across < window.kernel.y; across++) {
@@ -77,6 +77,7 @@ fn copies_conv(@builtin(global_invocation_id) part: vec3u) {
         sums = outer_sum(sums, a[input * SAMPLE_QUADS + sample_quad], weights);
       }
     }
+    on = next_line(on);
   }
   let is_last = window.behind == window.taken * window.kernel.x;
   for (var c = 0u; c < min(4u, window.given - first); c++) {

@@ -47,8 +47,8 @@ fn directions_conv(@builtin(global_invocation_id) part: vec3u) {
   } else if (HAS_WEIGHTS) {
     dz = reach * direction_sign(key, bias_index(vec4u(filter_at)).x);
   }
+  var on = line_of(window.first);
   for (var line = window.first; line < window.behind; line++) {
-    let on = line_of(line);
     let channel = filter_at / window.given * window.taken + on.x;
     for (var across = 0u; across < window.kernel.y; across++) {
       let cell = vec2u(on.y, across);
@@ -66,6 +66,7 @@ fn directions_conv(@builtin(global_invocation_id) part: vec3u) {
         }
       }
     }
+    on = next_line(on);
   }
   if (window.behind == window.taken * window.kernel.x) {
     let value = vec4f(values[n * (outputs + 1u) + id.x]);

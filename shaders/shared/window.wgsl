@@ -53,6 +53,11 @@ fn line_of(line: u32) -> vec2u { // channel, row of cells
   return vec2u(line / window.kernel.x, line % window.kernel.x);
 }
 
+fn next_line(on: vec2u) -> vec2u {
+  let next = on + vec2u(0u, 1u);
+  return select(vec2u(on.x + 1u, 0u), next, next.y < window.kernel.x);
+}
+
 // Weights of a filter, one behind the other.
 fn weights_of_filter() -> u32 {
   return window.taken * window.kernel.x * window.kernel.y;

@@ -1,9 +1,11 @@
-// What a thread takes that sums over windows: eight positions of a map, side by side, in four
-// channels of a group, so that it loads each number for several sums.
+// What a thread takes that sums over windows: 16 positions of a map, side by side, in eight channels of
+// a group, as software adapters pay for what is loaded, and each number is loaded for so many sums. The
+// sums are named variables, as arrays of them are slow.
 
 #import outer_sum
 
-const POSITIONS = 8u;
+const CHANNELS = 8u;
+const POSITIONS = 16u;
 
 struct Block {
   group: u32,
@@ -11,12 +13,12 @@ struct Block {
   position: u32,
 }
 
-// Blocks side by side; those from blocks_of() on have nothing to do.
+// Blocks side by side; behind the last are those of a group that there is not.
 fn block_at(index: u32, channels: u32, size: vec2u) -> Block {
   let along = (size.x * size.y + POSITIONS - 1u) / POSITIONS;
-  let quads = (channels + 4u - 1u) / 4u;
-  let quad = index / along;
-  return Block(quad / quads, 4u * (quad % quads), POSITIONS * (index % along));
+  let deep = (channels + CHANNELS - 1u) / CHANNELS;
+  let at = index / along;
+  return Block(at / deep, CHANNELS * (at % deep), POSITIONS * (index % along));
 }
 
 // The places of four positions; beyond the last, that again.
@@ -27,14 +29,17 @@ struct Places {
   w: vec2u,
 }
 
-fn places_from(position: u32, size: vec2u) -> Places {
-  let at = min(position + vec4u(0u, 1u, 2u, 3u), vec4u(size.x * size.y - 1u));
-  return Places(
-    place_of(at.x, size),
-    place_of(at.y, size),
-    place_of(at.z, size),
-    place_of(at.w, size)
-  );
+fn next_place(place: vec2u, size: vec2u) -> vec2u {
+  let beside = vec2u(place.x, place.y + 1u);
+  let below = vec2u(place.x + 1u, 0u);
+  let next = select(below, beside, beside.y < size.y);
+  return select(place, next, next.x < size.x);
+}
+
+fn places_from(place: vec2u, size: vec2u) -> Places {
+  let y = next_place(place, size);
+  let z = next_place(y, size);
+  return Places(place, y, z, next_place(z, size));
 }
 
 // What the window's cell has there, by the kernel's term_at(start, place, cell).
@@ -47,12 +52,20 @@ fn terms_at(start: u32, places: Places, cell: vec2u) -> vec4f {
   );
 }
 
-// Sums of eight positions by four channels.
-struct Tile {
-  near: mat4x4f,
-  far: mat4x4f,
+// Sums of four positions by eight channels.
+struct Band {
+  low: mat4x4f,
+  high: mat4x4f,
 }
 
-fn add_to(tile: Tile, near: vec4f, far: vec4f, weights: vec4f) -> Tile {
-  return Tile(outer_sum(tile.near, near, weights), outer_sum(tile.far, far, weights));
+fn add_to(band: Band, terms: vec4f, low: vec4f, high: vec4f) -> Band {
+  return Band(outer_sum(band.low, terms, low), outer_sum(band.high, terms, high));
+}
+
+// What comes behind the sums looks them up: sums of four positions in a channel.
+fn sums_of(tile: ptr<function, array<Band, 4>>, quad: u32, c: u32) -> vec4f {
+  if (c < 4u) {
+    return (*tile)[quad].low[c];
+  }
+  return (*tile)[quad].high[c - 4u];
 }

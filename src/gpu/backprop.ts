@@ -18,7 +18,7 @@ import {
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function backprop(stage: Stage): Command[] {
-  const { gpu, options: { network, batch }, forward, parameters, gradient, slices } = stage;
+  const { gpu, options: { network, batch }, forward, gradient, slices } = stage;
   const { layers, classes, loss } = network;
   const errors = layers.map(({ outputs }, l) =>
     gpu.buffer(`errors of ${layerName(network, l)}`, 4 * batch * outputs)

@@ -70,7 +70,7 @@ export function checkPool(gpu: Gpu, { kernel: [down, across] }: Window): void {
 export const lanesOf = ({ software }: Gpu) => software ? 8 : 64;
 
 /** Positions of a map, and channels, that a thread takes: see shaders/shared/window_block.wgsl. */
-const POSITIONS = 8, CHANNELS = 4;
+const POSITIONS = 16, CHANNELS = 8;
 
 /** Workgroups for all blocks of maps of so many channels a group. */
 export function blocksOf(gpu: Gpu, groups: number, channels: number, cells: number): number {

@@ -16,6 +16,8 @@ import {
   type Network,
   type Node,
   parameterTensors,
+  parseNodes,
+  type Shape,
   shapeOf,
 } from "../core/network.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
@@ -39,6 +41,8 @@ export { isRight, type ParityRow };
 /** A network at a place where gradients are compared. */
 interface Trial {
   readonly inputs: number;
+  /** Of the data, where they are maps. */
+  readonly shape?: Shape;
   readonly nodes: readonly Node[];
   readonly classes: number;
   readonly batch: number;
@@ -135,6 +139,36 @@ const hasStates = (activation: Activation) =>
   (activations[activation] as { states?: unknown }).states !== undefined;
 const nudgesOf = (activation: Activation) => hasStates(activation) ? FLIPS : NUDGES;
 
+/** Networks of maps: groups and strides, pools that overlap and of padded maps, of data and of values. */
+const MAPS = [
+  [[2, 9, 8], "conv 4x3 pad 1, relu, maxpool 2, conv 6x2 groups 2, sigmoid, avgpool 2"],
+  [
+    [3, 7, 6],
+    "maxpool 2 stride 1, conv 9x2x3 groups 3 stride 2x1 dilation 2x1 pad 1, tanh, scale, " +
+    "avgpool 3 stride 2 pad 1, maxpool 2, relu",
+  ],
+] as const;
+
+/** Ways to the gradient that they go. */
+const MAP_METHODS = [
+  { method: "backprop", estimator: "central", hs: [1] },
+  { method: "copies", estimator: "central", hs: VISIBLE },
+  { method: "copies", estimator: "spsa", hs: VISIBLE },
+  { method: "differences", estimator: "spsa", hs: NUDGES },
+] as const;
+
+const MAPPED: readonly Trial[] = MAPS.flatMap(([shape, text], i) =>
+  MAP_METHODS.map((method): Trial => ({
+    inputs: shape[0] * shape[1] * shape[2],
+    shape,
+    nodes: parseNodes(text),
+    classes: 3,
+    batch: 3,
+    loss: lossOf(i),
+    ...method,
+  }))
+);
+
 /** What is compared, every kernel and every method among it. */
 const TRIALS: readonly Trial[] = [
   ...ACTIVATIONS.flatMap((activation, i): Trial[] => {
@@ -230,6 +264,7 @@ const TRIALS: readonly Trial[] = [
   ...COPIES.map(([activation, loss, estimator]): Trial =>
     chain({ ...COPIED, activation, loss, method: "copies", estimator, hs: VISIBLE })
   ),
+  ...MAPPED,
 ];
 
 /** What some elements are followed through: of joined layers, and whole copies. */
@@ -251,6 +286,7 @@ const CHOSEN: readonly Trial[] = [
     estimator: "central",
     hs: VISIBLE,
   }),
+  MAPPED[1],
 ];
 
 /** Numbers in 64ths: sums of their products are exact in float32, and so is every flip of a unit. */
@@ -264,8 +300,8 @@ function activationsOf({ layers }: Network): Activation[] {
 
 /** The network of a trial, fresh weights of it, and samples. */
 function placeOf(trial: Trial, optimizer: OptimizerName = "sgd") {
-  const { inputs, nodes, classes, batch, loss, method, estimator, epsilon, sharing } = trial;
-  const network = connect({ inputs, nodes, classes, loss, epsilon });
+  const { inputs, shape, nodes, classes, batch, loss, method, estimator, epsilon, sharing } = trial;
+  const network = connect({ inputs, inputShape: shape, nodes, classes, loss, epsilon });
   const random = new Xoshiro(11);
   const isExact = activationsOf(network).some(hasStates);
   const count = 2 * batch + 1;
@@ -521,7 +557,8 @@ const CANARY_TOLERANCE = 1e-5;
 
 /**
  * Compares gradients of a tiny network with float64, at a large and a small nudge: two hidden
- * layers or more, of the activations and the loss that are going to be used, joined where layers are.
+ * layers or more, of the activations and the loss that are going to be used, joined where layers are,
+ * and of maps where there are any.
  * @throws {WrongNumbers} naming the tensor that is off, and the kernel that made it so.
  */
 export async function checkCanary(
@@ -530,10 +567,15 @@ export async function checkCanary(
 ) {
   const used = activationsOf(network);
   const isJoined = network.layers.some(({ kind }) => kind === "sum");
+  const isMapped = network.layers.some(({ window }) => window !== undefined);
   for (const activation of used.length > 0 ? used : ["sigmoid" as const]) {
+    const place = isMapped
+      ? { inputs: 50, shape: [2, 5, 5], nodes: mapped(activation) } as const
+      : isJoined
+      ? { inputs: 5, nodes: around(4, 5, activation, activation) }
+      : { inputs: 5, nodes: chainOf([4, 3], activation) };
     const trial: Trial = {
-      inputs: 5,
-      nodes: isJoined ? around(4, 5, activation, activation) : chainOf([4, 3], activation),
+      ...place,
       classes: 3,
       batch: 3,
       loss: network.loss,
@@ -549,6 +591,10 @@ export async function checkCanary(
     }
   }
 }
+
+/** Convolutions and pools of 2x5x5, all whose sums are exact where its weights' are. */
+const mapped = (activation: Activation) =>
+  parseNodes(`conv 3x2, ${activation}, maxpool 2, scale, ${activation}, avgpool 2`);
 
 /** What is off in a trial's gradient: the tensor, and the kernel where that is known. */
 async function firstOff(gpu: Gpu, trial: Trial, h: number): Promise<string | undefined> {

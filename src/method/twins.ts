@@ -13,6 +13,7 @@ import type { KernelName } from "../gpu/shaders.ts";
 import { activations, losses as lossFunctions } from "../operations/registry.ts";
 import { type Measured, worseOf } from "./measured.ts";
 import { RESPONSE_TWINS } from "./response_twins.ts";
+import { WINDOW_TWINS } from "./window_twins.ts";
 import {
   activated,
   ACTIVATION_UNITS,
@@ -78,6 +79,7 @@ const STATE: Record<OptimizerName, readonly number[]> = {
 /** The twins by kernel. */
 export const TWINS: Partial<Record<KernelName, Twin>> = {
   ...RESPONSE_TWINS,
+  ...WINDOW_TWINS,
 
   gather(before, { BATCH, WIDTH, BYTES }, { block = 0 }, after) {
     const indices = before.words("indices"), labels = before.words("sample_labels");
