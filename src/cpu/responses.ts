@@ -312,7 +312,6 @@ export function responder(at: Unperturbed, l: number, way: UnitWay): Respond {
       return straight(at, l);
     case "fused": // which is the same, in one kernel
     case "rows":
-    case "maps":
       return byRows(at, l);
   }
 }
