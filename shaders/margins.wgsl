@@ -68,6 +68,10 @@ fn margins_of(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   }
 }
 
+fn nearness(margin: vec4f) -> vec4f {
+  return select(quotient(vec4f(1.0), margin), vec4f(FAR), margin < vec4f(1e-30));
+}
+
 fn margins_from(index: u32, count: u32) {
   let four = four_from(index);
   var winners = vec4u();
@@ -80,29 +84,38 @@ fn margins_from(index: u32, count: u32) {
       largest = max(largest, value);
     }
   }
-  let blind = sights_of(four, winners) == vec4u();
-  var margin = vec4f(FAR);
+  let none = vec4u();
+  let is_blind = sights_of(four, winners) == none;
   var slope = vec4f();
+  for (var down = 0u; down < pooled.kernel.x; down++) {
+    for (var across = 0u; across < pooled.kernel.y; across++) {
+      let cell = down * window.output.y + across;
+      slope = select(slope, piece_slope(inputs_of(four, cell)), winners == vec4u(cell));
+    }
+  }
+  var of_weights = vec4f(FAR);
+  var of_bias = vec4f(FAR);
   for (var down = 0u; down < pooled.kernel.x; down++) {
     for (var across = 0u; across < pooled.kernel.y; across++) {
       let cell = down * window.output.y + across;
       let z = inputs_of(four, cell);
       let to_kink = min(piece_high(z) - z, z - piece_low(z));
-      let slope_here = piece_slope(z);
-      let flat = select(vec4f(), to_kink, slope_here == vec4f());
-      let gap = (largest - values_of(four, cell)) * HALF_BY_STEEPEST;
-      // Two that see nothing move alike, by the bias alone.
-      let alike = blind & (sights_of(four, vec4u(cell)) == vec4u());
-      let to_win = max(flat, select(gap, vec4f(FAR), alike));
       let wins = winners == vec4u(cell);
-      margin = min(margin, select(to_win, to_kink, wins));
-      slope = select(slope, slope_here, wins);
+      let blind = sights_of(four, vec4u(cell)) == none;
+      let is_flat = piece_slope(z) == vec4f();
+      let gap = (largest - values_of(four, cell)) * HALF_BY_STEEPEST;
+      let to_win = max(gap, select(vec4f(), to_kink, is_flat));
+      // What sees nothing moves by the bias alone. The bias moves all alike.
+      let by_weights = select(to_win, vec4f(FAR), blind & (is_blind | is_flat));
+      let by_bias = select(to_win, vec4f(FAR), !is_flat & (piece_slope(z) == slope));
+      of_weights = min(of_weights, select(by_weights, select(to_kink, vec4f(FAR), blind), wins));
+      of_bias = min(of_bias, select(by_bias, to_kink, wins));
     }
   }
-  let nearness = select(quotient(vec4f(1.0), margin), vec4f(FAR), margin < vec4f(1e-30));
-  let rows = vec4f(winners / window.output.y);
-  let columns = vec4f(winners % window.output.y);
+  let weights_near = nearness(of_weights);
+  let bias_near = nearness(of_bias);
+  let cells = vec4f(winners / window.output.y * pooled.kernel.y + winners % window.output.y);
   for (var i = 0u; i < min(4u, count - index); i++) {
-    margins[index + i] = vec4f(nearness[i], slope[i], rows[i], columns[i]);
+    margins[index + i] = vec4f(weights_near[i], bias_near[i], slope[i], cells[i]);
   }
 }
