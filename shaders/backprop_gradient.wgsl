@@ -25,8 +25,8 @@ fn backprop_gradient(
     let end = starts[start + 1u];
     for (var e = starts[start]; e < end; e++) {
       let pair = entries[e];
-      sums[pair.x % BLOCK] += bitcast<f32>(pair.y) * error;
-      sums[pair.z % BLOCK] += bitcast<f32>(pair.w) * error;
+      add_to_sums(pair.x % BLOCK, bitcast<f32>(pair.y) * error);
+      add_to_sums(pair.z % BLOCK, bitcast<f32>(pair.w) * error);
     }
   }
   store_sums(slice, block_id, first_unit);

@@ -29,8 +29,8 @@ fn collect(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) local
       let pair = places[e];
       let a = (first + (pair.x >> 8u)) * width + units;
       let b = (first + (pair.y >> 8u)) * width + units;
-      sums[pair.x & 0xffu] += vec4f(responses[a.x], responses[a.y], responses[a.z], responses[a.w]);
-      sums[pair.y & 0xffu] += vec4f(responses[b.x], responses[b.y], responses[b.z], responses[b.w]);
+      add_to_sums(pair.x & 0xffu, vec4f(responses[a.x], responses[a.y], responses[a.z], responses[a.w]));
+      add_to_sums(pair.y & 0xffu, vec4f(responses[b.x], responses[b.y], responses[b.z], responses[b.w]));
     }
   }
   store_sums(slice, block_id, part.first_unit + first_unit);

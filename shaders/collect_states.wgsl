@@ -47,8 +47,8 @@ fn collect_states(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id
     let end = starts[start + 1u];
     for (var e = starts[start]; e < end; e++) {
       let pair = entries[e];
-      sums[pair.x % BLOCK] += slope(z, bitcast<f32>(pair.y));
-      sums[pair.z % BLOCK] += slope(z, bitcast<f32>(pair.w));
+      add_to_sums(pair.x % BLOCK, slope(z, bitcast<f32>(pair.y)));
+      add_to_sums(pair.z % BLOCK, slope(z, bitcast<f32>(pair.w)));
     }
   }
   store_sums(slice, block_id, part.first_unit + first_unit);

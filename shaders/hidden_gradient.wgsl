@@ -239,8 +239,8 @@ fn hidden_gradient(
       let end = starts[start + 1u];
       for (var e = starts[start]; e < end; e++) {
         let pair = entries[e];
-        sums[pair.x % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.y));
-        sums[pair.z % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.w));
+        add_to_sums(pair.x % BLOCK, tiny_slope(n, units, on, points, bitcast<f32>(pair.y)));
+        add_to_sums(pair.z % BLOCK, tiny_slope(n, units, on, points, bitcast<f32>(pair.w)));
       }
     }
   }
@@ -252,11 +252,11 @@ fn hidden_gradient(
     let near_end = select(begin, end, most <= on.of_target.near);
     for (var e = begin; e < near_end; e++) {
       let entry = entry_of(e);
-      sums[entry.x % BLOCK] += slope(units, on, bitcast<f32>(entry.y));
+      add_to_sums(entry.x % BLOCK, slope(units, on, bitcast<f32>(entry.y)));
     }
     for (var e = near_end; e < end; e++) {
       let entry = entry_of(e);
-      sums[entry.x % BLOCK] += far_slope(units, on, bitcast<f32>(entry.y), spread);
+      add_to_sums(entry.x % BLOCK, far_slope(units, on, bitcast<f32>(entry.y), spread));
     }
   }
   store_sums(slice, block_id, first_unit);

@@ -13,7 +13,18 @@ override ABREAST: u32 = 1; // slices of a workgroup, so that its threads are a h
 
 @group(0) @binding(7) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
 
-var<private> sums: array<vec4f, BLOCK>;
+// An array for each of the four units: llvmpipe compares every two uses of an array as it compiles.
+var<private> sums_x: array<f32, BLOCK>;
+var<private> sums_y: array<f32, BLOCK>;
+var<private> sums_z: array<f32, BLOCK>;
+var<private> sums_w: array<f32, BLOCK>;
+
+fn add_to_sums(i: u32, values: vec4f) {
+  sums_x[i] += values.x;
+  sums_y[i] += values.y;
+  sums_z[i] += values.z;
+  sums_w[i] += values.w;
+}
 
 // Threads side by side take units side by side, each four of them.
 fn first_unit_of(group: u32, lane: u32) -> u32 {
@@ -42,10 +53,9 @@ fn store_sums(slice: u32, block_id: u32, first_unit: u32) {
   }
   for (var i = 0u; i < min(BLOCK, INPUTS + 1u - BLOCK * block_id); i++) {
     let row = slice * PARAMETERS + OFFSET + (BLOCK * block_id + i) * OUTPUTS;
-    let sum = sums[i];
-    store(row, first_unit, sum.x);
-    store(row, first_unit + WORKGROUP, sum.y);
-    store(row, first_unit + 2u * WORKGROUP, sum.z);
-    store(row, first_unit + 3u * WORKGROUP, sum.w);
+    store(row, first_unit, sums_x[i]);
+    store(row, first_unit + WORKGROUP, sums_y[i]);
+    store(row, first_unit + 2u * WORKGROUP, sums_z[i]);
+    store(row, first_unit + 3u * WORKGROUP, sums_w[i]);
   }
 }
