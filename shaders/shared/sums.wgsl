@@ -2,12 +2,16 @@
 
 #import block
 
-override INPUTS: u32;
-override OUTPUTS: u32;
-override OFFSET: u32; // of the layer's matrix in the parameters
-override PARAMETERS: u32;
-override BATCH: u32;
-override SLICES: u32; // the batch is cut into so many slices, summed by the update
+// What the kernel declares as `sizes`.
+struct Sizes {
+  inputs: u32,
+  outputs: u32,
+  offset: u32, // of the layer's matrix in the parameters
+  parameters: u32,
+  batch: u32,
+  slices: u32, // the batch is cut into so many slices, summed by the update
+}
+
 override WORKGROUP: u32 = 64;
 override ABREAST: u32 = 1; // slices of a workgroup, so that its threads are a hardware's whole wave
 
@@ -33,26 +37,26 @@ fn first_unit_of(group: u32, lane: u32) -> u32 {
 
 // Where its slice of the batch starts and, for the next slice, ends; those beyond the last are empty.
 fn start_of_slice(slice: u32) -> u32 {
-  return min(slice, SLICES) * BATCH / SLICES;
+  return min(slice, sizes.slices) * sizes.batch / sizes.slices;
 }
 
 // Its four units; for those beyond the last, the last is done again for nothing.
 fn units_from(first: u32) -> vec4u {
-  return min(first + WORKGROUP * vec4u(0u, 1u, 2u, 3u), vec4u(OUTPUTS - 1u));
+  return min(first + WORKGROUP * vec4u(0u, 1u, 2u, 3u), vec4u(sizes.outputs - 1u));
 }
 
 fn store(row: u32, unit: u32, sum: f32) {
-  if (unit < OUTPUTS) {
+  if (unit < sizes.outputs) {
     gradient[row + unit] = sum;
   }
 }
 
 fn store_sums(slice: u32, block_id: u32, first_unit: u32) {
-  if (slice >= SLICES) {
+  if (slice >= sizes.slices) {
     return;
   }
-  for (var i = 0u; i < min(BLOCK, INPUTS + 1u - BLOCK * block_id); i++) {
-    let row = slice * PARAMETERS + OFFSET + (BLOCK * block_id + i) * OUTPUTS;
+  for (var i = 0u; i < min(BLOCK, sizes.inputs + 1u - BLOCK * block_id); i++) {
+    let row = slice * sizes.parameters + sizes.offset + (BLOCK * block_id + i) * sizes.outputs;
     store(row, first_unit, sums_x[i]);
     store(row, first_unit + WORKGROUP, sums_y[i]);
     store(row, first_unit + 2u * WORKGROUP, sums_z[i]);
