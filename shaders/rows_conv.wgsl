@@ -82,13 +82,15 @@ fn convolve_quad(quad: u32, tile: u32) {
   var sums3 = Sums();
   for (var map = map_first; map < map_behind; map++) {
     let map_at = (map - before_first) * area;
-    for (var at = 0u; at < window.kernel.x * window.kernel.y; at++) {
-      let cell = place_of(at, window.kernel);
-      let weights = weights_at(weight_index(filters, vec4u(map - group * window.taken), cell));
-      sums0 = add_to(sums0, seen_by(quad, map_at, place0, cell), weights);
-      sums1 = add_to(sums1, seen_by(quad, map_at, place1, cell), weights);
-      sums2 = add_to(sums2, seen_by(quad, map_at, place2, cell), weights);
-      sums3 = add_to(sums3, seen_by(quad, map_at, place3, cell), weights);
+    for (var down = 0u; down < window.kernel.x; down++) {
+      for (var across = 0u; across < window.kernel.y; across++) {
+        let cell = vec2u(down, across);
+        let weights = weights_at(weight_index(filters, vec4u(map - group * window.taken), cell));
+        sums0 = add_to(sums0, seen_by(quad, map_at, place0, cell), weights);
+        sums1 = add_to(sums1, seen_by(quad, map_at, place1, cell), weights);
+        sums2 = add_to(sums2, seen_by(quad, map_at, place2, cell), weights);
+        sums3 = add_to(sums3, seen_by(quad, map_at, place3, cell), weights);
+      }
     }
   }
   store(quad, filters - first_filter, position, sums0, share_of(place0));
