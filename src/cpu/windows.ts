@@ -118,52 +118,63 @@ export function winners(
 }
 
 /**
- * The exact change of the largest value of one window, when its values x become x + dx.
+ * The exact changes of the largest values of windows, when their values x become x + dx.
  *
  * With w the winner before and v the one after it is (x_v + dx_v) - x_w = (x_v - x_w) + dx_v, whose
  * first part is exactly 0 where the winner stays, so that a small dx_v is not swallowed by x. For the
  * same reason two values are compared after the change as (x_u - x_v) + (dx_u - dx_v) against 0: what
  * decides near a tie is a difference of changes. Of equals the first is the winner, before and after.
  */
-export function changeOfLargest(
-  { window }: Windowed,
-  at: number, // output
-  winner: number,
+export function changeLargest(
+  { window, inputs }: Windowed,
+  winners: Int32Array, // [outputs]
   x: Float64Array, // [inputs] or more
   dx: Float64Array, // [inputs]
-): number {
+  dz: Float64Array, // [outputs], written
+  moved: Range = [0, inputs],
+): void {
   const taps = tapsOf(window), { area, places, cells } = sizesOf(window);
-  const map = Math.floor(at / places) * area, first = at % places * cells;
-  let after = -1;
-  for (let cell = first; cell < first + cells; cell++) {
-    if (taps[cell] < 0) continue;
-    const other = map + taps[cell];
-    if (after < 0 || (x[other] - x[after]) + (dx[other] - dx[after]) > 0) after = other;
+  const [from, to] = channelsIn(window, moved);
+  for (let at = from * places; at < to * places; at++) {
+    const map = Math.floor(at / places) * area, first = at % places * cells;
+    let after = -1;
+    for (let cell = first; cell < first + cells; cell++) {
+      if (taps[cell] < 0) continue;
+      const other = map + taps[cell];
+      if (after < 0 || (x[other] - x[after]) + (dx[other] - dx[after]) > 0) after = other;
+    }
+    dz[at] = (after === winners[at] ? 0 : x[after] - x[winners[at]]) + dx[after];
   }
-  return (after === winner ? 0 : x[after] - x[winner]) + dx[after];
 }
 
 /**
- * How far a window's winner stays the same when its values go along x + t dx: another one u is as
- * large where t (dx_u - dx_w) is x_w - x_u, which is not negative.
+ * How far all windows' winners stay the same when values go along x + t dx, where the largest go along
+ * dx of theirs: another value u is as large as the winner w where t (dx_u - dx_w) is x_w - x_u, which
+ * is not negative.
  * @returns the t on either side, 0 and beyond.
  */
-export function reachOfWinner(
-  { window }: Windowed,
-  at: number, // output
-  winner: number,
+export function moveLargest(
+  { window, inputs }: Windowed,
+  winners: Int32Array, // [outputs]
   x: Float64Array, // [inputs] or more
   dx: Float64Array, // [inputs]
+  dz: Float64Array, // [outputs], written
+  moved: Range = [0, inputs],
 ): Range {
   const taps = tapsOf(window), { area, places, cells } = sizesOf(window);
-  const map = Math.floor(at / places) * area, first = at % places * cells;
+  const [from, to] = channelsIn(window, moved);
   let low = -Infinity, high = Infinity;
-  for (let cell = first; cell < first + cells; cell++) {
-    if (taps[cell] < 0) continue;
-    const other = map + taps[cell], gain = dx[other] - dx[winner];
-    const reach = (x[winner] - x[other]) / gain;
-    if (gain > 0) high = Math.min(high, reach);
-    else if (gain < 0) low = Math.max(low, reach);
+  for (let at = from * places; at < to * places; at++) {
+    const map = Math.floor(at / places) * area, first = at % places * cells, winner = winners[at];
+    for (let cell = first; cell < first + cells; cell++) {
+      if (taps[cell] < 0) continue;
+      const other = map + taps[cell], gain = dx[other] - dx[winner];
+      if (gain === 0) continue;
+      const reach = (x[winner] - x[other]) / gain;
+      if (gain > 0) high = Math.min(high, reach);
+      else low = Math.max(low, reach);
+    }
+    dz[at] = dx[winner];
   }
   return [low, high];
 }
