@@ -5,7 +5,7 @@
  */
 
 import { movedBehind, type Range } from "../core/moved.ts";
-import { type Layer, layersBehind, type Network, residualsOf } from "../core/network.ts";
+import { layersBehind, type Network, residualsOf } from "../core/network.ts";
 import { mapsGoStraight, type Way } from "../core/plan.ts";
 import { activations, losses } from "../operations/registry.ts";
 import type { Trace } from "./forward.ts";
