@@ -34,7 +34,8 @@ export function filterSize({ tensors: [{ shape }], window }: Windowed): number {
 /**
  * Adds a convolution of maps, without its bias, to z: z[c] += sum over i of x[i], shifted and weighed
  * by W[c,i]. It is linear in x and in W, so that a change of x goes through it as x does, and
- * (W + D) * (x + dx) - W * x is (W + D) * dx + D * x, in which nothing is subtracted.
+ * (W + D) * (x + dx) - W * x is (W + D) * dx + D * x, in which nothing is subtracted. Values that are
+ * 0 are passed over.
  * @param moved the values of x to be taken, by whole channels; default all.
  */
 export function addConvolution(
@@ -46,19 +47,27 @@ export function addConvolution(
 ): void {
   const taps = tapsOf(window), { area, places, cells, taken, given } = sizesOf(window);
   const [first, end] = channelsIn(window, moved), [from, to] = channelsFrom(window, [first, end]);
-  for (let c = from; c < to; c++) {
-    const group = Math.floor(c / given) * taken; // its first input channel
-    const begin = Math.max(first, group), stop = Math.min(end, group + taken);
+  // What a place looks at that is not 0, which all channels of a group take: which weight, and what.
+  const which = new Int32Array(taken * cells), what = new Float64Array(taken * cells);
+  for (let group = from; group < to; group += given) { // its first output channel
+    const start = group / given * taken; // and input channel
+    const begin = Math.max(first, start), stop = Math.min(end, start + taken);
     for (let place = 0; place < places; place++) {
-      let sum = 0;
+      let count = 0;
       for (let i = begin; i < stop; i++) {
-        const filter = offset + (c * taken + i - group) * cells, map = i * area;
         for (let cell = 0; cell < cells; cell++) {
           const tap = taps[place * cells + cell];
-          if (tap >= 0) sum += weights[filter + cell] * x[map + tap];
+          if (tap < 0 || x[i * area + tap] === 0) continue;
+          which[count] = (i - start) * cells + cell;
+          what[count++] = x[i * area + tap];
         }
       }
-      z[c * places + place] += sum;
+      for (let c = group; c < group + given; c++) {
+        const filter = offset + c * taken * cells;
+        let sum = 0;
+        for (let t = 0; t < count; t++) sum += weights[filter + which[t]] * what[t];
+        z[c * places + place] += sum;
+      }
     }
   }
 }
