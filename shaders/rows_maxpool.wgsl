@@ -34,7 +34,10 @@ struct Seen {
 
 fn seen_at(quad: u32, input: u32, samples_taken: vec4u, before_first: u32, largest: vec4f) -> Seen {
   let at = samples_taken + input;
-  let values = vec4f(a[at.x], a[at.y], a[at.z], a[at.w]);
+  var values = vec4f(a[at.x]);
+  if (!ONE_SAMPLE) {
+    values = vec4f(values.x, a[at.y], a[at.z], a[at.w]);
+  }
   return Seen(largest - values, before[(input - before_first) * ROW_QUADS + quad]);
 }
 
@@ -50,7 +53,10 @@ fn pool_quad(quad: u32, first: u32) {
   for (var k = first; k < min(first + UNITS, changed.width); k++) {
     let unit = start + k;
     let at = samples * changed.units + unit;
-    let largest = vec4f(companions[at.x].y, companions[at.y].y, companions[at.z].y, companions[at.w].y);
+    var largest = vec4f(companions[at.x].y);
+    if (!ONE_SAMPLE) {
+      largest = vec4f(largest.x, companions[at.y].y, companions[at.z].y, companions[at.w].y);
+    }
     var of_winner = vec4f();
     var most = vec4f(-3e38);
     var is_found = vec4<bool>();
