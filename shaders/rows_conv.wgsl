@@ -48,14 +48,6 @@ fn add_to(tile: Tile, seen: mat4x4f, weights: vec4f) -> Tile {
   );
 }
 
-// A channel's change where a cell of the window of a place sees it, of the maps from `map` on.
-fn seen_by(quad: u32, map: u32, place: vec2u, cell: vec2u) -> vec4f {
-  let taken = place_taken(place, cell);
-  let within = is_within(taken, window.input);
-  let at = map + select(0u, taken.x * window.input.y + taken.y, within);
-  return select(vec4f(), before[at * ROW_QUADS + quad], within);
-}
-
 fn convolve_quad(quad: u32, tile: u32) {
   let positions = window.output.x * window.output.y;
   let area = window.input.x * window.input.y;
@@ -69,46 +61,59 @@ fn convolve_quad(quad: u32, tile: u32) {
   let group = first_filter / window.given + four / of_group;
   let behind_group = min((group + 1u) * window.given, first_filter + filters_changed);
   let filter_at = group * window.given + 4u * FOURS * (four % of_group);
-  if (filter_at >= behind_group) {
-    return;
-  }
   let position = 4u * (tile - four * along);
   let first = place_of(position, window.output);
   let second = next_place(first, window.output);
   let third = next_place(second, window.output);
   let places = Places(first, second, third, next_place(third, window.output));
+  // Where the four windows begin; what is padding is beyond the maps, as numbers wrap around.
+  let tops = vec4u(first.x, second.x, third.x, places.w.x) * window.stride.x - window.pad.x;
+  let lefts = vec4u(first.y, second.y, third.y, places.w.y) * window.stride.y - window.pad.y;
   // Of the group's maps those that change.
   let before_first = start_before(quad) / area;
   let map_first = max(group * window.taken, before_first);
   let map_behind = min((group + 1u) * window.taken, before_first + changed.inputs / area);
+  let filters = filter_at + vec4u(0u, 1u, 2u, 3u);
+  let weights0 = first_weights(filters, behind_group);
+  let weights1 = first_weights(filters + 4u, behind_group);
+  let weights2 = first_weights(filters + 8u, behind_group);
+  let weights3 = first_weights(filters + 12u, behind_group);
   var tile0 = Tile();
   var tile1 = Tile();
   var tile2 = Tile();
   var tile3 = Tile();
-  for (var map = map_first; map < map_behind; map++) {
-    let map_at = (map - before_first) * area;
-    for (var down = 0u; down < window.kernel.x; down++) {
-      for (var across = 0u; across < window.kernel.y; across++) {
-        let cell = vec2u(down, across);
-        let seen = mat4x4f(
-          seen_by(quad, map_at, places.x, cell),
-          seen_by(quad, map_at, places.y, cell),
-          seen_by(quad, map_at, places.z, cell),
-          seen_by(quad, map_at, places.w, cell)
-        );
-        let channel = map - group * window.taken;
-        tile0 = add_to(tile0, seen, weights_of(filter_at, behind_group, channel, cell));
-        if (FOURS > 1u) {
-          tile1 = add_to(tile1, seen, weights_of(filter_at + 4u, behind_group, channel, cell));
-        }
-        if (FOURS > 2u) {
-          tile2 = add_to(tile2, seen, weights_of(filter_at + 8u, behind_group, channel, cell));
-        }
-        if (FOURS > 3u) {
-          tile3 = add_to(tile3, seen, weights_of(filter_at + 12u, behind_group, channel, cell));
-        }
-      }
+  // One loop over maps and cells: software devices pay for each that they enter.
+  let cells = window.kernel.x * window.kernel.y;
+  var map_at = (map_first - before_first) * area;
+  var weight = (map_first - group * window.taken) * cells;
+  var cell = vec2u();
+  for (var left = cells * (max(map_behind, map_first) - map_first); left > 0u; left--) {
+    let rows = tops + cell.x * window.dilation.x;
+    let columns = lefts + cell.y * window.dilation.y;
+    let within = (rows < vec4u(window.input.x)) & (columns < vec4u(window.input.y));
+    let at = map_at + select(vec4u(), rows * window.input.y + columns, within);
+    let lines = at * ROW_QUADS + quad;
+    let seen = mat4x4f(
+      select(vec4f(), before[lines.x], within.x),
+      select(vec4f(), before[lines.y], within.y),
+      select(vec4f(), before[lines.z], within.z),
+      select(vec4f(), before[lines.w], within.w)
+    );
+    tile0 = add_to(tile0, seen, weights_at(weights0 + weight));
+    if (FOURS > 1u) {
+      tile1 = add_to(tile1, seen, weights_at(weights1 + weight));
     }
+    if (FOURS > 2u) {
+      tile2 = add_to(tile2, seen, weights_at(weights2 + weight));
+    }
+    if (FOURS > 3u) {
+      tile3 = add_to(tile3, seen, weights_at(weights3 + weight));
+    }
+    weight += 1u;
+    cell = next_place(cell, window.kernel);
+    let is_over = cell.x == window.kernel.x;
+    cell.x = select(cell.x, 0u, is_over);
+    map_at += select(0u, area, is_over);
   }
   store(quad, filter_at - first_filter, position, places, tile0);
   if (FOURS > 1u) {
@@ -132,9 +137,9 @@ fn convolve_quad(quad: u32, tile: u32) {
   note_reach(quad);
 }
 
-fn weights_of(filter_at: u32, behind: u32, channel: u32, cell: vec2u) -> vec4f {
-  let filters = min(filter_at + vec4u(0u, 1u, 2u, 3u), vec4u(behind - 1u));
-  return weights_at(weight_index(filters, vec4u(channel), cell));
+// Where filters have their first weights; beyond the last, that again.
+fn first_weights(filters: vec4u, behind: u32) -> vec4u {
+  return window.offset + min(filters, vec4u(behind - 1u)) * weights_of_filter();
 }
 
 // Sums from a filter's and a position's on, as far as there are.
@@ -146,13 +151,16 @@ fn store(quad: u32, filter_at: u32, position: u32, places: Places, tile: Tile) {
 }
 
 fn store_position(quad: u32, filter_at: u32, position: u32, sums: mat4x4f) {
+  changes[place_in_changes(quad, filter_at, position)] = sums[0];
+  changes[place_in_changes(quad, filter_at + 1u, position)] = sums[1];
+  changes[place_in_changes(quad, filter_at + 2u, position)] = sums[2];
+  changes[place_in_changes(quad, filter_at + 3u, position)] = sums[3];
+}
+
+// Where a unit's changes are. Those beyond the last share a place behind it, as a condition for each
+// would take some compilers minutes.
+fn place_in_changes(quad: u32, filter_at: u32, position: u32) -> u32 {
   let positions = window.output.x * window.output.y;
-  if (position >= positions) {
-    return;
-  }
-  for (var i = 0u; i < 4u; i++) {
-    if ((filter_at + i) * positions < changed.width) {
-      changes[((filter_at + i) * positions + position) * ROW_QUADS + quad] = sums[i];
-    }
-  }
+  let unit = min(filter_at * positions + position, changed.width);
+  return select(changed.width, unit, position < positions) * ROW_QUADS + quad;
 }

@@ -13,7 +13,7 @@ const STRAIGHT = true;
 
 // One over how far a kink lies at that distance, met at that speed.
 fn nearness(speed: vec4f, distance: vec4f) -> vec4f {
-  return min(speed / max(distance, vec4f(1e-30)), vec4f(FAR));
+  return min(speed * (1.0 / max(distance, vec4f(1e-30))), vec4f(FAR));
 }
 
 fn effect(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
