@@ -10,11 +10,13 @@ export {
   type EstimatorName,
   ESTIMATORS,
   lossEvaluations,
+  stepFor,
 } from "./core/estimator.ts";
 export { type Initialization, initialParameters } from "./core/initialization.ts";
 export {
   type Activation,
   ACTIVATIONS,
+  chainOf,
   connect,
   createNetwork,
   DATA,
