@@ -16,7 +16,6 @@ export { type Initialization, initialParameters } from "./core/initialization.ts
 export {
   type Activation,
   ACTIVATIONS,
-  chainOf,
   connect,
   createNetwork,
   DATA,
