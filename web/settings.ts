@@ -17,9 +17,9 @@ import { METHODS } from "../src/engine.ts";
 
 /** What a run is made of; a link that holds it reproduces the run. */
 export interface Settings {
-  data: "digits" | "mnist";
   /** Operations in order, in place of hidden widths and activation; empty for those. */
   network: string;
+  data: "digits" | "mnist";
   hidden: string;
   activation: string;
   optimizer: string;
@@ -64,7 +64,6 @@ const whole = (most: number) => (text: string) =>
   /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= most;
 
 export const SETTINGS: Record<keyof Settings, Setting> = {
-  data: choice("Data", ["digits", "mnist"]),
   network: {
     label: "Network",
     standard: "",
@@ -85,6 +84,7 @@ export const SETTINGS: Record<keyof Settings, Setting> = {
       }
     },
   },
+  data: choice("Data", ["digits", "mnist"]),
   hidden: setting(
     "Hidden widths",
     "50",
@@ -155,8 +155,8 @@ export function nodesOf({ network, hidden, activation }: Texts | Settings): read
 export function parseSettings(texts: Texts): Settings {
   const number = (name: keyof Settings) => Number(texts[name]);
   return {
-    data: texts.data as Settings["data"],
     network: texts.network,
+    data: texts.data as Settings["data"],
     hidden: texts.hidden,
     activation: texts.activation,
     optimizer: texts.optimizer,
