@@ -104,7 +104,7 @@ webTest("the scripts that the first paint waits for are small, and nothing is in
     await measure("main.js");
     const bytes = [...sizes.values()].reduce((sum, size) => sum + size);
     assert.ok(sizes.size > 3, `${[...sizes.keys()]}`);
-    assert.ok(bytes <= 120_000, `${bytes} bytes: ${JSON.stringify([...sizes])}`);
+    assert.ok(bytes <= 130_000, `${bytes} bytes: ${JSON.stringify([...sizes])}`);
     const html = await page.content();
     assert.doesNotMatch(html, /<script(?![^>]*src=)|\son\w+=/);
     assert.match(html, /Content-Security-Policy/);
@@ -263,18 +263,26 @@ webTest("look inside: units, their gradients, and the loss along a weight", asyn
 
 /** What canvases show: each pixel's share of the scale that it is painted on, from -1 to 1. */
 async function shares(page: Page, selector: string): Promise<number[][]> {
-  const pixels = await page.locator(selector).evaluateAll((canvases) =>
-    (canvases as unknown as {
+  const pixels = await page.locator(selector).evaluateAll((canvases) => {
+    interface Surface {
       width: number;
       height: number;
       getContext(kind: string): {
+        drawImage(from: unknown, x: number, y: number): void;
         getImageData(...box: number[]): { data: ArrayLike<number> };
       };
-    }[]).map((canvas) => {
+    }
+    const { OffscreenCanvas } = globalThis as unknown as {
+      OffscreenCanvas: new (width: number, height: number) => Surface;
+    };
+    return (canvases as unknown as Surface[]).map((canvas) => {
       const { width, height } = canvas;
-      return Array.from(canvas.getContext("2d").getImageData(0, 0, width, height).data);
-    })
-  );
+      // A copy is read: the browser complains of a canvas that is read again and again.
+      const copy = new OffscreenCanvas(width, height).getContext("2d");
+      copy.drawImage(canvas, 0, 0);
+      return Array.from(copy.getImageData(0, 0, width, height).data);
+    });
+  });
   return pixels.map((rgba) =>
     Array.from({ length: rgba.length / 4 }, (_, i) => {
       const [red, green, blue] = rgba.slice(4 * i, 4 * i + 3);
@@ -731,11 +739,13 @@ webTest("by keyboard alone: to the start button, and off it goes", async () => {
 });
 
 for (
-  const [name, colorScheme, width] of [["light", "light", 1200], ["dark", "dark", 1200], [
-    "phone",
-    "light",
-    360,
-  ]] as const
+  const [name, colorScheme, width, query] of [
+    ["light", "light", 1200, SMALL],
+    ["dark", "dark", 1200, SMALL],
+    ["phone", "light", 360, SMALL],
+    ["conv-dark", "dark", 1200, CONV_QUERY],
+    ["conv-phone", "light", 360, CONV_QUERY],
+  ] as const
 ) {
   webTest(`${name}: nothing overflows, and axe finds nothing serious`, async () => {
     await onPage(async (page) => {
@@ -743,6 +753,7 @@ for (
       await until("a step", 30, async () => await step(page) === 1);
       await page.locator("#look").click();
       await page.locator("#units canvas").first().waitFor();
+      assert.equal(await page.locator("#maps canvas").count() > 0, query === CONV_QUERY);
       const overflow = await page.evaluate(() => {
         const { document } = globalThis as unknown as {
           document: { documentElement: { scrollWidth: number; clientWidth: number } };
@@ -762,7 +773,7 @@ for (
       if (name !== "light") {
         await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
       }
-    }, { query: SMALL, colorScheme, viewport: { width, height: 800 } });
+    }, { query, colorScheme, viewport: { width, height: 800 } });
   });
 }
 
