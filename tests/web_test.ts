@@ -400,7 +400,7 @@ webTest("a convolutional network learns; its filters and maps are shown as they 
     await until(
       "the third test digit",
       30,
-      async () => await text(page, "#maps-seen") === `Of test digit 3, a ${test.labels[2]}:`,
+      async () => await text(page, "#maps-seen") === `Shown: test digit 3, a ${test.labels[2]}.`,
     );
     const pictures = await shares(page, "#units canvas");
     assertShown("filters", pictures.filter((_, i) => i % 2 === 0), W);
@@ -422,7 +422,7 @@ webTest("a convolutional network learns; its filters and maps are shown as they 
     await until(
       "the drawn digit",
       30,
-      async () => await text(page, "#maps-seen") === "Of the digit drawn below:",
+      async () => await text(page, "#maps-seen") === "Shown: the digit drawn below.",
     );
     assert.notDeepEqual(await shares(page, "#maps canvas"), maps);
     await Deno.mkdir(SCREENSHOTS, { recursive: true });
@@ -432,7 +432,7 @@ webTest("a convolutional network learns; its filters and maps are shown as they 
     await until(
       "the test digit again",
       30,
-      async () => /Of test digit 3/.test(await text(page, "#maps-seen")),
+      async () => /Shown: test digit 3/.test(await text(page, "#maps-seen")),
     );
     assert.deepEqual(await shares(page, "#maps canvas"), maps);
     await page.locator("#maps-digit").fill("2001");

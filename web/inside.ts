@@ -68,7 +68,7 @@ export function showInside(
       paint(right, image, (i) => diverging(-gradient[at + i], scales[1]));
     });
     byId("maps-part").hidden = maps.length === 0;
-    byId("maps-seen").textContent = `Of ${seen}:`;
+    byId("maps-seen").textContent = `Shown: ${seen}.`;
     byId("maps").replaceChildren(...maps.map((layer) => figureOf(layer, seen)));
   }
 
