@@ -514,6 +514,12 @@ webTest("a network that cannot be: said beside its field, from the address and t
     assert.match(await text(page, "#notices"), /no window looks at 2 of its input's 28 rows/);
     assert.match(page.url(), /\?network=conv\+2x5\+stride\+3%2C\+step$/);
     assert.equal(await page.locator("#setting-h").getAttribute("placeholder"), "1");
+    await type("dense 9999999"); // it can be, but not here
+    await until(
+      "a refusal",
+      30,
+      async () => /Cannot hold 784-9999999-10: .* would fit/.test(await text(page, "#notices")),
+    );
     await type(""); // back to the short form
     await until("784-50-10", 30, async () => /784-50-10/.test(await text(page, "#adapter")));
     assert.ok(await page.locator("#setting-hidden").isEnabled());

@@ -128,7 +128,7 @@ export function fromQuery(query: string): { texts: Texts; wrong: Partial<Texts> 
   const parameters = new URLSearchParams(query);
   const wrong: Partial<Record<keyof Settings, string>> = {};
   const texts = Object.fromEntries(NAMES.map((name) => {
-    const text = (parameters.get(name) ?? SETTINGS[name].standard).trim();
+    const text = parameters.get(name) ?? SETTINGS[name].standard;
     if (complaintAbout(name, text) === undefined) return [name, text];
     wrong[name] = text;
     return [name, SETTINGS[name].standard];
@@ -138,9 +138,7 @@ export function fromQuery(query: string): { texts: Texts; wrong: Partial<Texts> 
 
 /** The settings as the page's address holds them; defaults are left out. */
 export function toQuery(texts: Texts): string {
-  const changed = NAMES.filter((name) =>
-    texts[name] !== SETTINGS[name].standard && !(texts.network && SHORT_FORM.includes(name))
-  );
+  const changed = NAMES.filter((name) => texts[name] !== SETTINGS[name].standard);
   const query = new URLSearchParams(changed.map((name) => [name, texts[name]])).toString();
   return query === "" ? "" : `?${query}`;
 }

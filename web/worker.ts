@@ -171,12 +171,8 @@ async function begin(
   const notices: string[] = [];
   const data = await loadData(settings, notices, download);
   const random = new ng.Xoshiro(settings.seed);
-  const fresh = () => {
-    const network = networkFor(data, nodesOf(settings));
-    const isRelu = network.nodes.some(({ operation }) => operation === "relu");
-    return { network, parameters: ng.initialParameters(network, isRelu ? "he" : 0.01, random) };
-  };
-  const { network, parameters } = file ? networkIn(file, settings, data) : fresh();
+  const given = file && networkIn(file, settings, data);
+  const network = given?.network ?? networkFor(data, nodesOf(settings));
   notices.push(...ng.skippedInput(network));
   if (settings.batch > data.train.count) {
     throw new Error(`Cannot draw batches of ${settings.batch}`);
@@ -197,6 +193,9 @@ async function begin(
   });
   opened = true;
   run?.engine[Symbol.dispose]();
+  // Fresh weights are drawn once the device has room for them.
+  const init = network.nodes.some(({ operation }) => operation === "relu") ? "he" : 0.01;
+  const parameters = given?.parameters ?? ng.initialParameters(network, init, random);
   engine.setParameters(parameters);
   const notice = ng.roundingNotice(options, engine, parameters);
   if (notice) notices.push(notice);
