@@ -50,8 +50,8 @@ export class Rows {
     const { quads: band } = productOf(gpu);
     const most = band * Math.floor(gpu.scratchBytes / (16 * (width + 1) * band));
     // Nor are there more than a watchdog lets pass: kernels walk them all.
-    const patient = Math.max(least, gpu.workOfSubmission / work);
-    this.quads = Math.min(most, band * Math.ceil(Math.min(rows, patient) / 4 / band));
+    const wanted = Math.max(least, Math.min(rows, gpu.workOfSubmission / work));
+    this.quads = Math.min(most, band * Math.ceil(wanted / 4 / band));
     if (4 * this.quads < least) {
       throw new RangeError(
         `Cannot evaluate ${least} copies of one weight at once: the device's buffers hold ` +
