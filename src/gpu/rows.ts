@@ -70,6 +70,13 @@ export class Rows {
   }
 }
 
+/** Units of the widest layer that nudges of dense layers' weights change. */
+export function widestOf(layers: readonly Layer[]): number {
+  const nudged = layers.flatMap(({ kind }, l) => kind === "dense" ? [l] : []);
+  const changed = nudged.flatMap((l) => [l, ...layersBehind(layers, l)]);
+  return Math.max(...changed.map((l) => layers[l].outputs));
+}
+
 /** Units of a layer that change, by the channel that is nudged: see shaders/shared/row_quads.wgsl. */
 export interface Span {
   readonly count: number;
