@@ -7,6 +7,7 @@
 #import origin
 
 @group(0) @binding(0) var<storage, read> errors: array<f32>; // [BATCH, OUTPUTS]
+@group(0) @binding(6) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(WORKGROUP, ABREAST)
 fn backprop_gradient(
@@ -19,14 +20,14 @@ fn backprop_gradient(
   let block_id = group.x;
   let slice = group.z * ABREAST + local.y;
   for (var n = start_of_slice(slice); n < start_of_slice(slice + 1u); n++) {
-    let at = n * OUTPUTS + units;
+    let at = n * sizes.outputs + units;
     let error = vec4f(errors[at.x], errors[at.y], errors[at.z], errors[at.w]);
-    let start = start_of(n, INPUTS, block_id);
+    let start = start_of(n, sizes.inputs, block_id);
     let end = starts[start + 1u];
     for (var e = starts[start]; e < end; e++) {
       let pair = entries[e];
-      sums[pair.x % BLOCK] += bitcast<f32>(pair.y) * error;
-      sums[pair.z % BLOCK] += bitcast<f32>(pair.w) * error;
+      add_to_sums(pair.x % BLOCK, bitcast<f32>(pair.y) * error);
+      add_to_sums(pair.z % BLOCK, bitcast<f32>(pair.w) * error);
     }
   }
   store_sums(slice, block_id, first_unit);

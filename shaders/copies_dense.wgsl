@@ -125,6 +125,8 @@ fn close(quad: u32, columns: Columns) {
   }
 }
 
+fn open(quad: u32) {}
+
 fn end(quad: u32) {}
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)

@@ -8,9 +8,13 @@
 #import splits
 #import origin
 
-override INPUTS: u32;
-override OUTPUTS: u32;
-override OFFSET: u32; // of the layer's matrix in the parameters
+struct Sizes {
+  inputs: u32,
+  outputs: u32,
+  offset: u32, // of the layer's matrix in the parameters
+}
+
+@group(0) @binding(3) var<uniform> sizes: Sizes;
 
 @group(0) @binding(0) var<storage, read> parameters: array<f32>; // [parameters]
 @group(0) @binding(1) var<storage, read_write> values: array<f32>; // [batch, OUTPUTS + 1]
@@ -19,16 +23,16 @@ override OFFSET: u32; // of the layer's matrix in the parameters
 var<workgroup> partial: array<vec4f, LANES * SPLITS>;
 
 fn row_of_weights(i: u32, units: vec4u) -> vec4f {
-  let at = OFFSET + i * OUTPUTS + units;
+  let at = sizes.offset + i * sizes.outputs + units;
   return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
 }
 
 fn store(n: u32, j: u32, value: f32, companion: vec2f) {
-  if (j < OUTPUTS) {
-    values[n * (OUTPUTS + 1u) + j] = value;
-    companions[n * OUTPUTS + j] = companion;
-  } else if (j == OUTPUTS) {
-    values[n * (OUTPUTS + 1u) + j] = 1.0;
+  if (j < sizes.outputs) {
+    values[n * (sizes.outputs + 1u) + j] = value;
+    companions[n * sizes.outputs + j] = companion;
+  } else if (j == sizes.outputs) {
+    values[n * (sizes.outputs + 1u) + j] = 1.0;
   }
 }
 
@@ -39,9 +43,9 @@ fn dense(@builtin(workgroup_id) part: vec3u, @builtin(local_invocation_id) local
   // Threads side by side take units side by side. A sum beyond the last unit goes nowhere.
   let units = 4u * LANES * group.x + local.x + LANES * vec4u(0u, 1u, 2u, 3u);
   var z = vec4f();
-  for (var run = 0u; run * RUN <= INPUTS; run++) {
-    let start = start_of(n, INPUTS, run * RUN_BLOCKS);
-    let blocks = min(RUN_BLOCKS, (INPUTS - run * RUN) / BLOCK + 1u);
+  for (var run = 0u; run * RUN <= sizes.inputs; run++) {
+    let start = start_of(n, sizes.inputs, run * RUN_BLOCKS);
+    let blocks = min(RUN_BLOCKS, (sizes.inputs - run * RUN) / BLOCK + 1u);
     let end = starts[start + blocks];
     for (var e = starts[start] + local.y; e < end; e += SPLITS) {
       let pair = entries[e];

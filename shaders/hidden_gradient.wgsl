@@ -25,6 +25,7 @@ override REACH: f32; // the largest |dz| of any nudge, rounded up: h changes few
 @group(0) @binding(3) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH), reach)
+@group(0) @binding(6) var<uniform> sizes: Sizes;
 
 // Classes kept in registers; the others, where there are more, are read where they are used.
 const KEPT = 16u;
@@ -54,13 +55,13 @@ struct Units {
 }
 
 fn units_on(n: u32, units: vec4u) -> Units {
-  let at = n * (OUTPUTS + 1u) + units;
+  let at = n * (sizes.outputs + 1u) + units;
   let row = residual_row(n);
   let label = labels[n];
   return Units(
     row,
     vec4f(values[at.x], values[at.y], values[at.z], values[at.w]),
-    companions_at(n * OUTPUTS + units),
+    companions_at(n * sizes.outputs + units),
     loss_reference(weights_of(units, label)),
     loss_target(row)
   );
@@ -235,28 +236,28 @@ fn hidden_gradient(
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {
       let on = tiny_units_on(n, units);
-      let start = start_of(n, INPUTS, block_id);
+      let start = start_of(n, sizes.inputs, block_id);
       let end = starts[start + 1u];
       for (var e = starts[start]; e < end; e++) {
         let pair = entries[e];
-        sums[pair.x % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.y));
-        sums[pair.z % BLOCK] += tiny_slope(n, units, on, points, bitcast<f32>(pair.w));
+        add_to_sums(pair.x % BLOCK, tiny_slope(n, units, on, points, bitcast<f32>(pair.y)));
+        add_to_sums(pair.z % BLOCK, tiny_slope(n, units, on, points, bitcast<f32>(pair.w)));
       }
     }
   }
   for (var n = tiny_last; n < last; n++) {
     let on = units_on(n, units);
-    let start = start_of(n, INPUTS, block_id);
+    let start = start_of(n, sizes.inputs, block_id);
     let begin = 2u * starts[start];
     let end = 2u * starts[start + 1u];
     let near_end = select(begin, end, most <= on.of_target.near);
     for (var e = begin; e < near_end; e++) {
       let entry = entry_of(e);
-      sums[entry.x % BLOCK] += slope(units, on, bitcast<f32>(entry.y));
+      add_to_sums(entry.x % BLOCK, slope(units, on, bitcast<f32>(entry.y)));
     }
     for (var e = near_end; e < end; e++) {
       let entry = entry_of(e);
-      sums[entry.x % BLOCK] += far_slope(units, on, bitcast<f32>(entry.y), spread);
+      add_to_sums(entry.x % BLOCK, far_slope(units, on, bitcast<f32>(entry.y), spread));
     }
   }
   store_sums(slice, block_id, first_unit);

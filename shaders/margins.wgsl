@@ -3,7 +3,7 @@
 // change of the pool. Bounds, so that one number serves all weights of a filter. A
 // unit u stays below the winner w as long as it stays on a flat piece, or as it rises by less than
 // half of a_w - a_u, as steep as it can be; flat pieces are the lowest or the highest. A thread takes four pooled
-// units. Twin of margins() in
+// units, workgroups side by side channels and samples. Twin of margins() in
 // src/method/map_twins.ts.
 
 #import activation
@@ -12,37 +12,32 @@
 #import pooled
 
 override HALF_BY_STEEPEST: f32; // 1/2 of 1 / the steepest slope, and a little less
-override BATCH: u32;
 override WORKGROUP: u32;
 
-@group(0) @binding(0) var<storage, read> values: array<f32>; // [BATCH, units + 1], of the convolution
-@group(0) @binding(1) var<storage, read> companions: array<vec2f>; // [BATCH, units]: derivative, input
-@group(0) @binding(2) var<storage, read_write> margins: array<vec4f>; // [BATCH, pooled units]: 1 / margin; slope of the winner; its row and column in the window
+@group(0) @binding(0) var<storage, read> values: array<f32>; // [batch, units + 1], of the convolution
+@group(0) @binding(1) var<storage, read> companions: array<vec2f>; // [batch, units]: derivative, input
+@group(0) @binding(2) var<storage, read_write> margins: array<vec4f>; // [batch, pooled units]: 1 / margin; slope of the winner; its row and column in the window
 
-@group(0) @binding(3) var<storage, read> sights: array<u32>; // [BATCH, groups, positions]: see sight.wgsl
+@group(0) @binding(3) var<storage, read> sights: array<u32>; // [batch, groups, positions]: see sight.wgsl
 
 const FAR = 3e38;
 
 // Four pooled units side by side; beyond the last, that again.
 struct Four {
-  samples: vec4u,
+  sample: u32,
   corners: vec4u, // the first unit of each window
   sights: vec4u, // where its sight stands
 }
 
-fn four_from(index: u32) -> Four {
+fn four_from(n: u32, channel: u32, first: u32) -> Four {
   let positions = window.output.x * window.output.y;
   let area = pooled.output.x * pooled.output.y;
-  let count = window.groups * window.given * area;
-  let indices = min(index + vec4u(0u, 1u, 2u, 3u), vec4u(BATCH * count - 1u));
-  let on = indices % area;
-  let rows = on / pooled.output.y * pooled.stride.x;
-  let columns = on % pooled.output.y * pooled.stride.y;
-  let samples = indices / count;
-  let channels = indices % count / area;
-  let corners = rows * window.output.y + columns;
-  let groups = samples * window.groups + channels / window.given;
-  return Four(samples, channels * positions + corners, groups * positions + corners);
+  let on = min(first + vec4u(0u, 1u, 2u, 3u), vec4u(area - 1u));
+  let rows = on / pooled.output.y;
+  let columns = (on - rows * pooled.output.y) * pooled.stride.y;
+  let corners = rows * pooled.stride.x * window.output.y + columns;
+  let group = n * window.groups + channel / window.given;
+  return Four(n, channel * positions + corners, group * positions + corners);
 }
 
 fn sights_of(four: Four, cells: vec4u) -> vec4u {
@@ -51,25 +46,30 @@ fn sights_of(four: Four, cells: vec4u) -> vec4u {
 }
 
 fn values_of(four: Four, cell: u32) -> vec4f {
-  let at = four.samples * (outputs_of_window() + 1u) + four.corners + cell;
+  let at = four.sample * (outputs_of_window() + 1u) + four.corners + cell;
   return vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
 }
 
 fn inputs_of(four: Four, cell: u32) -> vec4f {
-  let at = four.samples * outputs_of_window() + four.corners + cell;
+  let at = four.sample * outputs_of_window() + four.corners + cell;
   return vec4f(companions[at.x].y, companions[at.y].y, companions[at.z].y, companions[at.w].y);
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn margins_of(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let count = BATCH * window.groups * window.given * pooled.output.x * pooled.output.y;
-  for (var index = 4u * id.x; index < count; index += 4u * groups.x * WORKGROUP) {
-    margins_from(index, count);
+fn margins_of(@builtin(global_invocation_id) id: vec3u) {
+  let area = pooled.output.x * pooled.output.y;
+  if (4u * id.x < area) {
+    margins_from(id.z, id.y, 4u * id.x, area);
   }
 }
 
-fn margins_from(index: u32, count: u32) {
-  let four = four_from(index);
+fn nearness(margin: vec4f) -> vec4f {
+  return select(quotient(vec4f(1.0), margin), vec4f(FAR), margin < vec4f(1e-30));
+}
+
+fn margins_from(n: u32, channel: u32, first: u32, area: u32) {
+  let four = four_from(n, channel, first);
+  let index = (n * window.groups * window.given + channel) * area + first;
   var winners = vec4u();
   var largest = vec4f(-FAR);
   for (var down = 0u; down < pooled.kernel.x; down++) {
@@ -80,29 +80,38 @@ fn margins_from(index: u32, count: u32) {
       largest = max(largest, value);
     }
   }
-  let blind = sights_of(four, winners) == vec4u();
-  var margin = vec4f(FAR);
+  let none = vec4u();
+  let is_blind = sights_of(four, winners) == none;
   var slope = vec4f();
+  for (var down = 0u; down < pooled.kernel.x; down++) {
+    for (var across = 0u; across < pooled.kernel.y; across++) {
+      let cell = down * window.output.y + across;
+      slope = select(slope, piece_slope(inputs_of(four, cell)), winners == vec4u(cell));
+    }
+  }
+  var of_weights = vec4f(FAR);
+  var of_bias = vec4f(FAR);
   for (var down = 0u; down < pooled.kernel.x; down++) {
     for (var across = 0u; across < pooled.kernel.y; across++) {
       let cell = down * window.output.y + across;
       let z = inputs_of(four, cell);
       let to_kink = min(piece_high(z) - z, z - piece_low(z));
-      let slope_here = piece_slope(z);
-      let flat = select(vec4f(), to_kink, slope_here == vec4f());
-      let gap = (largest - values_of(four, cell)) * HALF_BY_STEEPEST;
-      // Two that see nothing move alike, by the bias alone.
-      let alike = blind & (sights_of(four, vec4u(cell)) == vec4u());
-      let to_win = max(flat, select(gap, vec4f(FAR), alike));
       let wins = winners == vec4u(cell);
-      margin = min(margin, select(to_win, to_kink, wins));
-      slope = select(slope, slope_here, wins);
+      let blind = sights_of(four, vec4u(cell)) == none;
+      let is_flat = piece_slope(z) == vec4f();
+      let gap = (largest - values_of(four, cell)) * HALF_BY_STEEPEST;
+      let to_win = max(gap, select(vec4f(), to_kink, is_flat));
+      // What sees nothing moves by the bias alone. The bias moves all alike.
+      let by_weights = select(to_win, vec4f(FAR), blind & (is_blind | is_flat));
+      let by_bias = select(to_win, vec4f(FAR), !is_flat & (piece_slope(z) == slope));
+      of_weights = min(of_weights, select(by_weights, select(to_kink, vec4f(FAR), blind), wins));
+      of_bias = min(of_bias, select(by_bias, to_kink, wins));
     }
   }
-  let nearness = select(quotient(vec4f(1.0), margin), vec4f(FAR), margin < vec4f(1e-30));
-  let rows = vec4f(winners / window.output.y);
-  let columns = vec4f(winners % window.output.y);
-  for (var i = 0u; i < min(4u, count - index); i++) {
-    margins[index + i] = vec4f(nearness[i], slope[i], rows[i], columns[i]);
+  let weights_near = nearness(of_weights);
+  let bias_near = nearness(of_bias);
+  let cells = vec4f(winners / window.output.y * pooled.kernel.y + winners % window.output.y);
+  for (var i = 0u; i < min(4u, area - first); i++) {
+    margins[index + i] = vec4f(weights_near[i], bias_near[i], slope[i], cells[i]);
   }
 }

@@ -3,8 +3,12 @@
 
 #import activation
 
-override WIDTH: u32;
-override FIRST: u32; // where the layer's begin
+struct Sizes {
+  width: u32,
+  first: u32, // where the layer's begin
+}
+
+@group(0) @binding(3) var<uniform> sizes: Sizes;
 
 @group(0) @binding(0) var<storage, read> values: array<f32>; // [batch, WIDTH + 1]
 @group(0) @binding(1) var<storage, read> companions: array<vec2f>; // [batch, WIDTH]: derivative, input
@@ -15,10 +19,10 @@ const WORKGROUP = 64u;
 @compute @workgroup_size(WORKGROUP)
 fn narrow_series(@builtin(global_invocation_id) id: vec3u) {
   let n = id.y;
-  for (var k = 4u * id.x; k < min(4u * id.x + 4u, WIDTH); k++) {
-    let value = values[n * (WIDTH + 1u) + k];
-    let on = companions[n * WIDTH + k];
+  for (var k = 4u * id.x; k < min(4u * id.x + 4u, sizes.width); k++) {
+    let value = values[n * (sizes.width + 1u) + k];
+    let on = companions[n * sizes.width + k];
     let unit = tiny_unit(vec4f(value), vec4f(on.x), vec4f(on.y));
-    series[FIRST + n * WIDTH + k] = vec2f(unit.x.x, unit.y.x);
+    series[sizes.first + n * sizes.width + k] = vec2f(unit.x.x, unit.y.x);
   }
 }

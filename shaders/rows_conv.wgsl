@@ -1,5 +1,5 @@
 // Changes of maps go through a convolution, or an average pool. A thread takes four rows of changes
-// and four units of four filters. Twin of rows_conv() in src/method/map_twins.ts.
+// and four units of a few filters. Twin of rows_conv() in src/method/map_twins.ts.
 
 #import activation
 #import rows
@@ -7,6 +7,7 @@
 #import row_quads
 #import window
 #import filter
+#import outer_sum
 
 override WORKGROUP: u32;
 
@@ -21,29 +22,30 @@ fn rows_conv(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
   }
 }
 
-// One position's sums in four filters.
-struct Sums {
-  x: vec4f,
-  y: vec4f,
-  z: vec4f,
-  w: vec4f,
+override FOURS: u32; // of filters that a thread takes, at most four
+
+// Sums of four positions in four filters.
+struct Tile {
+  x: mat4x4f,
+  y: mat4x4f,
+  z: mat4x4f,
+  w: mat4x4f,
 }
 
-fn add_to(sums: Sums, dx: vec4f, weights: vec4f) -> Sums {
-  return Sums(
-    fma(dx, vec4f(weights.x), sums.x),
-    fma(dx, vec4f(weights.y), sums.y),
-    fma(dx, vec4f(weights.z), sums.z),
-    fma(dx, vec4f(weights.w), sums.w)
+struct Places {
+  x: vec2u,
+  y: vec2u,
+  z: vec2u,
+  w: vec2u,
+}
+
+fn add_to(tile: Tile, seen: mat4x4f, weights: vec4f) -> Tile {
+  return Tile(
+    outer_sum(tile.x, seen[0], weights),
+    outer_sum(tile.y, seen[1], weights),
+    outer_sum(tile.z, seen[2], weights),
+    outer_sum(tile.w, seen[3], weights)
   );
-}
-
-// A channel's change where a cell of the window of a place sees it, of the maps from `map` on.
-fn seen_by(quad: u32, map: u32, place: vec2u, cell: vec2u) -> vec4f {
-  let taken = place_taken(place, cell);
-  let within = is_within(taken, window.input);
-  let at = map + select(0u, taken.x * window.input.y + taken.y, within);
-  return select(vec4f(), before[at * ROW_QUADS + quad], within);
 }
 
 fn convolve_quad(quad: u32, tile: u32) {
@@ -53,51 +55,79 @@ fn convolve_quad(quad: u32, tile: u32) {
   let start = start_of(quad);
   let first_filter = start / positions;
   let filters_changed = changed.width / positions;
-  // Filters of four at a time are of one group.
-  let given = min(window.given, filters_changed);
-  let fours = (given + 3u) / 4u;
+  // A thread's filters are of one group.
+  let of_group = (window.given + 4u * FOURS - 1u) / (4u * FOURS);
   let four = tile / along;
-  let group = first_filter / window.given + four / fours;
-  let first_of_group = max(group * window.given, first_filter);
-  let filter_at = first_of_group + 4u * (four % fours);
+  let group = first_filter / window.given + four / of_group;
   let behind_group = min((group + 1u) * window.given, first_filter + filters_changed);
-  if (filter_at >= behind_group) {
-    return;
-  }
-  let filters = min(filter_at + vec4u(0u, 1u, 2u, 3u), vec4u(behind_group - 1u));
-  let position = 4u * (tile % along);
-  let places = min(position + vec4u(0u, 1u, 2u, 3u), vec4u(positions - 1u));
-  let place0 = place_of(places.x, window.output);
-  let place1 = place_of(places.y, window.output);
-  let place2 = place_of(places.z, window.output);
-  let place3 = place_of(places.w, window.output);
+  let filter_at = group * window.given + 4u * FOURS * (four % of_group);
+  let position = 4u * (tile - four * along);
+  let first = place_of(position, window.output);
+  let second = next_place(first, window.output);
+  let third = next_place(second, window.output);
+  let places = Places(first, second, third, next_place(third, window.output));
+  // Where the four windows begin; what is padding is beyond the maps, as numbers wrap around.
+  let tops = vec4u(first.x, second.x, third.x, places.w.x) * window.stride.x - window.pad.x;
+  let lefts = vec4u(first.y, second.y, third.y, places.w.y) * window.stride.y - window.pad.y;
   // Of the group's maps those that change.
   let before_first = start_before(quad) / area;
-  let before_behind = before_first + changed.inputs / area;
   let map_first = max(group * window.taken, before_first);
-  let map_behind = min((group + 1u) * window.taken, before_behind);
-  var sums0 = Sums();
-  var sums1 = Sums();
-  var sums2 = Sums();
-  var sums3 = Sums();
-  for (var map = map_first; map < map_behind; map++) {
-    let map_at = (map - before_first) * area;
-    for (var at = 0u; at < window.kernel.x * window.kernel.y; at++) {
-      let cell = place_of(at, window.kernel);
-      let weights = weights_at(weight_index(filters, vec4u(map - group * window.taken), cell));
-      sums0 = add_to(sums0, seen_by(quad, map_at, place0, cell), weights);
-      sums1 = add_to(sums1, seen_by(quad, map_at, place1, cell), weights);
-      sums2 = add_to(sums2, seen_by(quad, map_at, place2, cell), weights);
-      sums3 = add_to(sums3, seen_by(quad, map_at, place3, cell), weights);
+  let map_behind = min((group + 1u) * window.taken, before_first + changed.inputs / area);
+  let filters = filter_at + vec4u(0u, 1u, 2u, 3u);
+  let weights0 = first_weights(filters, behind_group);
+  let weights1 = first_weights(filters + 4u, behind_group);
+  let weights2 = first_weights(filters + 8u, behind_group);
+  let weights3 = first_weights(filters + 12u, behind_group);
+  var tile0 = Tile();
+  var tile1 = Tile();
+  var tile2 = Tile();
+  var tile3 = Tile();
+  // One loop over maps and cells: software devices pay for each that they enter.
+  let cells = window.kernel.x * window.kernel.y;
+  var map_at = (map_first - before_first) * area;
+  var weight = (map_first - group * window.taken) * cells;
+  var cell = vec2u();
+  for (var left = cells * (max(map_behind, map_first) - map_first); left > 0u; left--) {
+    let rows = tops + cell.x * window.dilation.x;
+    let columns = lefts + cell.y * window.dilation.y;
+    let within = (rows < vec4u(window.input.x)) & (columns < vec4u(window.input.y));
+    let at = map_at + select(vec4u(), rows * window.input.y + columns, within);
+    let lines = at * ROW_QUADS + quad;
+    let seen = mat4x4f(
+      select(vec4f(), before[lines.x], within.x),
+      select(vec4f(), before[lines.y], within.y),
+      select(vec4f(), before[lines.z], within.z),
+      select(vec4f(), before[lines.w], within.w)
+    );
+    tile0 = add_to(tile0, seen, weights_at(weights0 + weight));
+    if (FOURS > 1u) {
+      tile1 = add_to(tile1, seen, weights_at(weights1 + weight));
     }
+    if (FOURS > 2u) {
+      tile2 = add_to(tile2, seen, weights_at(weights2 + weight));
+    }
+    if (FOURS > 3u) {
+      tile3 = add_to(tile3, seen, weights_at(weights3 + weight));
+    }
+    weight += 1u;
+    cell = next_place(cell, window.kernel);
+    let is_over = cell.x == window.kernel.x;
+    cell.x = select(cell.x, 0u, is_over);
+    map_at += select(0u, area, is_over);
   }
-  store(quad, filters - first_filter, position, sums0, share_of(place0));
-  store(quad, filters - first_filter, position + 1u, sums1, share_of(place1));
-  store(quad, filters - first_filter, position + 2u, sums2, share_of(place2));
-  store(quad, filters - first_filter, position + 3u, sums3, share_of(place3));
+  store(quad, filter_at - first_filter, position, places, tile0);
+  if (FOURS > 1u) {
+    store(quad, filter_at + 4u - first_filter, position, places, tile1);
+  }
+  if (FOURS > 2u) {
+    store(quad, filter_at + 8u - first_filter, position, places, tile2);
+  }
+  if (FOURS > 3u) {
+    store(quad, filter_at + 12u - first_filter, position, places, tile3);
+  }
   // An activation is much code to compile: it is there once, for what was stored.
   let samples = samples_of(responses_of(quad));
-  for (var c = filter_at; c < min(filter_at + 4u, behind_group); c++) {
+  for (var c = filter_at; c < min(filter_at + 4u * FOURS, behind_group); c++) {
     for (var k = position; k < min(position + 4u, positions); k++) {
       let unit = c * positions + k;
       let at = (unit - start) * ROW_QUADS + quad;
@@ -107,15 +137,30 @@ fn convolve_quad(quad: u32, tile: u32) {
   note_reach(quad);
 }
 
-fn store(quad: u32, filters: vec4u, position: u32, sums: Sums, share: f32) {
+// Where filters have their first weights; beyond the last, that again.
+fn first_weights(filters: vec4u, behind: u32) -> vec4u {
+  return window.offset + min(filters, vec4u(behind - 1u)) * weights_of_filter();
+}
+
+// Sums from a filter's and a position's on, as far as there are.
+fn store(quad: u32, filter_at: u32, position: u32, places: Places, tile: Tile) {
+  store_position(quad, filter_at, position, share_of(places.x) * tile.x);
+  store_position(quad, filter_at, position + 1u, share_of(places.y) * tile.y);
+  store_position(quad, filter_at, position + 2u, share_of(places.z) * tile.z);
+  store_position(quad, filter_at, position + 3u, share_of(places.w) * tile.w);
+}
+
+fn store_position(quad: u32, filter_at: u32, position: u32, sums: mat4x4f) {
+  changes[place_in_changes(quad, filter_at, position)] = sums[0];
+  changes[place_in_changes(quad, filter_at + 1u, position)] = sums[1];
+  changes[place_in_changes(quad, filter_at + 2u, position)] = sums[2];
+  changes[place_in_changes(quad, filter_at + 3u, position)] = sums[3];
+}
+
+// Where a unit's changes are. Those beyond the last share a place behind it, as a condition for each
+// would take some compilers minutes.
+fn place_in_changes(quad: u32, filter_at: u32, position: u32) -> u32 {
   let positions = window.output.x * window.output.y;
-  if (position >= positions) {
-    return;
-  }
-  let at = (filters * positions + position) * ROW_QUADS + quad;
-  // Beyond the last filter that again: the same sums.
-  changes[at.x] = share * sums.x;
-  changes[at.y] = share * sums.y;
-  changes[at.z] = share * sums.z;
-  changes[at.w] = share * sums.w;
+  let unit = min(filter_at * positions + position, changed.width);
+  return select(changed.width, unit, position < positions) * ROW_QUADS + quad;
 }

@@ -85,12 +85,17 @@ fn store(quad: u32, columns: Columns, sums: mat4x4f) {
   changes[place_in_changes(quad, columns.units.w)] = sums[3];
 }
 
+var<private> samples: vec4u; // of the rows that are closed
+
+fn open(quad: u32) {
+  samples = samples_of(responses_of(quad));
+}
+
 // The units' own change, for what was stored.
 fn close(quad: u32, columns: Columns) {
   if (!has_rows(quad)) {
     return;
   }
-  let samples = samples_of(responses_of(quad));
   for (var k = columns.units.x; k < min(columns.units.x + 4u, changed.width); k++) {
     let at = k * ROW_QUADS + quad;
     changes[at] = effect_on(samples, k, changes[at]);

@@ -49,8 +49,8 @@ fn move_quad(quad: u32, first: u32) {
     stencil[points.w % POINTS].x
   );
   let start = start_of(quad);
+  var place = place_of(first, window.output);
   for (var k = first; k < min(first + UNITS, changed.width); k++) {
-    let place = place_of(k, window.output);
     let rows = place.x * window.stride.x + down * window.dilation.x - window.pad.x;
     let columns = place.y * window.stride.y + across * window.dilation.y - window.pad.y;
     let within = (rows < vec4u(window.input.x)) & (columns < vec4u(window.input.y));
@@ -58,6 +58,7 @@ fn move_quad(quad: u32, first: u32) {
     let seen = select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), within);
     let dz = nudges * select(seen, vec4f(1.0), is_bias);
     changes[k * ROW_QUADS + quad] = effect_on(samples, start + k, dz);
+    place = next_place(place, window.output);
   }
   note_reach(quad);
 }

@@ -47,7 +47,7 @@ fn pool_quad(quad: u32) {
     for (var x = 0u; x < pooled.output.y; x++) {
       let margin = margins[units + k];
       let corner = vec2u(y, x) * pooled.stride * window.stride;
-      let seen = corner + vec2u(vec2f(margin.zw)) * window.stride - window.pad;
+      let seen = corner + place_of(u32(margin.w), pooled.kernel) * window.stride - window.pad;
       let rows = seen.x + down;
       let columns = seen.y + across;
       let within = (rows < vec4u(window.input.x)) & (columns < vec4u(window.input.y));
@@ -55,8 +55,8 @@ fn pool_quad(quad: u32) {
       let here = select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), within);
       let corner_of = patches_taken + (corner.x + down) * pooled.padded.y + corner.y + across;
       let most = vec4f(patches[corner_of.x], patches[corner_of.y], patches[corner_of.z], patches[corner_of.w]);
-      nearest = max(nearest, margin.x * select(most, vec4f(1.0), is_bias));
-      changes[k * ROW_QUADS + quad] = margin.y * select(here, vec4f(1.0), is_bias);
+      nearest = max(nearest, select(margin.x * most, vec4f(margin.y), is_bias));
+      changes[k * ROW_QUADS + quad] = margin.z * select(here, vec4f(1.0), is_bias);
       k += 1u;
     }
   }

@@ -1,34 +1,32 @@
 // Whether a convolution's units see anything but 0: for each group and position, whatever the filter. A
-// thread takes a position. Twin of sight() in src/method/map_twins.ts.
+// thread takes a position, workgroups side by side groups and samples. Twin of sight() in src/method/map_twins.ts.
 
 #import window
 
-override BATCH: u32;
 override WORKGROUP: u32;
 
-@group(0) @binding(0) var<storage, read> a: array<f32>; // [BATCH, inputs + 1]
-@group(0) @binding(1) var<storage, read_write> sights: array<u32>; // [BATCH, groups, positions], 1 or 0
+@group(0) @binding(0) var<storage, read> a: array<f32>; // [batch, inputs + 1]
+@group(0) @binding(1) var<storage, read_write> sights: array<u32>; // [batch, groups, positions], 1 or 0
 
 @compute @workgroup_size(WORKGROUP)
-fn sight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn sight(@builtin(global_invocation_id) id: vec3u) {
   let positions = window.output.x * window.output.y;
-  let count = BATCH * window.groups * positions;
-  for (var index = id.x; index < count; index += groups.x * WORKGROUP) {
-    let place = place_of(index % positions, window.output);
-    let n = index / positions / window.groups;
-    let first = n * (inputs_of_window() + 1u) +
-      index / positions % window.groups * window.taken * window.input.x * window.input.y;
-    var seen = 0u;
-    for (var line = 0u; line < window.taken * window.kernel.x; line++) {
-      let on = line_of(line);
-      for (var across = 0u; across < window.kernel.y; across++) {
-        let at = place_taken(place, vec2u(on.y, across));
-        let within = is_within(at, window.input);
-        let input = on.x * window.input.x * window.input.y + at.x * window.input.y + at.y;
-        let bits = bitcast<u32>(a[first + select(0u, input, within)]) & 0x7fffffffu;
-        seen = select(seen, 1u, within && bits != 0u);
-      }
-    }
-    sights[index] = seen;
+  if (id.x >= positions) {
+    return;
   }
+  let place = place_of(id.x, window.output);
+  let first = id.z * (inputs_of_window() + 1u) +
+    id.y * window.taken * window.input.x * window.input.y;
+  var seen = 0u;
+  for (var line = 0u; line < window.taken * window.kernel.x; line++) {
+    let on = line_of(line);
+    for (var across = 0u; across < window.kernel.y; across++) {
+      let at = place_taken(place, vec2u(on.y, across));
+      let within = is_within(at, window.input);
+      let input = on.x * window.input.x * window.input.y + at.x * window.input.y + at.y;
+      let bits = bitcast<u32>(a[first + select(0u, input, within)]) & 0x7fffffffu;
+      seen = select(seen, 1u, within && bits != 0u);
+    }
+  }
+  sights[(id.z * window.groups + id.y) * positions + id.x] = seen;
 }

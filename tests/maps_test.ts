@@ -239,6 +239,18 @@ Deno.test("a run of maps trains, is kept, goes on, and is evaluated; its plan is
   });
 });
 
+Deno.test("a small convolutional network learns digits by exact changes alone", async () => {
+  const { code, stdout, stderr } = await cli(
+    ...["train", "--data", "digits", "--network", "conv 8x5 stride 2, relu, maxpool 2", "--json"],
+    ...["--optimizer", "adam", "--lr", "0.01", "--init", "he", "--steps", "40", "--batch", "50"],
+    ...CPU,
+  );
+  assert.equal(code, 0, stderr);
+  const { accuracy, engine } = JSON.parse(stdout);
+  assert.equal(engine, "differences");
+  assert.ok(accuracy >= 0.85, `${accuracy}`); // a tenth is what guessing gives
+});
+
 Deno.test("gradcheck: maps that share against maps that do not, and whole copies", async () => {
   for (const args of [["--no-sharing"], ["--engine", "copies", "--h", "1e-2"]]) {
     const { code, stdout, stderr } = await cli(

@@ -145,7 +145,7 @@ const options = engineOptions(network, randomSamples(8, network), 4, { h: 1e-3 }
 /** Kernels made wrong by a little, and the tensor that shows it. */
 const FAULTS: [KernelName, [string, string], string][] = [
   ["output_gradient", ["sums += vec4f(", "sums += 1.0001 * vec4f("], "W3"],
-  ["hidden_gradient", ["store_sums(slice", "sums[0] *= 1.0001; store_sums(slice"], "W2"],
+  ["hidden_gradient", ["store_sums(slice", "sums_x[0] *= 1.0001; store_sums(slice"], "W2"],
   ["dense", ["let value = activate(z);", "let value = activate(1.0001 * z);"], "W1"],
   [
     "gather",

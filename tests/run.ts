@@ -1,6 +1,7 @@
 /**
  * `deno task test`: installs what the tests need where it can, then checks format, lint and types,
- * runs every test, and ends with one line that counts them.
+ * runs every test, a file beside another where there are cores for it, and ends with one line that
+ * counts them.
  */
 
 /**
@@ -68,27 +69,47 @@ for (const args of CHECKS) {
   else failed++;
 }
 
-const tests = new Deno.Command(deno, {
-  args: [
-    "test",
-    "--allow-all", // the browser's driver looks at places that nothing less opens
-    ...(Deno.args.length > 0 ? Deno.args : ["tests"]),
-  ],
-  env: { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp" },
-  stdin: "null",
-  stdout: "piped",
-}).spawn();
-let output = "";
-const decoder = new TextDecoder();
-for await (const part of tests.stdout) {
-  const text = decoder.decode(part, { stream: true });
-  output += text;
-  await Deno.stdout.write(part);
+/** What builds the page, or looks at what is built, goes one after the other. */
+const PAGE = ["web", "serve", "launch", "disk", "bench"];
+
+/** Files that take long go first, so that none is left to wait for at the end. */
+const LONG = ["parity", "engine", "r", "ways", "determinism"];
+
+/** Arguments of the processes that run files, a file each; those of a group one after the other. */
+function groupsOf(given: string[]): string[][][] {
+  // With options, it is one process that they are meant for.
+  if (given.some((argument) => !argument.endsWith("_test.ts"))) return [[given]];
+  const fileOf = (name: string) => `tests/${name}_test.ts`;
+  const all = [...Deno.readDirSync("tests")].map(({ name }) => `tests/${name}`)
+    .filter((file) => file.endsWith("_test.ts")).sort();
+  const files = given.length > 0 ? given : [...PAGE, ...LONG].map(fileOf).concat(all);
+  const page = new Set(PAGE.map(fileOf));
+  const rest = [...new Set(files)].filter((file) => !page.has(file)).map((file) => [[file]]);
+  return [[...new Set(files)].filter((file) => page.has(file)).map((file) => [file]), ...rest];
 }
-const { success } = await tests.status;
-const counts = /(\d+) passed.*?\| (\d+) failed/.exec(output);
-passed += Number(counts?.[1] ?? 0);
-failed += Number(counts?.[2] ?? 0);
-if (!success && !Number(counts?.[2])) failed++; // a file that could not even start
+
+/** Runs tests in a process of their own, and says what they said once it ends. */
+async function test(args: string[]): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command(deno, {
+    // The browser's driver looks at places that nothing less opens.
+    args: ["test", "--allow-all", ...args],
+    env: { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp" },
+    stdin: "null",
+  }).output();
+  await Deno.stderr.write(stderr);
+  await Deno.stdout.write(stdout);
+  const counts = /(\d+) passed.*?\| (\d+) failed/.exec(new TextDecoder().decode(stdout));
+  passed += Number(counts?.[1] ?? 0);
+  failed += Number(counts?.[2] ?? 0);
+  if (!success && !Number(counts?.[2])) failed++; // a file that could not even start
+}
+
+const groups = groupsOf(Deno.args);
+const walkers = Array.from({ length: Math.min(4, navigator.hardwareConcurrency) }, async () => {
+  for (let group = groups.shift(); group; group = groups.shift()) {
+    for (const args of group) await test(args);
+  }
+});
+await Promise.all(walkers);
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed > 0 ? 1 : 0);

@@ -1,48 +1,47 @@
 // What a change of its input does to a unit made of straight pieces as long as it stays on its
 // piece, and how far along the row's direction that is, ahead and behind.
 
-#import special
-
 @group(0) @binding(8) var<storage, read_write> reaches: array<atomic<u32>>; // [2: ahead and behind, 4 ROW_QUADS], the bits of numbers that are not negative
 
 const FAR = 3e38;
 
-var<private> ahead: vec4f = vec4f(FAR);
-var<private> behind: vec4f = vec4f(FAR);
+// One over how far the nearest kink lies, in each direction.
+var<private> near_ahead: vec4f;
+var<private> near_behind: vec4f;
 
 const STRAIGHT = true;
 
+// One over how far a kink lies at that distance, met at that speed.
+fn nearness(speed: vec4f, distance: vec4f) -> vec4f {
+  return min(speed * (1.0 / max(distance, vec4f(1e-30))), vec4f(FAR));
+}
+
 fn effect(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
-  let up = max(piece_high(z) - z, vec4f());
-  let down = max(z - piece_low(z), vec4f());
-  let is_up = dz > vec4f();
-  note_kinks(select(down, up, is_up), select(up, down, is_up), dz);
+  let speed = abs(dz);
+  let up = nearness(speed, piece_high(z) - z);
+  let down = nearness(speed, z - piece_low(z));
+  let rises = dz > vec4f();
+  near_ahead = max(near_ahead, select(down, up, rises));
+  near_behind = max(near_behind, select(up, down, rises));
   return piece_slope(z) * dz;
 }
 
 // A kink is met where what lies that far off comes nearer, at that rate, ahead, or behind.
 fn meet(gap: vec4f, rate: vec4f) {
-  let is_near = rate > vec4f();
-  note_kinks(select(vec4f(FAR), gap, is_near), select(gap, vec4f(FAR), is_near), rate);
-}
-
-// Kinks that far away in front and at the back, at that rate.
-fn note_kinks(to_front: vec4f, to_back: vec4f, rate: vec4f) {
-  // What does not move meets no kink, not even where it lies at one.
-  let size = max(abs(rate), vec4f(1e-30));
-  let still = rate == vec4f();
-  let front = quotient(min(to_front, size * FAR), size);
-  let back = quotient(min(to_back, size * FAR), size);
-  ahead = min(ahead, select(front, vec4f(FAR), still));
-  behind = min(behind, select(back, vec4f(FAR), still));
+  let near = nearness(abs(rate), gap);
+  let rises = rate > vec4f();
+  near_ahead = max(near_ahead, select(vec4f(), near, rises));
+  near_behind = max(near_behind, select(near, vec4f(), rises));
 }
 
 // Numbers that are not negative are ordered as their bits are.
 fn note_reach(quad: u32) {
+  let ahead = min(vec4f(FAR), 1.0 / max(near_ahead, vec4f(1e-38)));
+  let behind = min(vec4f(FAR), 1.0 / max(near_behind, vec4f(1e-38)));
   for (var i = 0u; i < 4u; i++) {
     atomicMin(&reaches[4u * quad + i], bitcast<u32>(ahead[i]));
     atomicMin(&reaches[4u * (ROW_QUADS + quad) + i], bitcast<u32>(behind[i]));
   }
-  ahead = vec4f(FAR);
-  behind = vec4f(FAR);
+  near_ahead = vec4f();
+  near_behind = vec4f();
 }

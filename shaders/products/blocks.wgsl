@@ -99,6 +99,7 @@ fn multiply(place: Place, local: vec3u, lane: u32) {
   }
   // An activation is much code to compile: it is there once, for what was stored.
   for (var q = quad; q < quad + QUADS; q++) {
+    open(q);
     for (var c = 0u; c < COLUMNS; c += 4u) {
       close(q, columns_at(place, c));
     }

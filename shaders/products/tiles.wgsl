@@ -57,9 +57,11 @@ fn multiply(place: Place, local: vec3u, lane: u32) {
   store(quad + 8u, columns0, sums10);
   store(quad + 8u, columns1, sums11);
   if (is_last()) {
+    open(quad);
     close(quad, columns0);
     close(quad, columns1);
     end(quad);
+    open(quad + 8u);
     close(quad + 8u, columns0);
     close(quad + 8u, columns1);
     end(quad + 8u);

@@ -4,6 +4,8 @@
 
 override BATCH: u32;
 
+const ONE_SAMPLE = true; // of four rows side by side
+
 fn count_of_rows() -> u32 {
   return BATCH * 4u * quads_of_part();
 }

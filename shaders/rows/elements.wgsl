@@ -8,6 +8,8 @@ override BATCH: u32;
 
 @group(0) @binding(9) var<storage, read> items: array<vec2u>; // the weights: unit, input
 
+const ONE_SAMPLE = false; // of four rows side by side
+
 fn count_of_items() -> u32 {
   return part.items;
 }

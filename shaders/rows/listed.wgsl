@@ -6,6 +6,8 @@ override POINTS: u32; // of the stencil
 
 @group(0) @binding(9) var<storage, read> items: array<u32>; // how many there are, then the items
 
+const ONE_SAMPLE = false; // of four rows side by side
+
 fn count_of_items() -> u32 {
   return min(max(items[0], part.first_item) - part.first_item, part.items);
 }

@@ -5,6 +5,8 @@
 
 @group(0) @binding(9) var<storage, read> items: array<u32>; // [channels] of how many there are; [channels, responses of one] items
 
+const ONE_SAMPLE = false; // of four rows side by side
+
 fn items_of(local: u32) -> u32 {
   return min(max(items[local], maps.first_item) - maps.first_item, maps.items);
 }

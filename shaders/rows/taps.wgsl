@@ -3,6 +3,8 @@
 
 #import maps
 
+const ONE_SAMPLE = true; // of four rows side by side
+
 fn has_rows(quad: u32) -> bool {
   return quad < count_of_rows() / 4u && 4u * quad % maps.rows < responses_of_channel() * POINTS;
 }

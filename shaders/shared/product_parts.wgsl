@@ -6,8 +6,8 @@
 //   first_input(), behind_inputs() and is_last(), which part of the sums it is;
 //   inputs_at(place, i), where input i of a place's first four rows is in `a`;
 //   weights_at(i, columns), the four weights of an input;
-//   begin(quad, columns), store(quad, columns, sums), close(quad, columns) for what comes
-//   behind, and end(quad) behind all of its columns.
+//   begin(quad, columns), store(quad, columns, sums), and close(quad, columns) for what comes behind,
+//   with open(quad) before and end(quad) behind all columns of four rows.
 
 #import outer_sum
 

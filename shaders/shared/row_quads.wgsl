@@ -57,7 +57,11 @@ fn samples_of(responses: vec4u) -> vec4u {
 // What a change of a unit's input does to it, in four rows.
 fn effect_on(samples: vec4u, unit: u32, dz: vec4f) -> vec4f {
   let at = samples * (changed.units + 1u) + unit;
-  let on = companions_at(samples * changed.units + unit);
+  if (ONE_SAMPLE) {
+    let on = companions[at.x - samples.x];
+    return effect(vec4f(values[at.x]), vec4f(on.x), vec4f(on.y), dz);
+  }
+  let on = companions_at(at - samples);
   let value = vec4f(values[at.x], values[at.y], values[at.z], values[at.w]);
   return effect(value, on.derivatives, on.inputs, dz);
 }

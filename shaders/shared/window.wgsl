@@ -31,6 +31,11 @@ fn place_of(position: u32, size: vec2u) -> vec2u {
   return vec2u(position / size.y, position % size.y);
 }
 
+// The place behind, without a division.
+fn next_place(place: vec2u, size: vec2u) -> vec2u {
+  return select(place + vec2u(0u, 1u), vec2u(place.x + 1u, 0u), place.y + 1u == size.y);
+}
+
 // Where a cell of the window of an output's place lies. What is padding is beyond the maps: below 0
 // numbers wrap around.
 fn place_taken(place: vec2u, cell: vec2u) -> vec2u {

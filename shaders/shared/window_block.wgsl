@@ -29,13 +29,6 @@ struct Places {
   w: vec2u,
 }
 
-fn next_place(place: vec2u, size: vec2u) -> vec2u {
-  let beside = vec2u(place.x, place.y + 1u);
-  let below = vec2u(place.x + 1u, 0u);
-  let next = select(below, beside, beside.y < size.y);
-  return select(place, next, next.x < size.x);
-}
-
 fn places_from(place: vec2u, size: vec2u) -> Places {
   let y = next_place(place, size);
   let z = next_place(y, size);

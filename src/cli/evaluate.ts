@@ -15,8 +15,8 @@ export async function runEvaluate(
   const load = ({ data, seed }: Options) => loadDataSet(data, { seed, tell });
   const loaded = await loadWeights(given.weights, given, isGiven, load);
   const { options, network, parameters } = loaded, data = loaded.data ?? await load(options);
-  tellSkipped(network);
   checkFitsData(network, data, given.weights);
+  tellSkipped(network);
   const { test } = data;
   using engine = await openEngine(
     // No gradient is asked for: backprop is the way that needs the least.

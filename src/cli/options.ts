@@ -181,7 +181,10 @@ const shared = {
     .argParser(oneOf(ESTIMATORS)).default("central"),
   queries: new Option("--queries <number>", "random directions a step, for spsa")
     .argParser(number).default(1),
-  h: new Option("--h <number>", "step of the difference (default 1e-4; 1 where a unit has steps)")
+  h: new Option(
+    "--h <number>",
+    "step of the difference (default 1e-4; 1 where a unit has steps, 1e-6 with a maxpool)",
+  )
     .argParser(number),
   sharing: new Option("--no-sharing", "every copy by itself, sharing nothing: to compare with"),
   engine: new Option("--engine <name>", METHODS.join(", ")).argParser(oneOf(METHODS))
@@ -366,11 +369,15 @@ export function networkOf(options: Options, widths: readonly number[], path: str
   return network;
 }
 
-/** The step of a difference that a network needs, where none is given: the tutorial's, or 1. */
+/**
+ * The step of a difference that a network needs, where none is given: the tutorial's; 1 where units
+ * have steps; and less where neighbours compete to be a max pool's largest, which a longer nudge of a
+ * filter decides anew in many places.
+ */
 export function stepOf({ h, network, activation }: Options): number {
   const names = network?.map(({ operation }) => operation) ?? activation;
   const hasStates = names.some((name) => name in activations && statesOf(name as Activation));
-  return h ?? (hasStates ? 1 : 1e-4);
+  return h ?? (hasStates ? 1 : names.includes("maxpool") ? 1e-6 : 1e-4);
 }
 
 const statesOf = (name: Activation) => activations[name].states;

@@ -12,7 +12,7 @@ import {
   addBiases,
   addConvolution,
   addMeans,
-  changeOfLargest,
+  changeLargest,
   isWindowed,
   type Windowed,
 } from "./windows.ts";
@@ -45,7 +45,7 @@ export function changeAlong(
     if (kind === "avgpool") return addMeans(layer, da, dz);
     if (kind === "maxpool") {
       const winners = trace.winners[l]!.subarray(n * outputs, (n + 1) * outputs);
-      return winners.forEach((winner, at) => dz[at] = changeOfLargest(layer, at, winner, a, da));
+      return changeLargest(layer, winners, a, da, dz);
     }
     addConvolution(layer, moved, da, dz);
     addConvolution(layer, d, a, dz);

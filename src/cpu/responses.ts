@@ -5,17 +5,11 @@
  */
 
 import { movedBehind, type Range } from "../core/moved.ts";
-import { type Layer, layersBehind, type Network, residualsOf } from "../core/network.ts";
+import { layersBehind, type Network, residualsOf } from "../core/network.ts";
 import { mapsGoStraight, type Way } from "../core/plan.ts";
 import { activations, losses } from "../operations/registry.ts";
 import type { Trace } from "./forward.ts";
-import {
-  addConvolution,
-  addMeans,
-  changeOfLargest,
-  reachOfWinner,
-  type Windowed,
-} from "./windows.ts";
+import { addConvolution, addMeans, changeLargest, moveLargest, type Windowed } from "./windows.ts";
 
 /** The unperturbed pass that nudges start from. */
 export interface Unperturbed {
@@ -59,65 +53,72 @@ function addRow(
   for (let k = 0; k < z.length; k++) z[k] += scale * parameters[row + k];
 }
 
-/** What becomes of changes on their way: of a unit's input, and of the values of a pool's window. */
+/** What becomes of changes on their way through layer m. */
 interface Through {
   unit(m: number, n: number, k: number, dz: number): number;
-  /** @param da of all that layer m takes, [inputs]. */
-  largest(m: number, n: number, k: number, da: Float64Array): number;
+  /** Of the windows of a max pool that take values which moved. */
+  largest(
+    m: number,
+    n: number,
+    moved: Range,
+    da: Float64Array, // [inputs]
+    dz: Float64Array, // [outputs], written
+  ): void;
 }
 
 /** The finite changes themselves. */
 function exactly(at: Unperturbed): Through {
-  const { network: { layers }, trace } = at, units = layers.map((_, m) => unitOf(at, m));
+  const units = at.network.layers.map((_, m) => unitOf(at, m));
   return {
     unit: (m, n, k, dz) => units[m](n, k).change(dz),
-    largest(m, n, k, da) {
-      const layer = layers[m] as Windowed, { winner, x } = windowAt(trace, layer, m, n, k);
-      return changeOfLargest(layer, k, winner, x, da);
+    largest(m, n, moved, da, dz) {
+      const { layer, winners, x } = poolOf(at, m, n);
+      changeLargest(layer, winners, x, da, dz, moved);
     },
   };
 }
 
-/** The unperturbed winner of a max pool's window, and what the pool takes of that sample. */
-function windowAt(trace: Trace, { inputs, outputs, from }: Layer, m: number, n: number, k: number) {
-  const x = trace.values[from[0] + 1].subarray(n * (inputs + 1), (n + 1) * (inputs + 1));
-  return { winner: trace.winners[m]![n * outputs + k], x };
+/** A max pool, its unperturbed winners, and what it takes of a sample. */
+function poolOf({ network: { layers }, trace }: Unperturbed, m: number, n: number) {
+  const layer = layers[m] as Windowed, { inputs, outputs, from: [source] } = layer;
+  return {
+    layer,
+    winners: trace.winners[m]!.subarray(n * outputs, (n + 1) * outputs),
+    x: trace.values[source + 1].subarray(n * (inputs + 1), (n + 1) * (inputs + 1)),
+  };
 }
 
 /** Changes along a direction, between the kinks and changes of a winner nearest on either side. */
 class Straight implements Through {
-  low = -Infinity;
-  high = Infinity;
+  #low = -Infinity;
+  #high = Infinity;
 
   constructor(readonly at: Unperturbed) {}
 
   restart(): void {
-    [this.low, this.high] = [-Infinity, Infinity];
+    [this.#low, this.#high] = [-Infinity, Infinity];
   }
 
   reaches(length: number): boolean {
-    return length >= this.low && length <= this.high;
+    return length >= this.#low && length <= this.#high;
   }
 
-  #narrow(low: number, high: number): void {
-    this.low = Math.max(this.low, low);
-    this.high = Math.min(this.high, high);
+  #narrow(one: number, other: number): void {
+    this.#low = Math.max(this.#low, Math.min(one, other));
+    this.#high = Math.min(this.#high, Math.max(one, other));
   }
 
   unit(m: number, n: number, k: number, dz: number): number {
     const { network: { layers }, trace } = this.at, { outputs, activation } = layers[m];
     const { slope, bounds } = activations[activation].pieces!;
-    const z = trace.inputs[m][n * outputs + k];
-    const ends = bounds(z).map((bound) => (bound - z) / dz);
-    this.#narrow(Math.min(...ends), Math.max(...ends));
+    const z = trace.inputs[m][n * outputs + k], [below, above] = bounds(z);
+    this.#narrow((below - z) / dz, (above - z) / dz);
     return slope(z) * dz;
   }
 
-  largest(m: number, n: number, k: number, da: Float64Array): number {
-    const { network: { layers }, trace } = this.at, layer = layers[m] as Windowed;
-    const { winner, x } = windowAt(trace, layer, m, n, k);
-    this.#narrow(...reachOfWinner(layer, k, winner, x, da));
-    return da[winner];
+  largest(m: number, n: number, moved: Range, da: Float64Array, dz: Float64Array): void {
+    const { layer, winners, x } = poolOf(this.at, m, n);
+    this.#narrow(...moveLargest(layer, winners, x, da, dz, moved));
   }
 }
 
@@ -152,7 +153,7 @@ function carrier(
         } else if (kind === "conv") {
           addConvolution(layer as Windowed, parameters, before, changed, taken);
         } else if (kind === "avgpool") addMeans(layer as Windowed, before, changed, taken);
-        else for (let k = from; k < to; k++) changed[k] = through.largest(m, n, k, before);
+        else through.largest(m, n, taken, before, changed);
       }
       for (let k = from; k < to; k++) {
         if (changed[k] !== 0) changed[k] = through.unit(m, n, k, changed[k]);

@@ -34,7 +34,8 @@ export function filterSize({ tensors: [{ shape }], window }: Windowed): number {
 /**
  * Adds a convolution of maps, without its bias, to z: z[c] += sum over i of x[i], shifted and weighed
  * by W[c,i]. It is linear in x and in W, so that a change of x goes through it as x does, and
- * (W + D) * (x + dx) - W * x is (W + D) * dx + D * x, in which nothing is subtracted.
+ * (W + D) * (x + dx) - W * x is (W + D) * dx + D * x, in which nothing is subtracted. Values that are
+ * 0 are passed over.
  * @param moved the values of x to be taken, by whole channels; default all.
  */
 export function addConvolution(
@@ -46,19 +47,27 @@ export function addConvolution(
 ): void {
   const taps = tapsOf(window), { area, places, cells, taken, given } = sizesOf(window);
   const [first, end] = channelsIn(window, moved), [from, to] = channelsFrom(window, [first, end]);
-  for (let c = from; c < to; c++) {
-    const group = Math.floor(c / given) * taken; // its first input channel
-    const begin = Math.max(first, group), stop = Math.min(end, group + taken);
+  // What a place looks at that is not 0, which all channels of a group take: which weight, and what.
+  const which = new Int32Array(taken * cells), what = new Float64Array(taken * cells);
+  for (let group = from; group < to; group += given) { // its first output channel
+    const start = group / given * taken; // and input channel
+    const begin = Math.max(first, start), stop = Math.min(end, start + taken);
     for (let place = 0; place < places; place++) {
-      let sum = 0;
+      let count = 0;
       for (let i = begin; i < stop; i++) {
-        const filter = offset + (c * taken + i - group) * cells, map = i * area;
         for (let cell = 0; cell < cells; cell++) {
           const tap = taps[place * cells + cell];
-          if (tap >= 0) sum += weights[filter + cell] * x[map + tap];
+          if (tap < 0 || x[i * area + tap] === 0) continue;
+          which[count] = (i - start) * cells + cell;
+          what[count++] = x[i * area + tap];
         }
       }
-      z[c * places + place] += sum;
+      for (let c = group; c < group + given; c++) {
+        const filter = offset + c * taken * cells;
+        let sum = 0;
+        for (let t = 0; t < count; t++) sum += weights[filter + which[t]] * what[t];
+        z[c * places + place] += sum;
+      }
     }
   }
 }
@@ -118,52 +127,63 @@ export function winners(
 }
 
 /**
- * The exact change of the largest value of one window, when its values x become x + dx.
+ * The exact changes of the largest values of windows, when their values x become x + dx.
  *
  * With w the winner before and v the one after it is (x_v + dx_v) - x_w = (x_v - x_w) + dx_v, whose
  * first part is exactly 0 where the winner stays, so that a small dx_v is not swallowed by x. For the
  * same reason two values are compared after the change as (x_u - x_v) + (dx_u - dx_v) against 0: what
  * decides near a tie is a difference of changes. Of equals the first is the winner, before and after.
  */
-export function changeOfLargest(
-  { window }: Windowed,
-  at: number, // output
-  winner: number,
+export function changeLargest(
+  { window, inputs }: Windowed,
+  winners: Int32Array, // [outputs]
   x: Float64Array, // [inputs] or more
   dx: Float64Array, // [inputs]
-): number {
+  dz: Float64Array, // [outputs], written
+  moved: Range = [0, inputs],
+): void {
   const taps = tapsOf(window), { area, places, cells } = sizesOf(window);
-  const map = Math.floor(at / places) * area, first = at % places * cells;
-  let after = -1;
-  for (let cell = first; cell < first + cells; cell++) {
-    if (taps[cell] < 0) continue;
-    const other = map + taps[cell];
-    if (after < 0 || (x[other] - x[after]) + (dx[other] - dx[after]) > 0) after = other;
+  const [from, to] = channelsIn(window, moved);
+  for (let at = from * places; at < to * places; at++) {
+    const map = Math.floor(at / places) * area, first = at % places * cells;
+    let after = -1;
+    for (let cell = first; cell < first + cells; cell++) {
+      if (taps[cell] < 0) continue;
+      const other = map + taps[cell];
+      if (after < 0 || (x[other] - x[after]) + (dx[other] - dx[after]) > 0) after = other;
+    }
+    dz[at] = (after === winners[at] ? 0 : x[after] - x[winners[at]]) + dx[after];
   }
-  return (after === winner ? 0 : x[after] - x[winner]) + dx[after];
 }
 
 /**
- * How far a window's winner stays the same when its values go along x + t dx: another one u is as
- * large where t (dx_u - dx_w) is x_w - x_u, which is not negative.
+ * How far all windows' winners stay the same when values go along x + t dx, where the largest go along
+ * dx of theirs: another value u is as large as the winner w where t (dx_u - dx_w) is x_w - x_u, which
+ * is not negative.
  * @returns the t on either side, 0 and beyond.
  */
-export function reachOfWinner(
-  { window }: Windowed,
-  at: number, // output
-  winner: number,
+export function moveLargest(
+  { window, inputs }: Windowed,
+  winners: Int32Array, // [outputs]
   x: Float64Array, // [inputs] or more
   dx: Float64Array, // [inputs]
+  dz: Float64Array, // [outputs], written
+  moved: Range = [0, inputs],
 ): Range {
   const taps = tapsOf(window), { area, places, cells } = sizesOf(window);
-  const map = Math.floor(at / places) * area, first = at % places * cells;
+  const [from, to] = channelsIn(window, moved);
   let low = -Infinity, high = Infinity;
-  for (let cell = first; cell < first + cells; cell++) {
-    if (taps[cell] < 0) continue;
-    const other = map + taps[cell], gain = dx[other] - dx[winner];
-    const reach = (x[winner] - x[other]) / gain;
-    if (gain > 0) high = Math.min(high, reach);
-    else if (gain < 0) low = Math.max(low, reach);
+  for (let at = from * places; at < to * places; at++) {
+    const map = Math.floor(at / places) * area, first = at % places * cells, winner = winners[at];
+    for (let cell = first; cell < first + cells; cell++) {
+      if (taps[cell] < 0) continue;
+      const other = map + taps[cell], gain = dx[other] - dx[winner];
+      if (gain === 0) continue;
+      const reach = (x[winner] - x[other]) / gain;
+      if (gain > 0) high = Math.min(high, reach);
+      else low = Math.max(low, reach);
+    }
+    dz[at] = dx[winner];
   }
   return [low, high];
 }

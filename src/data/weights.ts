@@ -183,16 +183,15 @@ export function weightsIn(tensors: Tensors, layout: Layout): Weights {
  * @throws {TypeError} by way of `inLayout`, naming the first that is not the network's, and its layer.
  */
 export function parametersIn(tensors: Tensors, network: Network, layout: Layout): Float64Array {
-  const parameters = new Float64Array(network.parameters);
   const found = namedLikeWeights(tensors, "", network, layout);
-  for (const { name, offset } of parameterTensors(network)) {
-    if (!found.has(name)) throw new Misfit(`it has no ${name}`);
-    parameters.set(found.get(name)!, offset);
-  }
+  const all = parameterTensors(network), missing = all.find(({ name }) => !found.has(name));
+  if (missing) throw new Misfit(`it has no ${missing.name}`);
   const depth = depthOf(tensors), layers = weightedLayers(network.layers).length;
   if (depth > layers) {
     throw new Misfit(`it has W${depth}, and the network has weights in ${layers} layers`);
   }
+  const parameters = new Float64Array(network.parameters);
+  for (const { name, offset } of all) parameters.set(found.get(name)!, offset);
   return parameters;
 }
 

@@ -106,6 +106,12 @@ const FIRST_RATE = { software: 5e9, hardware: 2.5e10 };
 /** The rate is measured by work that took so long, at least: a readback alone may take 12 ms. */
 const MEASURED_MILLISECONDS = 50;
 
+/**
+ * And by so much of a submission's work, at least: what takes long with less was compiled just then, or
+ * waited for a busy machine. Were the rate off by a factor of 40, a watchdog would still let it pass.
+ */
+const MEASURED_SHARE = 1 / 40;
+
 /** An adapter that is not there is asked for again after so long. */
 const RETRY_MILLISECONDS = 100;
 
@@ -431,10 +437,12 @@ export class Gpu implements Disposable {
   #measure(work: number): void {
     const now = performance.now(), { work: before, at } = this.#measured;
     if (work <= before) return;
-    const milliseconds = now - at;
-    if (milliseconds >= MEASURED_MILLISECONDS) {
+    const milliseconds = now - at, done = work - before;
+    if (
+      milliseconds >= MEASURED_MILLISECONDS && done >= MEASURED_SHARE * this.workOfSubmission
+    ) {
       // One measurement may be far off: a machine was asleep, or an answer came late.
-      const rate = 1000 * (work - before) / milliseconds;
+      const rate = 1000 * done / milliseconds;
       this.#rate = Math.min(2 * this.#rate, Math.max(this.#rate / 2, rate));
     }
     this.#measured = { work, at: now };

@@ -1,10 +1,20 @@
 /** A compiled kernel: its bindings are read off its WGSL, so that no list of them is kept twice. */
 
-import { makeBindGroupLayoutDescriptors, makeShaderDataDefinitions } from "webgpu-utils";
+import {
+  makeBindGroupLayoutDescriptors,
+  makeShaderDataDefinitions,
+  makeStructuredView,
+  type StructDefinition,
+  type VariableDefinition,
+} from "webgpu-utils";
 import type { Command, Gpu } from "./device.ts";
 import { compose, type Fillings, type KernelName, KERNELS } from "./shaders.ts";
 
-/** Values of override constants. Those that a kernel does not declare are left out. */
+/**
+ * Numbers that a kernel is told. Where it declares one as an override, it is compiled for it; where as
+ * a member of a struct that no buffer is given for (`sizes.inputs` for INPUTS), it is compiled once
+ * for all. Those that it does not declare are left out.
+ */
 export type Constants = Record<string, number | boolean>;
 
 /** A kernel by its name, or one from elsewhere by its code. */
@@ -28,11 +38,26 @@ export const inspection: {
   composed?(shader: { name: string; code: string; constants: Record<string, number> }): void;
 } = {};
 
+/**
+ * The values of the override constants that a shader declares, by their names.
+ * @throws {TypeError} when one is missing that has none by itself.
+ */
+function declaredIn(code: string, name: string, constants: Constants): [string, number][] {
+  return [...code.matchAll(/^override (\w+): \w+( =)?/gm)]
+    .flatMap(([, constant, isOptional]): [string, number][] => {
+      const value = constants[constant];
+      if (value !== undefined) return [[constant, Number(value)]];
+      if (isOptional) return [];
+      throw new TypeError(`Cannot compile ${name}: ${constant} is missing`);
+    });
+}
+
 /** A kernel with its constants, compiled once for all commands that have the same. */
 class Compiled {
   readonly layout: GPUBindGroupLayout;
   /** Binding numbers by the variable names of the WGSL. */
   readonly bindings: ReadonlyMap<string, number>;
+  readonly variables: Readonly<Record<string, VariableDefinition>>;
   /** Whether it can be dispatched in parts: see shaders/shared/origin.wgsl. */
   readonly isDivisible: boolean;
   readonly #gpu: Gpu;
@@ -41,23 +66,10 @@ class Compiled {
   readonly #complaint: Promise<GPUError | null>;
   #pipeline: GPUComputePipeline | undefined;
 
-  constructor(
-    gpu: Gpu,
-    { name, code: source }: Exclude<Kernel, string>,
-    constants: Constants,
-    fillings: Fillings,
-  ) {
+  constructor(gpu: Gpu, name: string, code: string, declared: [string, number][]) {
     const { device, originLayout } = this.#gpu = gpu;
-    const code = compose(source, fillings);
     const definitions = makeShaderDataDefinitions(code);
     const [entryPoint] = Object.keys(definitions.entryPoints);
-    const declared = [...code.matchAll(/^override (\w+): \w+( =)?/gm)]
-      .flatMap(([, constant, isOptional]): [string, number][] => {
-        const value = constants[constant];
-        if (value !== undefined) return [[constant, Number(value)]];
-        if (isOptional) return [];
-        throw new TypeError(`Cannot compile ${name}: ${constant} is missing`);
-      });
     inspection.composed?.({ name, code, constants: Object.fromEntries(declared) });
     const [own] = makeBindGroupLayoutDescriptors(definitions, { compute: { entryPoint } });
     const variables = Object.entries({ ...definitions.storages, ...definitions.uniforms });
@@ -68,6 +80,7 @@ class Compiled {
       variables.filter(([, { group, binding }]) => group === 0 && used.has(binding))
         .map(([variable, { binding }]) => [variable, binding]),
     );
+    this.variables = Object.fromEntries(variables);
     this.layout = device.createBindGroupLayout(layout);
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label: name, code });
@@ -119,19 +132,36 @@ class Compiled {
 
 const compiled = new WeakMap<Gpu, Map<string, Compiled>>();
 
-/** A kernel's compiled form, once for each set of constants. */
+/** A kernel's compiled form, once for each text and set of constants. */
 function compiledFor(
   gpu: Gpu,
-  kernel: Exclude<Kernel, string>,
+  { name, code: source }: Exclude<Kernel, string>,
   constants: Constants,
   fillings: Fillings,
 ) {
-  const key = JSON.stringify([kernel.name, constants, fillings]);
+  const code = compose(source, fillings), declared = declaredIn(code, name, constants);
+  const key = JSON.stringify([name, declared, code]);
   let known = compiled.get(gpu);
   if (!known) compiled.set(gpu, known = new Map());
   let one = known.get(key);
-  if (!one) known.set(key, one = new Compiled(gpu, kernel, constants, fillings));
+  if (!one) known.set(key, one = new Compiled(gpu, name, code, declared));
   return one;
+}
+
+/** A struct filled with constants, by the names of its members. */
+function constantsBuffer(gpu: Gpu, kernel: string, type: StructDefinition, constants: Constants) {
+  const members = Object.keys(type.fields);
+  const view = makeStructuredView(type);
+  view.set(Object.fromEntries(members.map((member) => {
+    const value = constants[member.toUpperCase()];
+    if (value === undefined) throw new TypeError(`Cannot bind ${kernel}: ${member} is missing`);
+    return [member, Number(value)];
+  })));
+  return gpu.upload(
+    "constants",
+    new Uint8Array(view.arrayBuffer),
+    GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE,
+  );
 }
 
 /**
@@ -173,8 +203,13 @@ export function command(
     label: name,
     layout: one.layout,
     entries: [...one.bindings].map(([variable, binding]) => {
-      if (!buffers[variable]) throw new TypeError(`Cannot bind ${name}: ${variable} is missing`);
-      return { binding, resource: { buffer: buffers[variable] } };
+      const { typeDefinition } = one.variables[variable];
+      const buffer = buffers[variable] ??
+        ("fields" in typeDefinition
+          ? constantsBuffer(gpu, name, typeDefinition as StructDefinition, constants)
+          : undefined);
+      if (!buffer) throw new TypeError(`Cannot bind ${name}: ${variable} is missing`);
+      return { binding, resource: { buffer } };
     }),
   });
   return {

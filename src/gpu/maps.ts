@@ -11,7 +11,7 @@ import type { Command } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, spansOf, walkersOf } from "./rows.ts";
 import { activations } from "../operations/registry.ts";
-import { channelsOf, uploadWindow } from "./window.ts";
+import { lanesOf, uploadWindow } from "./window.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 
 /** A weight of a filter, by its place in it, the bias behind the last; and where its sum goes. */
@@ -439,9 +439,8 @@ class Pool {
       margins: gpu.buffer(`margins of ${name}`, 16 * batch * layers[m].outputs),
     };
     const constants = { BATCH: batch, WORKGROUP: 64 }, cells = kernel[0] * kernel[1];
-    const [taken] = channelsOf(window!), seen = taken * window!.kernel[0] * (window!.kernel[1] + 2);
-    const turns = 20 + Math.max(3 * cells, seen);
-    const groupsOf = (things: number) => walkersOf(gpu, things, turns) / 64;
+    const lanes = lanesOf(gpu), side = { WORKGROUP: lanes };
+    const groupsOf = (things: number) => walkersOf(gpu, things, 3 * cells + 20) / 64;
     const values = { values: forward.values(l).buffer, companions: forward.companions[l] };
     this.commands = [
       command(
@@ -451,13 +450,13 @@ class Pool {
         this.buffers,
         constants,
       ),
-      command(gpu, "sight", [groupsOf(batch * groups * places)], this.buffers, constants),
+      command(gpu, "sight", [Math.ceil(places / lanes), groups, batch], this.buffers, side),
       command(
         gpu,
         "margins",
-        [groupsOf(batch * layers[m].outputs)],
+        [Math.ceil(output[1] * output[2] / 4 / lanes), output[0], batch],
         { ...this.buffers, ...values },
-        { ...constants, HALF_BY_STEEPEST: 0.499999 / activations[activation].steepest },
+        { ...side, HALF_BY_STEEPEST: 0.499999 / activations[activation].steepest },
         { activation },
       ),
     ];

@@ -35,6 +35,7 @@ const SUMMED = 5;
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const lines = (...all: string[]) => all.join("\n");
 const quadsOf = (count: number) => Math.ceil(count / 4);
+const placesOf = (size: number) => [..."xyzw"].slice(0, size);
 const member = (i: number) => `${Math.floor(i / 4)}].${"xyzw"[i % 4]}`;
 
 /**
@@ -144,9 +145,14 @@ function privates(chain: Chain, { weights, size, vectors }: Shape): string {
   if (widths.length === 1) {
     return weights === "private" ? `var<private> kept: array<vec4f, ${tableSize(chain)}>;\n` : "";
   }
+  // An array for each copy: llvmpipe compares every two uses of an array as it compiles.
   return lines(
     ...widths.slice(1, -1).flatMap((width, i) =>
-      range(vectors).map((v) => `var<private> changes${i + 1}_${v}: array<vec${size}f, ${width}>;`)
+      range(vectors).flatMap((v) =>
+        placesOf(size).map((place) =>
+          `var<private> changes${i + 1}_${v}${place}: array<f32, ${width}>;`
+        )
+      )
     ),
   );
 }
@@ -252,7 +258,11 @@ function walkSeveral(chain: Chain, { size, vectors }: Shape): string {
   const type = `vec${size}f`, slots = size * vectors / 2, all = tables(chain);
   const each = (of: (v: number) => string) => lines(...range(vectors).map(of));
   const before = (layer: number, k: number, v: number) =>
-    layer === 0 ? `d${k}_${v}` : `changes${layer}_${v}[${k}]`;
+    layer === 0
+      ? `d${k}_${v}`
+      : `${type}(${
+        placesOf(size).map((place) => `changes${layer}_${v}${place}[${k}]`).join(", ")
+      })`;
   const slotRow = (i: number) => `min(row + ${i}u, last - 1u)`;
   const weights = (t: number, name: string) => {
     const quads = quadsOf(all[t].columns);
@@ -279,12 +289,20 @@ function walkSeveral(chain: Chain, { size, vectors }: Shape): string {
           `let a${v} = of_unit.x * z${v} * fma(z${v}, ${type}(of_unit.y), ${type}(1.0));`,
         )
       ),
-      layer + 2 < widths.length ? each((v) => `changes${layer + 1}_${v}[m] = a${v};`) : lines(
-        weights(layer + 1, "t"),
-        ...range(classes).map((c) =>
-          each((v) => `v${c}_${v} = fma(a${v}, ${type}(${part("t", c)}), v${c}_${v});`)
+      layer + 2 < widths.length
+        ? each((v) =>
+          lines(
+            ...placesOf(size).map((place) =>
+              `changes${layer + 1}_${v}${place}[m] = a${v}.${place};`
+            ),
+          )
+        )
+        : lines(
+          weights(layer + 1, "t"),
+          ...range(classes).map((c) =>
+            each((v) => `v${c}_${v} = fma(a${v}, ${type}(${part("t", c)}), v${c}_${v});`)
+          ),
         ),
-      ),
       "}",
     );
   });

@@ -237,14 +237,15 @@ export function propagate(
       } else {
         const area = output[1] * output[2], given = output[0] / groups;
         const maps = Math.min(layer.window!.input[0] / groups, taken(source)!.count);
-        const blocks = width / area / given * Math.ceil(given / 4) * Math.ceil(area / 4);
+        const fours = Math.min(4, Math.ceil(given / 4));
+        const blocks = width / area / given * Math.ceil(given / (4 * fours)) * Math.ceil(area / 4);
         const terms = 4 * quads * width * (maps * cells + ACTIVATION_WORK);
         pass(command(
           gpu,
           "rows_conv",
-          spread(blocks, maps * (cells + 2) + 40),
+          spread(blocks, maps * (cells + kernel[0] + 2) + 24 * fours + 4),
           made,
-          common,
+          { ...common, FOURS: fours },
           { ...fillings, ...filterOf(layer) },
           terms,
         ));

@@ -46,7 +46,7 @@ export function uploadWindow(gpu: Gpu, layer: Layer, [first, behind]: Lines = [0
  * their end.
  */
 export function partsOf({ loopTurns }: Gpu, lines: number, length: number): Lines[] {
-  // A turn begins and ends each loop.
+  // A turn begins and ends each loop; what is left over is for what comes behind the sums.
   const most = Math.max(1, Math.floor(Math.min(lines, 0.9 * loopTurns / (length + 2))));
   return Array.from(
     { length: Math.ceil(lines / most) },
