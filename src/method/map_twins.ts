@@ -75,7 +75,7 @@ function rowsBefore(before: Memory, { ROW_QUADS }: Numbers) {
   return (place: number, row: number) => changes[place * 4 * ROW_QUADS + row];
 }
 
-/** What one window sees: its share of a margin, and of a unit's change. */
+/** How near a window's next winner or kink is, to nudges of weights and of the bias; and its winner. */
 function marginTwin(
   before: Memory,
   window: Found,
@@ -89,11 +89,11 @@ function marginTwin(
   return (n: number, channel: number, position: number) => {
     const [top, left] = pooled.cornerOf(position);
     const group = Math.floor(channel * window.groups / channels);
-    const seen = pooled.places.map(([down, across]) => {
+    const seen = pooled.places.map(([down, across], cell) => {
       const at = (top + down) * columns + left + across, unit = channel * area + at;
       const z = companions[2 * (n * window.outputs + unit) + 1], [low, high] = bounds(z);
       return {
-        place: [down, across],
+        cell,
         value: values[n * (window.outputs + 1) + unit],
         slope: slope(z),
         toKink: Math.min(Math.min(high, FAR) - z, z - Math.max(low, -FAR)),
@@ -101,12 +101,22 @@ function marginTwin(
       };
     });
     const winner = seen.reduce((best, one) => one.value > best.value ? one : best);
-    const margins = seen.map((one) => {
-      if (one === winner) return one.toKink;
-      const gap = winner.isBlind && one.isBlind ? FAR : (winner.value - one.value) * half;
-      return Math.max(one.slope === 0 ? one.toKink : 0, gap);
-    });
-    return { margin: Math.min(FAR, ...margins), winner };
+    const least = (marginOf: (one: typeof winner, toWin: number) => number) =>
+      Math.min(...seen.map((one) => {
+        const toWin = Math.max((winner.value - one.value) * half, one.slope ? 0 : one.toKink);
+        return Math.min(FAR, marginOf(one, toWin));
+      }));
+    return {
+      winner,
+      ofWeights: least((one, toWin) => {
+        if (one === winner) return one.isBlind ? FAR : one.toKink;
+        return one.isBlind && (winner.isBlind || one.slope === 0) ? FAR : toWin;
+      }),
+      ofBias: least((one, toWin) => {
+        if (one === winner) return one.toKink;
+        return one.slope !== 0 && one.slope === winner.slope ? FAR : toWin;
+      }),
+    };
   };
 }
 
@@ -186,16 +196,14 @@ export const MAP_TWINS = {
       let nearest = 0;
       for (let k = 0; k < pooled.area; k++) {
         const index = 4 * ((n * channels + channel) * pooled.area + k);
-        const [nearness, slope, winnerRow, winnerColumn] = margins.subarray(index, index + 4);
-        const [top, left] = pooled.cornerOf(k);
-        const position = (top + winnerRow) * columns + left + winnerColumn;
+        const [ofWeights, ofBias, slope, winner] = margins.subarray(index, index + 4);
+        const [top, left] = pooled.cornerOf(k), [below, beside] = pooled.places[winner];
+        const position = (top + below) * columns + left + beside;
         const value = slope * see(at, position);
         changes.push({ index: k * ROWS + row, value, scale: Math.abs(value) });
         const first = (n * maps + map) * pooled.padded[0] + top * window.stride[0] + down;
-        const most = isBias
-          ? 1
-          : patches[first * pooled.padded[1] + left * window.stride[1] + across];
-        nearest = Math.max(nearest, nearness * most);
+        const most = patches[first * pooled.padded[1] + left * window.stride[1] + across];
+        nearest = Math.max(nearest, isBias ? ofBias : ofWeights * most);
       }
       const value = 0.999999 / Math.min(Math.max(nearest, 1e-30), 1e37);
       reaches.push({ index: row, value, scale: value }, { index: ROWS + row, value, scale: value });
@@ -225,10 +233,10 @@ export const MAP_TWINS = {
     return [{ buffer: "patches", kind: "floats", elements, bound: 0 }];
   },
 
-  sight(before, { BATCH }) {
+  sight(before, _constants, _fillings, _after, [, , batch = 1]) {
     const window = windowIn(before), cells = allCells(window), a = before.floats("a");
     const area = areaOf(window.output), { groups, output: [channels] } = window;
-    const elements = range(BATCH * groups * area).map((index): Expected => {
+    const elements = range(batch * groups * area).map((index): Expected => {
       const n = Math.floor(index / area / groups), group = Math.floor(index / area) % groups;
       const output = group * channels / groups * area + index % area; // of its first channel
       const sees = cells[output].some(({ input }) => a[n * (window.inputs + 1) + input] !== 0);
@@ -237,21 +245,23 @@ export const MAP_TWINS = {
     return [{ buffer: "sights", kind: "words", elements, bound: 0 }];
   },
 
-  margins(before, { BATCH, HALF_BY_STEEPEST }, { activation }) {
-    const window = windowIn(before), { area } = pooledIn(before), [channels] = window.output;
+  margins(before, { HALF_BY_STEEPEST }, { activation }, _after, [, channels = 1, batch = 1]) {
+    const window = windowIn(before), { area } = pooledIn(before), bound = 8 * UNIT;
     const marginOf = marginTwin(before, window, HALF_BY_STEEPEST, activation!);
-    const bound = 8 * UNIT;
-    const elements = range(BATCH * channels * area).flatMap((i): Expected[] => {
-      const channel = Math.floor(i / area) % channels, n = Math.floor(i / area / channels);
-      const { margin, winner } = marginOf(n, channel, i % area);
-      const nearness = margin < 1e-30 ? FAR : 1 / margin;
+    const nearness = (margin: number) => {
+      const value = margin < 1e-30 ? FAR : 1 / margin;
       // What is below float32's normal numbers may be 0.
-      const scale = Math.max(nearness, 2 ** -126 / bound);
-      return [nearness, winner.slope, ...winner.place].map((value, part): Expected => ({
-        index: 4 * i + part,
-        value,
-        scale: part === 0 ? scale : Math.abs(value),
-      }));
+      return { value, scale: Math.max(value, 2 ** -126 / bound) };
+    };
+    const elements = range(batch * channels * area).flatMap((i): Expected[] => {
+      const channel = Math.floor(i / area) % channels, n = Math.floor(i / area / channels);
+      const { ofWeights, ofBias, winner } = marginOf(n, channel, i % area);
+      return [
+        { index: 4 * i, ...nearness(ofWeights) },
+        { index: 4 * i + 1, ...nearness(ofBias) },
+        { index: 4 * i + 2, value: winner.slope, scale: winner.slope },
+        { index: 4 * i + 3, value: winner.cell },
+      ];
     });
     return [{ buffer: "margins", kind: "floats", elements, bound }];
   },

@@ -20,6 +20,9 @@ import {
 /** Stands for infinity in shaders/effects/straight.wgsl. */
 export const FAR = Math.fround(3e38);
 
+/** The farthest that a kernel of rows says that a row holds. */
+const FARTHEST = Math.fround(1e38);
+
 /** What is evaluated at a time: shaders/shared/part.wgsl. */
 export function partOf(memory: Memory) {
   const [firstUnit, units, firstItem, items, outputs, perSample] = memory.words("part");
@@ -254,7 +257,7 @@ class Reach {
   readonly #bound: number;
 
   constructor(known: number, bound: number) {
-    this.#least = this.#low = this.#high = known;
+    this.#least = this.#low = this.#high = Math.min(known, FARTHEST);
     this.#bound = bound;
   }
 
@@ -264,12 +267,17 @@ class Reach {
    */
   meet(distance: number, other: number, speed: number, magnitude: number): void {
     if (magnitude === 0) return; // it does not move
-    // Kernels have no infinity: what is never met lies FAR off.
-    distance = Math.min(distance, FAR);
+    // Kernels take no kink for nearer, and none for farther off; how far hardly counts there, as what
+    // is below float32's normal numbers may be 0.
+    const isMet = distance < FAR;
+    distance = Math.min(Math.max(distance, 1e-30), FAR);
     const error = this.#bound * magnitude, near = Math.min(distance / (speed + error), FAR);
-    const isSure = speed > error;
+    const isSure = speed > error && isMet;
     this.#least = Math.min(this.#least, speed > 0 ? distance / speed : FAR);
-    this.#low = Math.min(this.#low, isSure ? near : Math.min(near, other / (speed + error)));
+    this.#low = Math.min(
+      this.#low,
+      speed > error ? near : Math.min(near, other / (speed + error)),
+    );
     this.#high = Math.min(this.#high, isSure ? distance / (speed - error) : FAR);
   }
 
