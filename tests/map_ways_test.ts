@@ -227,11 +227,9 @@ for (const [name, network] of Object.entries(WAYS)) {
 
   gpuTest(`maps, ${name}: stencils, and batches of 1 and 7`, async (open) => {
     using gpu = await open();
-    for (const batch of [1, 7]) {
-      for (const estimator of ESTIMATORS) {
-        const options = engineOptions(network, samples, batch, { h, estimator });
-        await assertRight(gpu, options, parameters);
-      }
+    for (const [batch, estimator] of [[1, "five-point"], [7, "central"], [7, "forward"]] as const) {
+      const options = engineOptions(network, samples, batch, { h, estimator });
+      await assertRight(gpu, options, parameters);
     }
   });
 

@@ -20,8 +20,8 @@ import {
 /** Stands for infinity in shaders/effects/straight.wgsl. */
 export const FAR = Math.fround(3e38);
 
-/** The farthest that a kernel of rows says that a row holds. */
-const FARTHEST = Math.fround(1e38);
+/** The farthest that a kernel of rows says that a row holds: one over LEAST there. */
+const FARTHEST = 1e37;
 
 /** What is evaluated at a time: shaders/shared/part.wgsl. */
 export function partOf(memory: Memory) {
