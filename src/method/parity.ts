@@ -184,7 +184,8 @@ const NUDGED: readonly (readonly [Shape, string | readonly Node[], EstimatorName
     ],
     [
       [1, 7, 8],
-      "conv 2x3x2 stride 2x1 dilation 1x2 pad 1, clip, maxpool 2 stride 1, dense 4, hard-sigmoid",
+      "conv 3x1, tanh, conv 2x3x2 stride 2x1 dilation 1x2 pad 1, clip, maxpool 2 stride 1, dense 4, " +
+      "hard-sigmoid",
       "five-point",
       ...[0.3, 1e-2],
     ],
@@ -194,6 +195,8 @@ const NUDGED: readonly (readonly [Shape, string | readonly Node[], EstimatorName
       "forward",
       ...[1e-2, 1e-6],
     ],
+    // Units that see nothing but 0.
+    [[1, 6, 6], "conv 3x1, relu, maxpool 2", "central", 0.3, 1e-4],
     [[2, 6, 5], "conv 3x2, step, maxpool 2, conv 2x2, sign", "central", ...FLIPS],
     [[2, 5, 4], joinedMaps("relu", "leaky-relu"), "central", 0.3, 1e-4],
   ];
