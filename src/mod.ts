@@ -10,6 +10,7 @@ export {
   type EstimatorName,
   ESTIMATORS,
   lossEvaluations,
+  stepFor,
 } from "./core/estimator.ts";
 export { type Initialization, initialParameters } from "./core/initialization.ts";
 export {

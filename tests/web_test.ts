@@ -5,14 +5,17 @@ import { Buffer } from "node:buffer";
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "@playwright/test";
 import { findChromium, PLAIN, SOFTWARE_GPU } from "../src/cli/chromium.ts";
+import { connect, parseNodes } from "../src/core/network.ts";
+import { CpuEngine } from "../src/cpu/engine.ts";
 import { drawDigits } from "../src/data/digits.ts";
 import { writeIdx } from "../src/data/idx.ts";
-import { readTensors } from "../src/data/tensors.ts";
+import { readTensors, writeTensors } from "../src/data/tensors.ts";
+import { parametersIn } from "../src/data/weights.ts";
 import { unrolled } from "../src/gpu/narrow.ts";
 import { compose, type Fillings, type KernelName, KERNELS, ROLES } from "../src/gpu/shaders.ts";
 import type { Activation } from "../src/operations/activation.ts";
 import { activations } from "../src/operations/registry.ts";
-import { ROOT, startServer } from "./support.ts";
+import { engineOptions, ROOT, startServer } from "./support.ts";
 import { hasChromium } from "./tools.ts";
 
 const SCREENSHOTS = `${ROOT}/.ci/screenshots`;
@@ -90,11 +93,18 @@ const SMALL = "?hidden=12&batch=20";
 
 webTest("the scripts that the first paint waits for are small, and nothing is inline", async () => {
   await onPage(async (page, url) => {
-    const main = await (await fetch(`${url}main.js`)).text();
-    const parts = [...main.matchAll(/from"\.\/([^"]+)"/g)].map(([, name]) => name);
-    let bytes = main.length;
-    for (const part of parts) bytes += (await (await fetch(url + part)).text()).length;
-    assert.ok(bytes <= 300_000, `${bytes} bytes`);
+    const sizes = new Map<string, number>();
+    const measure = async (name: string) => {
+      if (sizes.has(name)) return;
+      sizes.set(name, 0);
+      const code = await (await fetch(url + name)).text();
+      sizes.set(name, code.length);
+      for (const [, part] of code.matchAll(/(?:from|import)"\.\/([^"]+)"/g)) await measure(part);
+    };
+    await measure("main.js");
+    const bytes = [...sizes.values()].reduce((sum, size) => sum + size);
+    assert.ok(sizes.size > 3, `${[...sizes.keys()]}`);
+    assert.ok(bytes <= 130_000, `${bytes} bytes: ${JSON.stringify([...sizes])}`);
     const html = await page.content();
     assert.doesNotMatch(html, /<script(?![^>]*src=)|\son\w+=/);
     assert.match(html, /Content-Security-Policy/);
@@ -203,9 +213,10 @@ webTest("the same link gives the same run", async () => {
 webTest("settings: what makes no sense is said, what does goes into the address", async () => {
   await onPage(async (page) => {
     assert.match(await text(page, "#notices"), /lr=-3/);
+    assert.match(await text(page, "#complaint-lr"), /Learning rate: give a positive number/);
     await page.locator("#setting-hidden").fill("x");
     await page.locator("#setting-hidden").press("Tab");
-    assert.match(await text(page, "#notices"), /Hidden widths: give/);
+    assert.match(await text(page, "#complaint-hidden"), /Hidden widths: give/);
     await page.locator("#setting-hidden").fill("20,10");
     await page.locator("#setting-hidden").press("Tab");
     await until(
@@ -248,6 +259,279 @@ webTest("look inside: units, their gradients, and the loss along a weight", asyn
       async () => /Hidden unit 3/.test(await text(page, "#slice-caption")),
     );
   }, { query: SMALL });
+});
+
+/** What canvases show: each pixel's share of the scale that it is painted on, from -1 to 1. */
+async function shares(page: Page, selector: string): Promise<number[][]> {
+  const pixels = await page.locator(selector).evaluateAll((canvases) => {
+    interface Surface {
+      width: number;
+      height: number;
+      getContext(kind: string): {
+        drawImage(from: unknown, x: number, y: number): void;
+        getImageData(...box: number[]): { data: ArrayLike<number> };
+      };
+    }
+    const { OffscreenCanvas } = globalThis as unknown as {
+      OffscreenCanvas: new (width: number, height: number) => Surface;
+    };
+    return (canvases as unknown as Surface[]).map((canvas) => {
+      const { width, height } = canvas;
+      // A copy is read: the browser complains of a canvas that is read again and again.
+      const copy = new OffscreenCanvas(width, height).getContext("2d");
+      copy.drawImage(canvas, 0, 0);
+      return Array.from(copy.getImageData(0, 0, width, height).data);
+    });
+  });
+  return pixels.map((rgba) =>
+    Array.from({ length: rgba.length / 4 }, (_, i) => {
+      const [red, green, blue] = rgba.slice(4 * i, 4 * i + 3);
+      return (red >= blue ? 1 : -1) * (1 - green / 255); // see diverging
+    })
+  );
+}
+
+/** Colours are whole numbers to 255: half of one off, and as much for what float32 rounds. */
+const COLOR = 1 / 255;
+
+/** Compares what canvases show with numbers, on the scale of the largest of them. */
+function assertShown(what: string, shown: number[][], values: ArrayLike<number>): void {
+  const scale = Math.max(...Array.from(values, Math.abs));
+  const flat = shown.flat();
+  assert.equal(flat.length, values.length, what);
+  const off = flat.map((share, i) => Math.abs(share - values[i] / scale));
+  const worst = Math.max(...off), at = off.indexOf(worst);
+  assert.ok(worst <= COLOR, `${what}: pixel ${at} is ${flat[at]}, not ${values[at] / scale}`);
+}
+
+/** Saves the weights from the page, in one of its formats. */
+async function savedWeights(page: Page, format: string): Promise<Uint8Array<ArrayBuffer>> {
+  const saving = page.waitForEvent("download");
+  await page.locator(`#save-${format}`).click();
+  return await Deno.readFile((await (await saving).path())!);
+}
+
+const CONV = "conv 4x5 stride 2 pad 2, relu, maxpool 2, dense 20, relu";
+const CONV_QUERY = `?network=${encodeURIComponent(CONV)}&batch=50&lr=0.2`;
+/** Rows and columns of an image, of what the convolution makes of it, and of what the pool does. */
+const [SIDE, MAP, POOLED] = [28, 14, 7];
+
+webTest("a convolutional network learns; its filters and maps are shown as they are", async () => {
+  await onPage(async (page) => {
+    assert.match(
+      await text(page, "#adapter"),
+      /1x28x28-conv 4x5 stride 2 pad 2-maxpool 2-20-10 on synthetic digits/,
+    );
+    assert.equal(await page.locator("#setting-h").getAttribute("placeholder"), "0.000001");
+    assert.ok(await page.locator("#setting-hidden").isDisabled());
+    await page.locator("#inside").scrollIntoViewIfNeeded();
+    await page.locator("#maps canvas").first().waitFor();
+    const fresh = await shares(page, "#units canvas"),
+      freshMaps = await shares(page, "#maps canvas");
+    assert.equal(fresh.length, 2 * 4);
+    assert.equal(freshMaps.length, 2 * 4);
+    await page.locator("#start").click();
+    await page.locator("#inside").scrollIntoViewIfNeeded();
+    // Nothing is clicked: what is on screen follows the training.
+    for (const [selector, before] of [["#units", fresh], ["#maps", freshMaps]] as const) {
+      await until(
+        `other pictures in ${selector}`,
+        60,
+        async () =>
+          JSON.stringify(await shares(page, `${selector} canvas`)) !== JSON.stringify(before),
+      );
+    }
+    await until(
+      "90% of the test digits",
+      180,
+      async () => Number.parseFloat(await fact(page, "#train-facts", "Test accuracy")) >= 90,
+    );
+    await page.locator("#start").click();
+    await until("a pause", 10, async () => await text(page, "#start") === "Go on");
+
+    // From the weights that it saves, all that is shown is made again, in other ways.
+    const tensors = await readTensors(
+      await savedWeights(page, "safetensors"),
+      "weights.safetensors",
+    );
+    assert.deepEqual(tensors.get("W1")!.shape, [4, 1, 5, 5]);
+    const network = connect({
+      inputs: SIDE * SIDE,
+      inputShape: [1, SIDE, SIDE],
+      classes: 10,
+      nodes: parseNodes(CONV),
+    });
+    const { train, test } = drawDigits({ seed: 1 });
+    using engine = new CpuEngine(engineOptions(network, train, 50, { method: "backprop" }));
+    engine.setParameters(parametersIn(tensors, network, "numpy"));
+    const { gradient } = await engine.gradient(Uint32Array.from({ length: 50 }, (_, n) => n));
+    const W = tensors.get("W1")!.data, b = tensors.get("b1")!.data;
+    const map = (digit: number) => {
+      const pixel = (row: number, column: number) =>
+        row < 0 || column < 0 || row >= SIDE || column >= SIDE
+          ? 0
+          : test.x[(digit - 1) * SIDE * SIDE + row * SIDE + column] / 255;
+      return Float64Array.from({ length: 4 * MAP * MAP }, (_, i) => {
+        const [filter, row, column] = [
+          Math.floor(i / MAP / MAP),
+          Math.floor(i / MAP) % MAP,
+          i % MAP,
+        ];
+        let sum = b[filter];
+        for (let cell = 0; cell < 25; cell++) {
+          sum += W[25 * filter + cell] *
+            pixel(2 * row - 2 + Math.floor(cell / 5), 2 * column - 2 + cell % 5);
+        }
+        return Math.max(0, sum);
+      });
+    };
+    const pool = (values: Float64Array) =>
+      Float64Array.from({ length: 4 * POOLED * POOLED }, (_, i) => {
+        const [filter, row, column] = [
+          Math.floor(i / POOLED / POOLED),
+          Math.floor(i / POOLED) % POOLED,
+          i % POOLED,
+        ];
+        const at = filter * MAP * MAP + 2 * row * MAP + 2 * column;
+        return Math.max(...[0, 1, MAP, MAP + 1].map((d) => values[at + d]));
+      });
+    await page.locator("#maps-digit").fill("3");
+    await page.locator("#maps-digit").press("Enter");
+    await until(
+      "the third test digit",
+      30,
+      async () => await text(page, "#maps-seen") === `Shown: test digit 3, a ${test.labels[2]}.`,
+    );
+    const pictures = await shares(page, "#units canvas");
+    assertShown("filters", pictures.filter((_, i) => i % 2 === 0), W);
+    assertShown(
+      "the filters' gradient",
+      pictures.filter((_, i) => i % 2 === 1),
+      gradient.slice(0, 100).map((value) => -value),
+    );
+    const maps = await shares(page, "#maps canvas");
+    assertShown("maps behind the convolution", maps.slice(0, 4), map(3));
+    assertShown("maps behind the pool", maps.slice(4), pool(map(3)));
+    assert.match(await text(page, "#maps"), /conv 1: 1x28x28 to 4x14x14, relu: up to/);
+
+    await page.locator("#units canvas").nth(2).click();
+    await until("a curve", 60, async () => /^Filter 2/.test(await text(page, "#slice-caption")));
+
+    await page.locator("#pad").press("7");
+    await page.locator("#inside").scrollIntoViewIfNeeded();
+    await until(
+      "the drawn digit",
+      30,
+      async () => await text(page, "#maps-seen") === "Shown: the digit drawn below.",
+    );
+    assert.notDeepEqual(await shares(page, "#maps canvas"), maps);
+    await Deno.mkdir(SCREENSHOTS, { recursive: true });
+    await page.screenshot({ path: `${SCREENSHOTS}/conv.png`, fullPage: true });
+    await page.locator("#clear").click();
+    await page.locator("#inside").scrollIntoViewIfNeeded();
+    await until(
+      "the test digit again",
+      30,
+      async () => /Shown: test digit 3/.test(await text(page, "#maps-seen")),
+    );
+    assert.deepEqual(await shares(page, "#maps canvas"), maps);
+    await page.locator("#maps-digit").fill("2001");
+    await page.locator("#maps-digit").press("Enter");
+    assert.equal(
+      await page.locator("#maps-digit").evaluate((field) =>
+        (field as unknown as { checkValidity(): boolean }).checkValidity()
+      ),
+      false,
+    );
+  }, { query: CONV_QUERY });
+});
+
+webTest("a convolutional network's weights go out and in, and no other's", async () => {
+  await onPage(async (page) => {
+    await page.locator("#step").click();
+    await until("a step", 60, async () => await step(page) === 1);
+    const load = async (name: string, bytes: Uint8Array<ArrayBuffer>, answer: RegExp) => {
+      await page.locator("#load").setInputFiles({
+        name,
+        mimeType: "application/octet-stream",
+        buffer: Buffer.from(bytes),
+      });
+      await until(
+        `an answer about ${name}`,
+        60,
+        async () => answer.test(await text(page, "#files-status")),
+      );
+    };
+    for (const format of ["h5", "safetensors"]) {
+      const name = `trained.${format}`, bytes = await savedWeights(page, format);
+      const before = await readTensors(bytes, name);
+      assert.deepEqual(before.get("W1")!.shape, [4, 1, 5, 5]);
+      await load(name, bytes, new RegExp(`Loaded ${name}: 1x28x28-conv 4x5 stride 2 pad 2-`));
+      assert.equal(await step(page), 0);
+      const after = await readTensors(await savedWeights(page, format), name);
+      for (const tensor of ["W1", "b1", "W2", "b2", "W3", "b3"]) {
+        assert.deepEqual(after.get(tensor), before.get(tensor), tensor);
+      }
+      await page.locator("#step").click();
+      await until("a step", 60, async () => await step(page) === 1);
+    }
+    const other = new Map([
+      ["W1", { shape: [784, 10], data: new Float64Array(7840) }],
+      ["b1", { shape: [10], data: new Float64Array(10) }],
+    ]);
+    await load(
+      "dense.safetensors",
+      new Uint8Array(await writeTensors(other, "dense.safetensors")),
+      /Cannot use dense\.safetensors: .*W1/,
+    );
+    assert.match(await text(page, "#adapter"), /conv 4x5/);
+  }, { query: CONV_QUERY });
+});
+
+webTest("a network that cannot be: said beside its field, from the address and typed", async () => {
+  const wrong = 'Cannot build "conv 30x50": the kernel, 50, is larger than its input, 28x28';
+  await onPage(async (page) => {
+    const field = page.locator("#setting-network");
+    assert.equal(await field.inputValue(), "conv 30x50");
+    assert.equal(await text(page, "#complaint-network"), wrong);
+    assert.match(await text(page, "#notices"), /no sense: network=conv 30x50\./);
+    assert.match(await text(page, "#adapter"), /784-50-10/); // trains without it
+    const type = async (network: string) => {
+      await field.fill(network);
+      await field.press("Tab");
+    };
+    await type("conv 2x5, relu, dence 5");
+    assert.match(
+      await text(page, "#complaint-network"),
+      /^Cannot read the network: operation 3, "dence 5": there is no dence/,
+    );
+    assert.equal(await field.getAttribute("aria-invalid"), "true");
+    const { violations } = await new AxeBuilder({ page }).include("#settings").analyze();
+    assert.deepEqual(violations.map(({ id }) => id), []);
+    await type("conv 2x5 stride 3, step");
+    await until("it", 30, async () => /conv 2x5 stride 3-10/.test(await text(page, "#adapter")));
+    assert.equal(await text(page, "#complaint-network"), "");
+    assert.match(await text(page, "#notices"), /no window looks at 2 of its input's 28 rows/);
+    assert.match(page.url(), /\?network=conv\+2x5\+stride\+3%2C\+step$/);
+    assert.equal(await page.locator("#setting-h").getAttribute("placeholder"), "1");
+    await type(""); // back to the short form
+    await until("784-50-10", 30, async () => /784-50-10/.test(await text(page, "#adapter")));
+    assert.ok(await page.locator("#setting-hidden").isEnabled());
+    assert.equal(await page.locator("#setting-h").getAttribute("placeholder"), "0.0001");
+    assert.doesNotMatch(page.url(), /network/);
+  }, { query: "?network=conv+30x50" });
+});
+
+webTest("step units learn without a word about h", async () => {
+  await onPage(async (page) => {
+    assert.equal(await page.locator("#setting-h").inputValue(), "");
+    await page.locator("#start").click();
+    await until(
+      "80% of the test digits",
+      120,
+      async () => Number.parseFloat(await fact(page, "#train-facts", "Test accuracy")) >= 80,
+    );
+  }, { query: "?activation=step&hidden=30&batch=50" });
 });
 
 webTest("a drawn digit is read, by mouse and by keyboard", async () => {
@@ -455,11 +739,13 @@ webTest("by keyboard alone: to the start button, and off it goes", async () => {
 });
 
 for (
-  const [name, colorScheme, width] of [["light", "light", 1200], ["dark", "dark", 1200], [
-    "phone",
-    "light",
-    360,
-  ]] as const
+  const [name, colorScheme, width, query] of [
+    ["light", "light", 1200, SMALL],
+    ["dark", "dark", 1200, SMALL],
+    ["phone", "light", 360, SMALL],
+    ["conv-dark", "dark", 1200, CONV_QUERY],
+    ["conv-phone", "light", 360, CONV_QUERY],
+  ] as const
 ) {
   webTest(`${name}: nothing overflows, and axe finds nothing serious`, async () => {
     await onPage(async (page) => {
@@ -467,6 +753,7 @@ for (
       await until("a step", 30, async () => await step(page) === 1);
       await page.locator("#look").click();
       await page.locator("#units canvas").first().waitFor();
+      assert.equal(await page.locator("#maps canvas").count() > 0, query === CONV_QUERY);
       const overflow = await page.evaluate(() => {
         const { document } = globalThis as unknown as {
           document: { documentElement: { scrollWidth: number; clientWidth: number } };
@@ -486,7 +773,7 @@ for (
       if (name !== "light") {
         await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
       }
-    }, { query: SMALL, colorScheme, viewport: { width, height: 800 } });
+    }, { query, colorScheme, viewport: { width, height: 800 } });
   });
 }
 

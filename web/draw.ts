@@ -57,8 +57,15 @@ export function likeMnist(
   return image;
 }
 
-/** Puts the pad to work. */
-export function showDraw(client: Client, training: Training): void {
+/**
+ * Puts the pad to work.
+ * @param tell is called with each digit that is drawn, and with nothing once it is gone.
+ */
+export function showDraw(
+  client: Client,
+  training: Training,
+  tell: (digit: Uint8Array | undefined) => void,
+): void {
   const pad = byId<HTMLCanvasElement>("pad"), seen = byId<HTMLCanvasElement>("seen");
   const context = pad.getContext("2d", { willReadFrequently: true })!;
   let last: [number, number] | undefined, drawn = false, asking = false, again = false, asked = 0;
@@ -83,6 +90,7 @@ export function showDraw(client: Client, training: Training): void {
       text.textContent = "";
     }
     byId("guess").textContent = "Nothing is drawn yet.";
+    tell(undefined);
   }
 
   function place(event: PointerEvent): [number, number] {
@@ -144,6 +152,7 @@ export function showDraw(client: Client, training: Training): void {
     const ink = new Uint8ClampedArray(pad.width * pad.height).map((_, i) => data[4 * i]);
     image = likeMnist(ink, pad.width);
     paint(seen, [28, 28], (i) => [image[i], image[i], image[i]]);
+    tell(image);
     if (training.ready.image.join() !== "28,28") {
       byId("guess").textContent = "This network reads images of another size.";
       return;

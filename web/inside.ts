@@ -1,20 +1,35 @@
-/** Part three: what the hidden units see, how it is to change, and what the network gets wrong. */
+/** Part three: what units or filters see, how it is to change, and what the network gets wrong. */
 
+import { sizeOfShape } from "../src/core/network.ts";
 import { Chart } from "./chart.ts";
 import type { Client } from "./client.ts";
 import { byId, diverging, make, paint, short } from "./elements.ts";
-import type { Look } from "./protocol.ts";
+import type { FeatureMaps, Look } from "./protocol.ts";
 import type { Training } from "./training.ts";
 
-const MOST_UNITS = 64;
+const MOST_PICTURES = 64;
 const LOOK_MILLISECONDS = 2000;
 
-/** Puts the part to work. */
-export function showInside(client: Client, training: Training): void {
-  const units = byId("units");
+const largest = (values: Float32Array) => {
+  let scale = 0;
+  for (const value of values) scale = Math.max(scale, Math.abs(value));
+  return scale;
+};
+
+/**
+ * Puts the part to work.
+ * @returns what is to be called with each digit that is drawn, and with nothing once it is gone.
+ */
+export function showInside(
+  client: Client,
+  training: Training,
+): (digit: Uint8Array | undefined) => void {
+  const units = byId("units"), number = byId<HTMLInputElement>("maps-digit");
   let canvases: [weights: HTMLCanvasElement, gradient: HTMLCanvasElement][] = [];
+  let built = ""; // which pictures there are canvases for
   let chart: Chart | undefined;
-  let looking = false, last = 0, visible = false;
+  let looking = false, again = false, last = 0, visible = false;
+  let drawn: Uint8Array | undefined;
   let digits = 0; // classes of the data
 
   new IntersectionObserver(([entry]) => {
@@ -23,23 +38,28 @@ export function showInside(client: Client, training: Training): void {
   }).observe(byId("inside"));
 
   async function look(): Promise<void> {
-    if (looking || !training.ready) return;
+    if (!training.ready || !number.checkValidity()) return;
+    if (looking) {
+      again = true;
+      return;
+    }
     looking = true;
-    try {
-      show(await client.ask("look"));
-    } catch { /* a lost device is told where training is */ }
+    do {
+      again = false;
+      const isOfSize = drawn?.length === sizeOfShape(training.ready.sample);
+      try {
+        show(await client.ask("look", isOfSize ? drawn! : number.valueAsNumber));
+      } catch { /* a lost device is told where training is */ }
+    } while (again);
     last = performance.now();
     looking = false;
   }
 
-  function show({ units: number, image, weights, gradient }: Look): void {
-    const shown = Math.min(number, MOST_UNITS), pixels = image[0] * image[1];
-    if (canvases.length !== shown) build(shown, image);
-    const largest = (values: Float32Array) => {
-      let scale = 0;
-      for (const value of values) scale = Math.max(scale, Math.abs(value));
-      return scale;
-    };
+  function show({ of, count, image, weights, gradient, maps, seen }: Look): void {
+    const shown = Math.min(count, MOST_PICTURES), pixels = image[0] * image[1];
+    const needed = `${shown} of ${of}, ${image}`;
+    if (built !== needed) build(shown, of, image);
+    built = needed;
     const scales = [largest(weights), largest(gradient)];
     canvases.forEach(([left, right], unit) => {
       const at = unit * pixels;
@@ -47,16 +67,33 @@ export function showInside(client: Client, training: Training): void {
       // Red says raise: where the loss falls with the weight.
       paint(right, image, (i) => diverging(-gradient[at + i], scales[1]));
     });
+    byId("maps-part").hidden = maps.length === 0;
+    byId("maps-seen").textContent = `Shown: ${seen}.`;
+    byId("maps").replaceChildren(...maps.map((layer) => figureOf(layer, seen)));
   }
 
-  function build(number: number, image: readonly [number, number]): void {
-    canvases = Array.from({ length: number }, (_, unit) => {
+  /** The maps behind one layer, on one scale. */
+  function figureOf({ behind, shape: [count, ...image], values }: FeatureMaps, seen: string) {
+    const scale = largest(values), pixels = image[0] * image[1];
+    const pictures = Array.from({ length: Math.min(count, MOST_PICTURES) }, (_, map) => {
+      const canvas = make("canvas");
+      paint(canvas, image, (i) => diverging(values[map * pixels + i], scale));
+      return canvas;
+    });
+    const group = make("div", { className: "maps" }, ...pictures);
+    group.setAttribute("role", "img");
+    group.setAttribute("aria-label", `${count} maps of ${seen}, behind ${behind}`);
+    return make("figure", {}, group, make("figcaption", {}, `${behind}: up to ${short(scale)}`));
+  }
+
+  function build(count: number, of: Look["of"], image: readonly [number, number]): void {
+    canvases = Array.from({ length: count }, (_, unit) => {
       const canvas = (what: string) => {
         const element = make("canvas", { tabIndex: 0 });
         element.setAttribute("role", "img");
-        element.setAttribute("aria-label", `${what} of hidden unit ${unit + 1}`);
+        element.setAttribute("aria-label", `${what} of ${of} ${unit + 1}`);
         let cursor = [Math.floor(image[0] / 2), Math.floor(image[1] / 2)];
-        const choose = () => slice(unit, cursor[0] * image[1] + cursor[1], cursor);
+        const choose = () => slice(of, unit, cursor[0] * image[1] + cursor[1], cursor);
         element.addEventListener("click", (event) => {
           const box = element.getBoundingClientRect();
           cursor = [
@@ -86,7 +123,12 @@ export function showInside(client: Client, training: Training): void {
     units.replaceChildren(...canvases.map((pair) => make("div", {}, ...pair)));
   }
 
-  async function slice(unit: number, pixel: number, cursor: number[]): Promise<void> {
+  async function slice(
+    of: Look["of"],
+    unit: number,
+    pixel: number,
+    cursor: number[],
+  ): Promise<void> {
     const { changes, losses, weight, loss, gradient, h } = await client.ask("slice", unit, pixel);
     byId("slice-figure").hidden = false;
     chart ??= new Chart(byId("slice"), {
@@ -97,14 +139,21 @@ export function showInside(client: Client, training: Training): void {
     });
     chart.set(changes, losses, changes.map((d) => loss + gradient * d));
     byId("slice-caption").textContent =
-      `Hidden unit ${unit + 1}, pixel in row ${cursor[0] + 1}, column ${cursor[1] + 1}: weight ` +
+      `${of[0].toUpperCase()}${of.slice(1)} ${unit + 1}, pixel in row ${cursor[0] + 1}, column ` +
+      `${cursor[1] + 1}: weight ` +
       `${short(weight, 4)}, gradient ${short(gradient, 4)} by nudges of h = ${h}; the curve is ` +
       `41 copies of the network, each evaluated whole over the batch.`;
   }
 
   byId("look").addEventListener("click", look);
-  training.onBegin(({ classes }) => {
+  number.addEventListener("change", () => {
+    drawn = undefined;
+    if (number.reportValidity()) look();
+  });
+  training.onBegin(({ classes, testSamples }) => {
     digits = classes;
+    number.max = `${testSamples}`;
+    if (!number.checkValidity()) number.value = "1";
     if (visible) look();
   });
   client.listen((report) => {
@@ -154,4 +203,9 @@ export function showInside(client: Client, training: Training): void {
       ),
     );
   }
+
+  return (digit) => {
+    drawn = digit;
+    if (visible) look();
+  };
 }

@@ -1,7 +1,7 @@
 /** What the page asks of its worker, what it answers, and what it reports by itself. */
 
 import type { ParityRow } from "../src/method/parity.ts";
-import type { Comparison } from "../src/mod.ts";
+import type { Comparison, Shape } from "../src/mod.ts";
 import type { Settings } from "./settings.ts";
 
 /** A file by its name. */
@@ -18,20 +18,41 @@ export interface Ready {
   /** Why it is not WebGPU, or not the data that was asked for. */
   readonly notices: readonly string[];
   readonly data: string;
-  readonly image: readonly [number, number];
+  /** The shape of a sample, and rows and columns that it is painted in. */
+  readonly sample: Shape;
+  readonly image: Picture;
   readonly classes: number;
+  readonly testSamples: number;
+  /** The network's, for people. */
   readonly shape: string;
   readonly parameters: number;
   readonly evaluationsPerStep: number;
   readonly step: number;
 }
 
-/** The first layer's weights and their gradient, as images of the hidden units. */
+/** Rows and columns of a picture. */
+export type Picture = readonly [rows: number, columns: number];
+
+/** What a layer makes of one sample. */
+export interface FeatureMaps {
+  /** The layer's name. */
+  readonly behind: string;
+  readonly shape: readonly [maps: number, rows: number, columns: number];
+  readonly values: Float32Array; // [maps, rows, columns]
+}
+
+/** The first weights and their gradient as pictures, and what they make of a sample; of one moment. */
 export interface Look {
-  readonly units: number;
-  readonly image: readonly [number, number];
-  readonly weights: Float32Array; // [units, pixels]
-  readonly gradient: Float32Array; // [units, pixels]
+  /** What has a picture each. */
+  readonly of: "hidden unit" | "filter";
+  readonly count: number;
+  readonly image: Picture;
+  readonly weights: Float32Array; // [count, pixels]
+  readonly gradient: Float32Array; // [count, pixels]
+  /** From the first convolution to the first pool behind it; none where there is no convolution. */
+  readonly maps: readonly FeatureMaps[];
+  /** Of which sample they are, for people. */
+  readonly seen: string;
 }
 
 /** The loss along one weight. */
@@ -72,7 +93,8 @@ export interface Calls {
   /** Trains up to a step, or till `pause`. */
   run(steps: number): void;
   pause(): void;
-  look(): Look;
+  /** Looks at the first weights, and at maps of a drawn digit, or of a test digit by its number. */
+  look(digit: Uint8Array | number): Look;
   slice(unit: number, pixel: number): Slice;
   predict(pixels: Uint8Array): number[];
   check(): CheckResult;

@@ -5,7 +5,17 @@ import type { Client } from "./client.ts";
 import { byId, make, showFacts } from "./elements.ts";
 import { History } from "./history.ts";
 import type { Ready } from "./protocol.ts";
-import { fromQuery, NAMES, parseSettings, SETTINGS, type Settings, toQuery } from "./settings.ts";
+import {
+  complaintAbout,
+  fromQuery,
+  NAMES,
+  parseSettings,
+  SETTINGS,
+  type Settings,
+  SHORT_FORM,
+  type Texts,
+  toQuery,
+} from "./settings.ts";
 
 const TUTORIAL_HOURS = 8;
 const TUTORIAL_EVALUATIONS = 600 * 2 * 39760;
@@ -21,9 +31,9 @@ export class Training {
   readonly #chart: Chart;
   readonly #fields = new Map<keyof Settings, HTMLInputElement | HTMLSelectElement>();
   readonly #begun: ((ready: Ready) => void)[] = [];
-  #texts: Record<string, string>;
+  #texts: Texts;
   /** What of the address made no sense. */
-  #wrong: readonly string[];
+  #wrong: Partial<Texts>;
   #running = false;
   #seconds = 0;
   #recentSteps = 0;
@@ -109,8 +119,9 @@ export class Training {
       `${count(ready.parameters)} weights, ${
         count(ready.evaluationsPerStep)
       } loss evaluations a step.`;
-    const wrong = `The address holds settings that make no sense: ${this.#wrong.join(", ")}.`;
-    this.#notify(this.#wrong.length > 0 ? [wrong, ...ready.notices] : ready.notices);
+    const wrong = Object.entries(this.#wrong).map(([name, text]) => `${name}=${text.slice(0, 80)}`);
+    const notice = `The address holds settings that make no sense: ${wrong.join(", ")}.`;
+    this.#notify(wrong.length > 0 ? [notice, ...ready.notices] : ready.notices);
     this.#draw();
     for (const listener of this.#begun) listener(ready);
   }
@@ -192,33 +203,56 @@ export class Training {
       const { label, choices, hint } = SETTINGS[name];
       const field = choices
         ? make("select", {}, ...choices.map((choice) => make("option", { value: choice }, choice)))
-        : make("input", { type: "text", autocomplete: "off" });
+        : make("input", { type: "text", autocomplete: "off", spellcheck: false });
       field.id = `setting-${name}`;
-      field.value = this.#texts[name];
       field.title = hint;
       field.addEventListener("change", () => this.#changed(name));
+      const complaint = make("p", { id: `complaint-${name}`, className: "complaint" });
+      complaint.setAttribute("role", "alert");
+      field.setAttribute("aria-describedby", complaint.id);
       this.#fields.set(name, field);
-      form.append(make("label", {}, label, field));
+      form.append(make("div", {}, make("label", {}, label, field), complaint));
     }
+    const network = this.#fields.get("network") as HTMLInputElement;
+    network.placeholder = "none: hidden widths and activation say it";
+    this.#showFields();
+    for (const name of NAMES) {
+      const text = this.#wrong[name];
+      if (text === undefined) continue;
+      this.#fields.get(name)!.value = text;
+      this.#complain(name, complaintAbout(name, text));
+    }
+  }
+
+  /** Shows the settings as they are. */
+  #showFields(): void {
+    for (const [name, field] of this.#fields) {
+      field.value = this.#texts[name];
+      field.disabled = this.#texts.network !== "" && SHORT_FORM.includes(name);
+      this.#complain(name);
+    }
+    (this.#fields.get("h") as HTMLInputElement).placeholder = `${this.settings.h}`;
+  }
+
+  /** Says beside a field why its text makes no sense, or that nothing is wrong with it. */
+  #complain(name: keyof Settings, complaint?: string): void {
+    this.#fields.get(name)!.setAttribute("aria-invalid", `${complaint !== undefined}`);
+    byId(`complaint-${name}`).textContent = complaint ?? "";
   }
 
   #changed(name: keyof Settings): void {
-    const field = this.#fields.get(name)!, text = field.value.trim();
-    const valid = SETTINGS[name].valid(text);
-    field.setAttribute("aria-invalid", `${!valid}`);
-    if (!valid) {
-      this.#notify([`${SETTINGS[name].label}: give ${SETTINGS[name].hint}.`]);
-      return;
-    }
-    this.set({ [name]: text });
+    const text = this.#fields.get(name)!.value.trim();
+    const complaint = complaintAbout(name, text, this.ready?.sample);
+    this.#complain(name, complaint);
+    if (complaint === undefined) this.set({ [name]: text });
   }
 
   /** Takes new settings, into the address too, and begins anew. */
-  set(changes: Partial<Record<keyof Settings, string>>): Promise<void> {
+  set(changes: Partial<Texts>): Promise<void> {
     this.#texts = { ...this.#texts, ...changes };
-    this.#wrong = [];
+    this.#wrong = {};
     this.settings = parseSettings(this.#texts);
-    for (const [name, field] of this.#fields) field.value = this.#texts[name];
+    this.#showFields();
     globalThis.history.replaceState(
       null,
       "",

@@ -2,9 +2,10 @@
 
 import * as ng from "../src/mod.ts";
 import { check } from "./check_worker.ts";
-import type { Answer, Calls, File, Look, Question, Ready, Report, Slice } from "./protocol.ts";
+import { look, pictureOf, placeOf } from "./look_worker.ts";
+import type { Answer, Calls, File, Question, Ready, Report, Slice } from "./protocol.ts";
 import { race } from "./race_worker.ts";
-import type { Settings } from "./settings.ts";
+import { nodesOf, type Settings } from "./settings.ts";
 
 const EVAL_EVERY = 100;
 const WORST = 12;
@@ -95,13 +96,6 @@ async function loadData(
 const NO_GPU =
   "This browser offers no WebGPU here, so training runs on the CPU, in float64, and slower.";
 
-/** Rows and columns that a sample is painted in: its channels below one another. */
-function pictureOf({ image, inputs }: ng.DataSet): readonly [number, number] {
-  if (!image) return [1, inputs];
-  const [channels, rows, columns] = image;
-  return [channels * rows, columns];
-}
-
 function ready({ engine, data, options, notices, losses }: Run): Ready {
   const { network, estimator, method } = options;
   return {
@@ -110,8 +104,10 @@ function ready({ engine, data, options, notices, losses }: Run): Ready {
     software: engine.software,
     notices,
     data: data.name,
-    image: pictureOf(data),
+    sample: network.inputShape,
+    image: pictureOf(network.inputShape),
     classes: data.classes,
+    testSamples: data.test.count,
     shape: ng.shapeOf(network),
     parameters: network.parameters,
     evaluationsPerStep: method === "backprop"
@@ -127,34 +123,64 @@ async function halt(): Promise<void> {
   await training?.catch(() => {});
 }
 
-/** Begins a run with given weights, or fresh ones. */
+/** The network that settings describe, for a data set. */
+function networkFor(
+  { inputs, image, classes }: ng.DataSet,
+  nodes: readonly ng.Node[],
+): ng.Network {
+  return ng.connect({ inputs, inputShape: image, classes, nodes });
+}
+
+/**
+ * The network and its weights out of a file: where operations are set, it is those'; else the file
+ * says how wide the dense layers are.
+ */
+function networkIn(
+  { name, tensors }: { name: string; tensors: ng.Tensors },
+  settings: Settings,
+  data: ng.DataSet,
+): { network: ng.Network; parameters: Float64Array } {
+  if (settings.network) {
+    const network = networkFor(data, nodesOf(settings));
+    const read = (layout: ng.Layout) => ng.parametersIn(tensors, network, layout);
+    return { network, parameters: ng.inLayout(name, undefined, read).value };
+  }
+  const { value: { widths, parameters } } = ng.inLayout(
+    name,
+    undefined,
+    (layout) => ng.weightsIn(tensors, layout),
+  );
+  const hidden = widths.slice(1, -1).join(",") || "none";
+  const network = networkFor(data, nodesOf({ ...settings, hidden }));
+  if (ng.shapeOf(network) !== widths.join("-")) {
+    throw new Error(
+      `Cannot use these weights with ${data.name}: they are ${widths.join("-")}, and the ` +
+        `data need ${data.inputs} inputs and ${data.classes} outputs`,
+    );
+  }
+  return { network, parameters };
+}
+
+/** Begins a run with weights from a file, or fresh ones. */
 async function begin(
   settings: Settings,
   download: boolean,
-  given?: { widths: readonly number[]; parameters: Float64Array },
+  file?: { name: string; tensors: ng.Tensors },
 ): Promise<Ready> {
   await halt();
   const notices: string[] = [];
   const data = await loadData(settings, notices, download);
-  const hidden = settings.hidden === "none" ? [] : settings.hidden.split(",").map(Number);
-  const network = ng.createNetwork({
-    inputs: data.inputs,
-    hidden: given ? given.widths.slice(1, -1) : hidden,
-    classes: data.classes,
-    activation: settings.activation as ng.Activation,
-  });
-  if (given && ng.shapeOf(network) !== given.widths.join("-")) {
-    throw new Error(
-      `Cannot use these weights with ${data.name}: they are ${given.widths.join("-")}, and the ` +
-        `data need ${data.inputs} inputs and ${data.classes} outputs`,
-    );
-  }
+  const random = new ng.Xoshiro(settings.seed);
+  const fresh = () => {
+    const network = networkFor(data, nodesOf(settings));
+    const isRelu = network.nodes.some(({ operation }) => operation === "relu");
+    return { network, parameters: ng.initialParameters(network, isRelu ? "he" : 0.01, random) };
+  };
+  const { network, parameters } = file ? networkIn(file, settings, data) : fresh();
+  notices.push(...ng.skippedInput(network));
   if (settings.batch > data.train.count) {
     throw new Error(`Cannot draw batches of ${settings.batch}`);
   }
-  const random = new ng.Xoshiro(settings.seed);
-  const init = settings.activation === "relu" ? "he" : 0.01;
-  const parameters = given?.parameters ?? ng.initialParameters(network, init, random);
   const options: ng.EngineOptions = {
     network,
     method: settings.engine as ng.Method,
@@ -240,28 +266,22 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
     training = trainTo(steps, stop.signal);
   },
   pause: halt,
-  async look(): Promise<Look> {
+  async look(digit) {
     const { engine, options, data } = current();
-    const { inputs, outputs } = options.network.layers[0];
+    // Asked for in one breath, they are of one moment: no step of training comes between.
     const [parameters, { gradient }] = await Promise.all([
       engine.parameters(),
       engine.gradient(probe(options.batch)),
     ]);
-    const images = (values: Float64Array) => {
-      const turned = new Float32Array(outputs * inputs);
-      for (let i = 0; i < inputs; i++) {
-        for (let j = 0; j < outputs; j++) turned[j * inputs + i] = values[i * outputs + j];
-      }
-      return turned;
-    };
-    const image = pictureOf(data);
-    return { units: outputs, image, weights: images(parameters), gradient: images(gradient) };
+    return look(options.network, parameters, gradient, digit, data);
   },
   async slice(unit, pixel): Promise<Slice> {
     const { engine, options, settings } = current();
-    const index = pixel * options.network.layers[0].outputs + unit;
-    const parameters = await engine.parameters();
-    const { loss, gradient } = await engine.gradient(probe(options.batch));
+    const index = placeOf(options.network)(unit, pixel);
+    const [parameters, { loss, gradient }] = await Promise.all([
+      engine.parameters(),
+      engine.gradient(probe(options.batch)),
+    ]);
     // The copies are evaluated whole, by an engine of their own that training does not wait for.
     const { x, inputs, labels } = options.samples;
     const samples = {
@@ -320,8 +340,7 @@ const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown 
   },
   async load({ name, bytes }) {
     const tensors = await ng.readTensors(bytes, name);
-    const { value } = ng.inLayout(name, undefined, (layout) => ng.weightsIn(tensors, layout));
-    return await begin(current().settings, false, value);
+    return await begin(current().settings, false, { name, tensors });
   },
   loseDevices: async () => (await gpus()).forEach((gpu) => gpu.device.destroy()),
   liveBuffers: async () => (await gpus()).reduce((sum, gpu) => sum + gpu.buffers, 0),

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Backend, BACKENDS } from "../backend.ts";
-import { createEstimator, type EstimatorName, ESTIMATORS } from "../core/estimator.ts";
+import { createEstimator, type EstimatorName, ESTIMATORS, stepFor } from "../core/estimator.ts";
 import { type GeneratorName, GENERATORS } from "../core/generators.ts";
 import type { Initialization } from "../core/initialization.ts";
 import {
@@ -23,7 +23,7 @@ import {
   textOfShape,
   weightedLayers,
 } from "../core/network.ts";
-import { activations, structures } from "../operations/registry.ts";
+import { structures } from "../operations/registry.ts";
 import type { Structure } from "../operations/structure.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
 import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
@@ -372,18 +372,10 @@ export function networkOf(options: Options, widths: readonly number[], path: str
   return network;
 }
 
-/**
- * The step of a difference that a network needs, where none is given: the tutorial's; 1 where units
- * have steps; and less where neighbours compete to be a max pool's largest, which a longer nudge of a
- * filter decides anew in many places.
- */
+/** The step of the difference: the one given, or what the network needs. */
 export function stepOf({ h, network, activation }: Options): number {
-  const names = network?.map(({ operation }) => operation) ?? activation;
-  const hasStates = names.some((name) => name in activations && statesOf(name as Activation));
-  return h ?? (hasStates ? 1 : names.includes("maxpool") ? 1e-6 : 1e-4);
+  return h ?? stepFor(network ?? activation.map((operation) => ({ operation })));
 }
-
-const statesOf = (name: Activation) => activations[name].states;
 
 /** The estimator that the options describe. */
 export function estimatorOf(options: Options) {

@@ -5,6 +5,10 @@
  * of the loss there. Random directions nudge all weights at once, as SPSA does.
  */
 
+import { activations } from "../operations/registry.ts";
+import type { Activation } from "../operations/activation.ts";
+import type { Node } from "./network.ts";
+
 /** Estimators by name; `--estimator` spells them so. */
 export const ESTIMATORS = ["forward", "central", "five-point", "spsa"] as const;
 export type EstimatorName = (typeof ESTIMATORS)[number];
@@ -87,4 +91,16 @@ export function checkFloat32(estimator: Estimator, batch: number): void {
 export function lossEvaluations(estimator: Estimator, parameters: number): number {
   const directions = estimator.name === "spsa" ? estimator.queries : parameters;
   return stencilOf(estimator).length * directions;
+}
+
+/**
+ * The step h that a network needs where none is given: the tutorial's 1e-4; 1 where units have steps,
+ * which a short nudge does not reach; and less where neighbours compete to be a max pool's largest,
+ * which a longer nudge of a filter decides anew in many places.
+ */
+export function stepFor(nodes: readonly Pick<Node, "operation">[]): number {
+  const names = nodes.map(({ operation }) => operation);
+  const known: Record<string, Activation> = activations;
+  if (names.some((name) => known[name]?.states)) return 1;
+  return names.includes("maxpool") ? 1e-6 : 1e-4;
 }
