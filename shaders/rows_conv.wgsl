@@ -115,15 +115,16 @@ fn convolve_quad(quad: u32, tile: u32) {
     cell.x = select(cell.x, 0u, is_over);
     map_at += select(0u, area, is_over);
   }
-  store(quad, filter_at - first_filter, position, places, tile0);
+  let behind = behind_group - first_filter;
+  store(quad, filter_at - first_filter, behind, position, places, tile0);
   if (FOURS > 1u) {
-    store(quad, filter_at + 4u - first_filter, position, places, tile1);
+    store(quad, filter_at + 4u - first_filter, behind, position, places, tile1);
   }
   if (FOURS > 2u) {
-    store(quad, filter_at + 8u - first_filter, position, places, tile2);
+    store(quad, filter_at + 8u - first_filter, behind, position, places, tile2);
   }
   if (FOURS > 3u) {
-    store(quad, filter_at + 12u - first_filter, position, places, tile3);
+    store(quad, filter_at + 12u - first_filter, behind, position, places, tile3);
   }
   // An activation is much code to compile: it is there once, for what was stored.
   let samples = samples_of(responses_of(quad));
@@ -142,25 +143,28 @@ fn first_weights(filters: vec4u, behind: u32) -> vec4u {
   return window.offset + min(filters, vec4u(behind - 1u)) * weights_of_filter();
 }
 
-// Sums from a filter's and a position's on, as far as there are.
-fn store(quad: u32, filter_at: u32, position: u32, places: Places, tile: Tile) {
-  store_position(quad, filter_at, position, share_of(places.x) * tile.x);
-  store_position(quad, filter_at, position + 1u, share_of(places.y) * tile.y);
-  store_position(quad, filter_at, position + 2u, share_of(places.z) * tile.z);
-  store_position(quad, filter_at, position + 3u, share_of(places.w) * tile.w);
+// Sums from a filter's and a position's on, as far as there are of the group.
+fn store(quad: u32, filter_at: u32, behind: u32, position: u32, places: Places, tile: Tile) {
+  store_position(quad, filter_at, behind, position, share_of(places.x) * tile.x);
+  store_position(quad, filter_at, behind, position + 1u, share_of(places.y) * tile.y);
+  store_position(quad, filter_at, behind, position + 2u, share_of(places.z) * tile.z);
+  store_position(quad, filter_at, behind, position + 3u, share_of(places.w) * tile.w);
 }
 
-fn store_position(quad: u32, filter_at: u32, position: u32, sums: mat4x4f) {
-  changes[place_in_changes(quad, filter_at, position)] = sums[0];
-  changes[place_in_changes(quad, filter_at + 1u, position)] = sums[1];
-  changes[place_in_changes(quad, filter_at + 2u, position)] = sums[2];
-  changes[place_in_changes(quad, filter_at + 3u, position)] = sums[3];
+fn store_position(quad: u32, filter_at: u32, behind: u32, position: u32, sums: mat4x4f) {
+  let filters = filter_at + vec4u(0u, 1u, 2u, 3u);
+  let at = places_in_changes(quad, filters, behind, position);
+  changes[at.x] = sums[0];
+  changes[at.y] = sums[1];
+  changes[at.z] = sums[2];
+  changes[at.w] = sums[3];
 }
 
-// Where a unit's changes are. Those beyond the last share a place behind it, as a condition for each
-// would take some compilers minutes.
-fn place_in_changes(quad: u32, filter_at: u32, position: u32) -> u32 {
+// Where units' changes are. Those beyond the group's last share a place behind all, as a condition for
+// each would take some compilers minutes.
+fn places_in_changes(quad: u32, filters: vec4u, behind: u32, position: u32) -> vec4u {
   let positions = window.output.x * window.output.y;
-  let unit = min(filter_at * positions + position, changed.width);
-  return select(changed.width, unit, position < positions) * ROW_QUADS + quad;
+  let are_there = filters < vec4u(select(0u, behind, position < positions));
+  let units = select(vec4u(changed.width), filters * positions + position, are_there);
+  return units * ROW_QUADS + quad;
 }

@@ -40,7 +40,7 @@ gpuTest("bench --smoke takes every measurement, and every result is right", asyn
     assert.deepEqual(
       [...rows.keys()],
       ["step", "backprop", ...hasR() ? ["tutorial"] : [], "cpu", "copies", "general"]
-        .concat("growth", "compile", "start", "memory"),
+        .concat("growth", "convolution", "compile", "start", "memory"),
     );
     assert.match(await Deno.readTextFile(`${folder}/growth.svg`), /<svg[^]*hidden width/);
   });

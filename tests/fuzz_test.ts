@@ -469,9 +469,9 @@ Deno.test("fuzz: the page's address", async () => {
         const given = new URLSearchParams(text);
         for (const name of NAMES) {
           assert.equal(complaintAbout(name, texts[name]), undefined, `${name}=${texts[name]}`);
-          const isNamed = name in wrong;
           const taken = given.get(name) ?? SETTINGS[name].standard;
-          assert.equal(texts[name], isNamed ? SETTINGS[name].standard : taken);
+          assert.equal(wrong[name] ?? taken, taken);
+          assert.equal(texts[name], name in wrong ? SETTINGS[name].standard : taken);
         }
         const settings = parseSettings(texts);
         for (const value of Object.values(settings)) {

@@ -10,55 +10,31 @@ import {
   type Network,
 } from "../src/core/network.ts";
 import type { Way } from "../src/core/plan.ts";
-import { CpuEngine } from "../src/cpu/engine.ts";
 import { planFor } from "../src/cpu/work.ts";
 import type { EngineOptions } from "../src/engine.ts";
-import type { Gpu } from "../src/gpu/device.ts";
 import { GpuEngine } from "../src/gpu/engine.ts";
 import { copiesErrorBound } from "../src/method/bounds.ts";
 import { compareGradients } from "../src/method/gradcheck.ts";
 import { onDevice } from "../src/method/parity.ts";
 import { activations } from "../src/operations/registry.ts";
 import {
+  all,
   assertClose,
   assertGradient,
   engineOptions,
+  FLOOR,
   freshParameters,
   gpuTest,
+  gradientOn,
+  gradientOnCpu,
+  quarters,
+  quarterSamples,
   randomNetwork,
   randomSamples,
+  RELATIVE,
 } from "./support.ts";
 
-const all = (count: number) => Uint32Array.from({ length: count }, (_, n) => n);
-
-const gradientOn = (
-  gpu: Gpu,
-  options: EngineOptions,
-  parameters: Float64Array,
-  rows = all(options.batch),
-) => onDevice(gpu, options, parameters, async (engine) => (await engine.gradient(rows)).gradient);
-
-async function gradientOnCpu(options: EngineOptions, parameters: Float64Array) {
-  using engine = new CpuEngine(options, 1);
-  engine.setParameters(parameters);
-  return (await engine.gradient(all(options.batch))).gradient;
-}
-
 const waysOf = (options: EngineOptions): Way[] => planFor(options).gradient.map(({ way }) => way);
-
-/** Each sample's change is right to a few roundings of 6e-8; what nearly cancels leaves the floor. */
-const RELATIVE = 5e-6, FLOOR = 2e-7;
-
-/**
- * Numbers in quarters: with so few digits sums of products are exact in float32 through several
- * layers, so that it sees every kink and every flip where float64 does, ties too.
- */
-const inQuarters = (value: number) => Math.round(4 * value) / 4;
-const quarters = (values: Float64Array) => values.map(inQuarters);
-function quarterSamples(count: number, network: Network): EngineOptions["samples"] {
-  const samples = randomSamples(count, network);
-  return { ...samples, x: Float32Array.from(samples.x, inQuarters) };
-}
 
 const SMOOTH = ACTIVATIONS.filter((name) => {
   const { pieces, states } = activations[name] as { pieces?: unknown; states?: unknown };

@@ -15,12 +15,14 @@ import {
 } from "../src/core/network.ts";
 import type { OptimizerName } from "../src/core/optimizers.ts";
 import { Xoshiro } from "../src/core/random.ts";
+import { CpuEngine } from "../src/cpu/engine.ts";
 import { drawDigits } from "../src/data/digits.ts";
 import { writeIdx } from "../src/data/idx.ts";
 import type { Samples } from "../src/data/samples.ts";
 import type { EngineOptions, Method } from "../src/engine.ts";
 import { Gpu } from "../src/gpu/device.ts";
 import { compareGradients } from "../src/method/gradcheck.ts";
+import { onDevice } from "../src/method/parity.ts";
 
 // The windowing library behind some Vulkan drivers complains where this is not set.
 if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");
@@ -268,6 +270,38 @@ export function freshParameters(network: Network, init: number | "xavier" = "xav
   const parameters = initialParameters(network, init, new Xoshiro(seed));
   const random = new Xoshiro(seed + 1);
   return parameters.map((value) => value === 0 ? Math.fround(0.1 * random.normal()) : value);
+}
+
+/** The numbers of the first samples. */
+export const all = (count: number) => Uint32Array.from({ length: count }, (_, n) => n);
+
+/** The gradient of some samples, by default the first, on a device that others go on with. */
+export const gradientOn = (
+  gpu: Gpu,
+  options: EngineOptions,
+  parameters: Float64Array,
+  rows = all(options.batch),
+) => onDevice(gpu, options, parameters, async (engine) => (await engine.gradient(rows)).gradient);
+
+/** The gradient of the first samples in float64. */
+export async function gradientOnCpu(options: EngineOptions, parameters: Float64Array) {
+  using engine = new CpuEngine(options, 1);
+  engine.setParameters(parameters);
+  return (await engine.gradient(all(options.batch))).gradient;
+}
+
+/** Each sample's change is right to a few roundings of 6e-8; what nearly cancels leaves the floor. */
+export const RELATIVE = 5e-6, FLOOR = 2e-7;
+
+/**
+ * Numbers in quarters: with so few digits sums of products are exact in float32 through several
+ * layers, so that it sees every kink and every flip where float64 does, ties too.
+ */
+const inQuarters = (value: number) => Math.round(4 * value) / 4;
+export const quarters = (values: Float64Array) => values.map(inQuarters);
+export function quarterSamples(count: number, network: Network, seed?: number): Samples {
+  const samples = randomSamples(count, network, false, seed);
+  return { ...samples, x: Float32Array.from(samples.x, inQuarters) };
 }
 
 /** Fails with the tensor, the largest difference and its place when gradients are too far apart. */

@@ -797,13 +797,18 @@ webTest("without WebGPU it says so, and trains on the CPU, on all its cores", as
   }, { query: "?steps=20", args: ["--disable-features=WebGPU", "--disable-gpu"] });
 });
 
-/** Which rows kernels are about, where they are not about any. */
+/** Which rows kernels are about, where they are not about all. */
 const ROWS: Partial<Record<KernelName, (keyof typeof ROLES.rows)[]>> = {
   nudge: ["listed"],
   flip: ["listed"],
-  rows_loss: ["listed", "elements"],
+  hop: ["all", "listed", "elements"],
+  rows_loss: ["listed", "elements", "taps", "listed_taps"],
   nudge_elements: ["elements"],
-  move_one: ["all"],
+  move_one: ["all", "taps"],
+  rows_filter: ["taps", "listed_taps"],
+  rows_filter_pool: ["taps"],
+  rows_conv: ["taps", "listed_taps"],
+  rows_maxpool: ["taps", "listed_taps"],
 };
 
 /** Whether a kernel is ever composed so. */
@@ -812,9 +817,8 @@ function isMade(kernel: KernelName, { activation, rows, effect }: Fillings): boo
   if (!(ROWS[kernel]?.includes(rows!) ?? true)) return false;
   if (["flip", "list_states", "collect_states"].includes(kernel)) return states !== undefined;
   if (kernel === "narrow") return series === true;
-  if (kernel === "respond" || effect === "straight") {
-    return pieces !== undefined && (kernel === "respond" || rows === "all");
-  }
+  if (kernel === "respond" || kernel === "margins") return pieces !== undefined;
+  if (effect === "straight") return pieces !== undefined && (rows === "all" || rows === "taps");
   return effect !== "exact" || rows !== "all" || kernel === "move_one";
 }
 

@@ -4,6 +4,7 @@
 @group(0) @binding(8) var<storage, read_write> reaches: array<atomic<u32>>; // [2: ahead and behind, 4 ROW_QUADS], the bits of numbers that are not negative
 
 const FAR = 3e38;
+const LEAST = 1e-37; // nearness that is told from none: no subnormal number, which may be 0
 
 // One over how far the nearest kink lies, in each direction.
 var<private> near_ahead: vec4f;
@@ -36,8 +37,8 @@ fn meet(gap: vec4f, rate: vec4f) {
 
 // Numbers that are not negative are ordered as their bits are.
 fn note_reach(quad: u32) {
-  let ahead = min(vec4f(FAR), 1.0 / max(near_ahead, vec4f(1e-38)));
-  let behind = min(vec4f(FAR), 1.0 / max(near_behind, vec4f(1e-38)));
+  let ahead = 1.0 / max(near_ahead, vec4f(LEAST));
+  let behind = 1.0 / max(near_behind, vec4f(LEAST));
   for (var i = 0u; i < 4u; i++) {
     atomicMin(&reaches[4u * quad + i], bitcast<u32>(ahead[i]));
     atomicMin(&reaches[4u * (ROW_QUADS + quad) + i], bitcast<u32>(behind[i]));

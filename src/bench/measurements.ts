@@ -2,6 +2,7 @@
 
 import type { Measurement } from "./measurement.ts";
 import { compile } from "./compile.ts";
+import { convolution } from "./convolution.ts";
 import { copies } from "./copies.ts";
 import { general } from "./general.ts";
 import { growth } from "./growth.ts";
@@ -13,5 +14,6 @@ export const MEASUREMENTS: readonly Measurement[] = [
   copies,
   general,
   growth,
+  convolution,
   compile,
 ];

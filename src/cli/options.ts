@@ -319,9 +319,12 @@ export function networkFor(options: Options, { inputs, image, classes }: DataSet
   return connect({ inputs, inputShape, classes, nodes: nodesOf(options), loss, epsilon });
 }
 
-/** Says on standard error what a network leaves unseen of its inputs. */
+/** Says on standard error what a network leaves unseen of its inputs, and what it leaves out. */
 export function tellSkipped(network: Network): void {
   for (const line of skippedInput(network)) console.error(`Note: ${line}`);
+  if (network.nodes.some(({ operation }) => operation === "dropout")) {
+    console.error("Note: dropout drops nothing here: it is as at inference, in training too");
+  }
 }
 
 /** Whether the options describe a network of maps, whose weights do not tell its shapes. */

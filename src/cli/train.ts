@@ -115,15 +115,17 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
     return EXIT.done;
   }
   // Weights that follow R's draws keep all their digits, as R's do.
-  const fresh = () => initialParameters(network, options.init, random, options.rng !== "r");
-  const start = loaded?.parameters ?? fresh();
+  const weights = () =>
+    loaded?.parameters ??
+      initialParameters(network, options.init, random, options.rng !== "r");
   if (options.profile) {
     const { tellProfile } = await import("./profile.ts");
     const { lr: rate, steps, json = false } = options;
-    await tellProfile(engineOptions, { parameters: start, random, rate, steps, json });
+    await tellProfile(engineOptions, { parameters: weights(), random, rate, steps, json });
     return EXIT.done;
   }
   using engine = await openEngine(engineOptions, options.backend, tell);
+  const start = weights(); // drawn once it is known that they fit
   engine.setParameters(start, loaded?.checkpoint?.state);
   const notice = roundingNotice(engineOptions, engine, start);
   if (notice) tell(notice);

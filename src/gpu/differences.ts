@@ -6,7 +6,7 @@
 
 import { stencilOf } from "../core/estimator.ts";
 import { type Fused, type Plan, planOf, type Way } from "../core/plan.ts";
-import { DATA, type Layer, layerName, layersBehind } from "../core/network.ts";
+import { DATA, type Layer, layerName } from "../core/network.ts";
 import { densityOf, type Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
 import type { Activation } from "../operations/activation.ts";
@@ -14,7 +14,7 @@ import { type ActivationName, activations } from "../operations/registry.ts";
 import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
-import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf } from "./rows.ts";
+import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf, widestOf } from "./rows.ts";
 import { type MapRows, maps, roomForMaps } from "./maps.ts";
 import { type Chain, type Shape, tables, tableSize, unrolled } from "./narrow.ts";
 import { type Slots, slotsOf } from "./slots.ts";
@@ -155,10 +155,8 @@ export function differences(stage: Stage): Command[] {
 
 /** Room for the rows of any layer's responses. */
 function roomForRows({ gpu, options: { network: { layers }, batch, estimator } }: Stage): Rows {
-  const nudged = layers.flatMap(({ kind }, l) => kind === "dense" ? [l] : []);
-  const behind = nudged.flatMap((l) => [l, ...layersBehind(layers, l)]);
-  const widest = Math.max(...behind.map((m) => layers[m].outputs));
-  const inputs = Math.max(...nudged.map((l) => layers[l].inputs));
+  const widest = widestOf(layers);
+  const inputs = Math.max(...layers.map(({ kind, inputs }) => kind === "dense" ? inputs : 0));
   const points = stencilOf(estimator).length;
   return new Rows(gpu, batch * (inputs + 1) * widest * points, 4 * batch, widest);
 }

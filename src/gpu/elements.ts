@@ -8,7 +8,7 @@ import { type Layer, type Network, weightedLayers } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 import { type MapRows, mapsTo, roomForMaps, tapsOf } from "./maps.ts";
-import { ACTIVATION_WORK, changedBuffer, propagate, Rows, walkersOf } from "./rows.ts";
+import { ACTIVATION_WORK, changedBuffer, propagate, Rows, walkersOf, widestOf } from "./rows.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 
 /** Some weights of one layer, and their sums over the batch. */
@@ -40,21 +40,21 @@ export function elementsOf(
 ): { commands: Command[]; parts: Part[] } {
   const { gpu, options: { network, batch, estimator } } = stage, { layers } = network;
   const points = stencilOf(estimator).length, stencil = uploadStencil(gpu, stage.options);
-  const widest = Math.max(...layers.map(({ outputs }) => outputs));
-  const rows = new Rows(gpu, elements.length * batch * points, 4 * points, widest);
+  const copies = elements.length * batch * points;
+  let rows: Rows | undefined, mapRows: MapRows | undefined;
   const commands: Command[] = [], parts: Part[] = [];
   const perGroup = Math.max(1, Math.floor(gpu.scratchBytes / (4 * batch)));
-  let mapRows: MapRows | undefined;
   for (const [layer, { places, weights }] of byLayer(network, elements)) {
     if (layer.kind === "conv") {
       const sums = gpu.buffer("elements' sums", 4 * places.length);
       const to = { buffer: sums, slices: 1, stride: places.length };
       const taps = tapsOf(layer, places.map((place) => elements[place]), [...places.keys()]);
       parts.push({ places, sums });
-      mapRows ??= roomForMaps(stage);
-      commands.push(...mapsTo(stage, layers.indexOf(layer), mapRows, taps, to));
+      mapRows ??= roomForMaps(stage, false, elements.length);
+      commands.push(...mapsTo(stage, layers.indexOf(layer), mapRows, taps, to, false));
       continue;
     }
+    rows ??= new Rows(gpu, copies, 4 * points, widestOf(layers));
     for (let first = 0; first < places.length; first += perGroup) {
       const group = places.slice(first, first + perGroup);
       const sums = gpu.buffer("elements' sums", 4 * group.length);

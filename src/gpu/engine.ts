@@ -236,9 +236,9 @@ export class GpuEngine implements Engine {
 
   setParameters(parameters: Float64Array, state = initOptimizer(parameters.length)): void {
     checkParameters(this.#options.network, parameters, "float32");
+    if (!this.#lists.mayFallShort) return this.#put(parameters, state);
     const [copy, copied] = [parameters.slice(), copyState(state)];
-    if (this.#lists.mayFallShort) void this.#inTurn(async () => this.#put(copy, copied));
-    else this.#put(parameters, state);
+    void this.#inTurn(() => Promise.resolve(this.#put(copy, copied)));
   }
 
   #put(parameters: Float64Array, state: OptimizerState): void {
@@ -297,7 +297,7 @@ export class GpuEngine implements Engine {
   }
 
   async gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
-    const { network: { parameters }, network, method, estimator } = this.#options;
+    const { network, method, estimator } = this.#options;
     checkElements(network, elements);
     if (elements && method !== "backprop" && estimator.name !== "spsa") {
       return await this.#inTurn(() => this.#elements(indices, elements));

@@ -69,15 +69,23 @@ export interface MapRows {
   readonly exact: Rows;
 }
 
-/** Room for the rows of all convolutions. */
-export function roomForMaps(stage: Stage): MapRows {
-  const { layers } = stage.options.network, { sharing = true } = stage.options;
+/**
+ * Room for the rows of all convolutions.
+ * @param sharing whether copies share directions, where they go straight.
+ * @param taps that are nudged, at most.
+ */
+export function roomForMaps(
+  stage: Stage,
+  sharing = stage.options.sharing ?? true,
+  taps = Infinity,
+): MapRows {
+  const { layers } = stage.options.network;
   const isStraight = layers.every(({ kind }, l) =>
     kind !== "conv" || mapsGoStraight(layers, l, { sharing })
   );
   return {
-    straight: roomFor(stage, true, 1),
-    exact: roomFor(stage, false, isStraight ? EXPECTED : 1),
+    straight: roomFor(stage, true, 1, taps),
+    exact: roomFor(stage, false, isStraight ? EXPECTED : 1, taps),
   };
 }
 
@@ -86,6 +94,7 @@ function roomFor(
   { gpu, options: { network, batch, estimator } }: Stage,
   isStraight: boolean,
   expected: number,
+  taps: number,
 ): Rows {
   const { layers } = network, band = bandOf(gpu);
   const points = isStraight ? 1 : stencilOf(estimator).length;
@@ -108,7 +117,8 @@ function roomFor(
     const padded = 4 * Math.ceil((weightsOf(layer) + 1) / 4);
     rows = Math.max(rows, channels * up(Math.ceil(batch * padded * points / expected), band));
   });
-  return new Rows(gpu, rows, up(4 * batch * points, band), width, work);
+  const least = up(4 * batch * points, band); // of a channel
+  return new Rows(gpu, Math.min(rows, taps * least), least, width, work);
 }
 
 /**
@@ -140,15 +150,19 @@ export function maps(stage: Stage, l: number, rows: MapRows): Command[] {
   return mapsTo(stage, l, rows, allTaps(network.layers[l]), sums);
 }
 
-/** The dispatches of some weights of convolution `l`. */
+/**
+ * The dispatches of some weights of convolution `l`.
+ * @param sharing whether copies share directions, where they go straight.
+ */
 export function mapsTo(
   stage: Stage,
   l: number,
   rows: MapRows,
   channels: readonly Local[],
   sums: Sums,
+  sharing = stage.options.sharing ?? true,
 ): Command[] {
-  const { gpu, options: { network, batch, estimator, sharing = true } } = stage;
+  const { gpu, options: { network, batch, estimator } } = stage;
   const isStraight = mapsGoStraight(network.layers, l, { sharing });
   const { quads } = isStraight ? rows.straight : rows.exact;
   const points = isStraight ? 1 : stencilOf(estimator).length, band = bandOf(gpu);

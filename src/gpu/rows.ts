@@ -50,8 +50,8 @@ export class Rows {
     const { quads: band } = productOf(gpu);
     const most = band * Math.floor(gpu.scratchBytes / (16 * (width + 1) * band));
     // Nor are there more than a watchdog lets pass: kernels walk them all.
-    const patient = Math.max(least, gpu.workOfSubmission / work);
-    this.quads = Math.min(most, band * Math.ceil(Math.min(rows, patient) / 4 / band));
+    const wanted = Math.max(least, Math.min(rows, gpu.workOfSubmission / work));
+    this.quads = Math.min(most, band * Math.ceil(wanted / 4 / band));
     if (4 * this.quads < least) {
       throw new RangeError(
         `Cannot evaluate ${least} copies of one weight at once: the device's buffers hold ` +
@@ -68,6 +68,13 @@ export class Rows {
   buffer(i: number): GPUBuffer {
     return this.#buffers[i] ??= this.#gpu.buffer(`changes ${i}`, this.#bytes);
   }
+}
+
+/** Units of the widest layer that nudges of dense layers' weights change. */
+export function widestOf(layers: readonly Layer[]): number {
+  const nudged = layers.flatMap(({ kind }, l) => kind === "dense" ? [l] : []);
+  const changed = nudged.flatMap((l) => [l, ...layersBehind(layers, l)]);
+  return Math.max(...changed.map((l) => layers[l].outputs));
 }
 
 /** Units of a layer that change, by the channel that is nudged: see shaders/shared/row_quads.wgsl. */

@@ -19,6 +19,7 @@ import {
   parseNodes,
   type Shape,
   shapeOf,
+  sizeOfShape,
 } from "../core/network.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
 import { Xoshiro } from "../core/random.ts";
@@ -157,17 +158,71 @@ const MAP_METHODS = [
   { method: "differences", estimator: "spsa", hs: NUDGES },
 ] as const;
 
-const MAPPED: readonly Trial[] = MAPS.flatMap(([shape, text], i) =>
-  MAP_METHODS.map((method): Trial => ({
-    inputs: shape[0] * shape[1] * shape[2],
-    shape,
-    nodes: parseNodes(text),
-    classes: 3,
-    batch: 3,
-    loss: lossOf(i),
-    ...method,
-  }))
-);
+/** A value of maps that is taken twice: by convolutions in a row, and joined behind them. */
+const joinedMaps = (front: Activation, back: Activation): Node[] => [
+  { operation: "conv", channels: 3, kernel: [3, 2], pad: "same" },
+  { operation: front },
+  { operation: "conv", channels: 3, kernel: [2, 3], pad: "same", groups: 3 },
+  { operation: "add", from: [1, 2, 1] },
+  { operation: back },
+  { operation: "maxpool", kernel: [2, 2] },
+  { operation: "conv", channels: 2, kernel: [2, 1] },
+];
+
+/**
+ * Networks whose filters' weights are nudged one by one: straight, with pools that are taken in one
+ * with their convolution and pools that are not; smooth; of few values; joined.
+ */
+const NUDGED: readonly (readonly [Shape, string | readonly Node[], EstimatorName, ...number[]])[] =
+  [
+    [
+      [2, 8, 7],
+      "conv 4x3 pad 1, relu, maxpool 2, conv 4x2 groups 2, leaky-relu, maxpool 2 stride 1 pad 1, " +
+      "scale, avgpool 2",
+      "central",
+      ...[0.2, 1e-2, 1e-6],
+    ],
+    [
+      [1, 7, 8],
+      "conv 3x1, tanh, conv 2x3x2 stride 2x1 dilation 1x2 pad 1, clip, maxpool 2 stride 1, dense 4, " +
+      "hard-sigmoid",
+      "five-point",
+      ...[0.3, 1e-2],
+    ],
+    [
+      [2, 6, 6],
+      "conv 3x2, sigmoid, maxpool 2 stride 1, conv 4x2 pad 1, tanh, avgpool 2 stride 1 pad 1",
+      "forward",
+      ...[1e-2, 1e-6],
+    ],
+    // Units that see nothing but 0.
+    [[1, 6, 6], "conv 3x1, relu, maxpool 2", "central", 0.3, 1e-4],
+    [[2, 6, 5], "conv 3x2, step, maxpool 2, conv 2x2, sign", "central", ...FLIPS],
+    [[2, 5, 4], joinedMaps("relu", "leaky-relu"), "central", 0.3, 1e-4],
+  ];
+
+/** A trial of maps. */
+const onMaps = (
+  shape: Shape,
+  nodes: string | readonly Node[],
+  rest: Pick<Trial, "loss" | "method" | "estimator" | "hs" | "sharing">,
+): Trial => ({
+  inputs: sizeOfShape(shape),
+  shape,
+  nodes: typeof nodes === "string" ? parseNodes(nodes) : nodes,
+  classes: 3,
+  batch: 3,
+  ...rest,
+});
+
+const MAPPED: readonly Trial[] = [
+  ...MAPS.flatMap(([shape, text], i) =>
+    MAP_METHODS.map((method) => onMaps(shape, text, { loss: lossOf(i), ...method }))
+  ),
+  ...NUDGED.map(([shape, nodes, estimator, ...hs], i) =>
+    onMaps(shape, nodes, { loss: lossOf(i), method: "differences", estimator, hs })
+  ),
+];
 
 /** What is compared, every kernel and every method among it. */
 const TRIALS: readonly Trial[] = [
@@ -288,6 +343,7 @@ const CHOSEN: readonly Trial[] = [
     hs: VISIBLE,
   }),
   MAPPED[1],
+  ...MAPPED.slice(MAPS.length * MAP_METHODS.length).slice(0, 2),
 ];
 
 /** Numbers in 64ths: sums of their products are exact in float32, and so is every flip of a unit. */

@@ -9,6 +9,7 @@ import { tables } from "../gpu/narrow.ts";
 import type { KernelName } from "../gpu/shaders.ts";
 import type { Activation } from "../operations/activation.ts";
 import { activations } from "../operations/registry.ts";
+import { changedLayer, FAR, itemsOf, partOf, rowsOf, rowsThrough, unitAt } from "./row_twins.ts";
 import {
   ACTIVATION_UNITS,
   CHANGE_UNITS,
@@ -19,7 +20,6 @@ import {
   lossScale,
   type Memory,
   type Numbers,
-  type Output,
   pointsOf,
   range,
   sliced,
@@ -29,90 +29,12 @@ import {
   UNIT,
 } from "./twin.ts";
 
-/** Stands for infinity in shaders/effects/straight.wgsl. */
-const FAR = Math.fround(3e38);
-
 /** The largest change for which series are taken: TINY in shaders/shared/special.wgsl. */
 const TINY = 2 ** -12;
 
 /** Inputs of a run, and the blocks in it: see shaders/shared/entries_layout.wgsl. */
 const RUN = 1024;
 const runsOf = (width: number) => Math.ceil(width / RUN);
-
-/** What is evaluated at a time: shaders/shared/part.wgsl. */
-function partOf(memory: Memory) {
-  const [firstUnit, units, firstItem, items, outputs, perSample] = memory.words("part");
-  const width = 4 * Math.ceil(units / 4);
-  /** Of those, the units that there are. */
-  const own = Math.min(units, outputs - firstUnit);
-  return { firstUnit, units, firstItem, items, outputs, perSample, width, own };
-}
-
-/** A unit as the forward pass left it: value, derivative, input. */
-const unitAt = (memory: Memory, width: number) => {
-  const values = memory.floats("values"), companions = memory.floats("companions");
-  return (n: number, k: number) =>
-    [
-      values[n * (width + 1) + k],
-      companions[2 * (n * width + k)],
-      companions[2 * (n * width + k) + 1],
-    ] as const;
-};
-
-/** One row of changes. */
-interface Row {
-  readonly row: number;
-  readonly response: number;
-  readonly n: number;
-  readonly unit: number;
-}
-
-/** The rows that there are, as shaders/rows has them. */
-function* rowsOf(memory: Memory, rows: string, { BATCH, POINTS }: Numbers): Generator<Row> {
-  const { firstUnit, firstItem, items: room, outputs, perSample, width } = partOf(memory);
-  const row = (row: number, response: number, perSample: number): Row => ({
-    row,
-    response,
-    n: Math.floor(response / width / perSample),
-    unit: Math.min(firstUnit + response % width, outputs - 1),
-  });
-  if (rows === "all") {
-    for (let r = 0; r < BATCH * width; r++) yield row(r, r, 1);
-    return;
-  }
-  const items = memory.words("items");
-  if (rows === "elements") { // weights, each a unit and an input
-    for (let r = 0; r < room * POINTS; r++) {
-      const response = firstItem + Math.floor(r / POINTS);
-      const unit = items[2 * Math.floor(response / BATCH)];
-      yield { row: r, response, n: response % BATCH, unit };
-    }
-    return;
-  }
-  const count = Math.min(Math.max(items[0] - firstItem, 0), room);
-  for (let r = 0; r < count * POINTS; r++) {
-    yield row(r, items[1 + firstItem + Math.floor(r / POINTS)], perSample);
-  }
-}
-
-/**
- * Whether a list has all items that it must, none twice, and none that it may not have.
- * @param unsure items that rounding alone decides.
- */
-function itemsOf(after: Memory, must: Set<number>, unsure = new Set<number>()): Output {
-  const items = after.words("items"), missing = new Set(must), open = new Set(unsure);
-  const elements = range(Math.min(items[0], items.length - 1)).map((i): Expected => {
-    const item = items[1 + i], isRight = missing.delete(item) || open.delete(item);
-    return { index: 1 + i, value: isRight ? item : -1 };
-  });
-  const all = must.size + unsure.size - open.size;
-  return {
-    buffer: "items",
-    kind: "words",
-    elements: [{ index: 0, value: missing.size > 0 ? all : items[0] }, ...elements],
-    bound: 0,
-  };
-}
 
 /** The responses of a unit and sample in the buffer, by run and slot. */
 function* slotsOf(memory: Memory, batch: number, { WIDTH, SLOTS }: Numbers) {
@@ -124,95 +46,6 @@ function* slotsOf(memory: Memory, batch: number, { WIDTH, SLOTS }: Numbers) {
         yield { n, row: first + slot, input: slots[first + slot] };
       }
     }
-  }
-}
-
-/** The layer that changes: shaders/shared/row_quads.wgsl. */
-function changedLayer(memory: Memory) {
-  const [width, offset, inputs, first, behind] = memory.words("changed");
-  return { width, offset, inputs, first, behind };
-}
-
-/** A change of a unit's input, and what its error is relative to. */
-interface Moved {
-  readonly dz: number;
-  readonly magnitude: number;
-}
-
-/**
- * Rows of changes that a kernel leaves for one layer: the sums that `moved` gives and, where they
- * are complete, what they do to the units; with the reach, where that is straight.
- * @param terms in a sum.
- */
-function rowsThrough(
-  before: Memory,
-  constants: Numbers,
-  { activation, rows, effect }: Parameters<Twin>[2],
-  isComplete: boolean,
-  terms: number,
-  moved: (row: Row, k: number) => Moved,
-): Output[] {
-  const ROWS = 4 * constants.ROW_QUADS, { width } = changedLayer(before);
-  const unit = unitAt(before, width), { pieces } = activations[activation!] as Activation;
-  const isStraight = effect === "straight";
-  const known = isStraight ? before.floats("reaches") : new Float32Array();
-  const bound = (terms + ACTIVATION_UNITS) * UNIT;
-  const changes: Expected[] = [], reaches: Expected[] = [];
-  for (const row of rowsOf(before, rows!, constants)) {
-    const ahead = new Reach(known[row.row], bound),
-      behind = new Reach(known[ROWS + row.row], bound);
-    for (let k = 0; k < width; k++) {
-      const { dz, magnitude } = moved(row, k), index = k * ROWS + row.row;
-      if (!isComplete) {
-        changes.push({ index, value: dz, scale: magnitude });
-      } else if (!isStraight) {
-        changes.push({ index, ...changed(activation!, unit(row.n, k), dz, magnitude) });
-      } else {
-        const [, , z] = unit(row.n, k), slope = pieces!.slope(z), [low, high] = pieces!.bounds(z);
-        changes.push({ index, value: slope * dz, scale: Math.abs(slope) * magnitude });
-        const up = Math.max(high - z, 0), down = Math.max(z - low, 0);
-        ahead.meet(dz > 0 ? up : down, dz > 0 ? down : up, Math.abs(dz), magnitude);
-        behind.meet(dz > 0 ? down : up, dz > 0 ? up : down, Math.abs(dz), magnitude);
-      }
-    }
-    if (isStraight && isComplete) {
-      reaches.push(ahead.at(row.row), behind.at(ROWS + row.row));
-    }
-  }
-  return [
-    { buffer: "changes", kind: "floats", elements: changes, bound },
-    ...isStraight ? [{ buffer: "reaches", kind: "floats" as const, elements: reaches, bound }] : [],
-  ];
-}
-
-/** How far a row's direction holds to one side: as far as the first kink that any unit meets. */
-class Reach {
-  #least: number; // and between what it may be, rounded
-  #low: number;
-  #high: number;
-  readonly #bound: number;
-
-  constructor(known: number, bound: number) {
-    this.#least = this.#low = this.#high = known;
-    this.#bound = bound;
-  }
-
-  /**
-   * @param distance from a unit's input to its kink, `other` to the one on the other side.
-   * @param speed how fast it goes there, which may be off by the bound times `magnitude`.
-   */
-  meet(distance: number, other: number, speed: number, magnitude: number): void {
-    if (magnitude === 0) return; // it does not move
-    const error = this.#bound * magnitude, near = Math.min(distance / (speed + error), FAR);
-    const isSure = speed > error;
-    this.#least = Math.min(this.#least, speed > 0 ? distance / speed : FAR);
-    this.#low = Math.min(this.#low, isSure ? near : Math.min(near, other / (speed + error)));
-    this.#high = Math.min(this.#high, isSure ? distance / (speed - error) : FAR);
-  }
-
-  at(index: number): Expected {
-    const most = Math.max(this.#least - this.#low, this.#high - this.#least);
-    return { index, value: this.#least, scale: this.#least + (most || 0) / this.#bound };
   }
 }
 
@@ -249,12 +82,14 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     ];
   },
 
-  list_begin() {
-    return [{ buffer: "items", kind: "words", elements: [{ index: 0, value: 0 }], bound: 0 }];
+  list_begin(_before, { LISTS }) {
+    const elements = range(LISTS).map((index): Expected => ({ index, value: 0 }));
+    return [{ buffer: "items", kind: "words", elements, bound: 0 }];
   },
 
-  list_end(before, { BAD }) {
-    const [, , list, room] = before.words("part"), [count] = before.words("items");
+  list_end(before, { BAD, LISTS }) {
+    const [, , list, room] = before.words("part");
+    const count = Math.max(...before.words("items").subarray(0, LISTS)); // of the longest
     const [step] = before.words("step"), note = before.words("notes")[BAD + 2];
     return [
       {
@@ -371,14 +206,15 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
   },
 
   rows_dense(before, constants, fillings) {
-    const { width, offset, inputs, first, behind } = changedLayer(before);
+    const { width, offset, inputs, first, behind, startBefore } = changedLayer(before);
     const ROWS = 4 * constants.ROW_QUADS;
     const w = before.floats("parameters"), a = before.floats("a");
     const known = before.floats("changes");
-    return rowsThrough(before, constants, fillings, behind === inputs, inputs, ({ row }, k) => {
+    return rowsThrough(before, constants, fillings, behind === inputs, inputs, (at, k) => {
+      const { row } = at, start = startBefore(at);
       let dz = first > 0 ? known[k * ROWS + row] : 0, magnitude = Math.abs(dz);
       for (let i = first; i < behind; i++) {
-        const term = a[i * ROWS + row] * w[offset + i * width + k];
+        const term = a[i * ROWS + row] * w[offset + (start + i) * width + k];
         dz += term;
         magnitude += Math.abs(term);
       }
@@ -389,10 +225,12 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
   rows_sum(before, constants, fillings) {
     const { UNIT: isUnit, ADD, LAST, ROW_QUADS } = constants;
     const taken = before.floats("before"), moves = before.floats("moves");
-    const known = before.floats("changes");
-    return rowsThrough(before, constants, fillings, Boolean(LAST), 1, ({ row, unit }, k) => {
-      const index = k * 4 * ROW_QUADS + row;
-      const one = isUnit ? (unit === k ? moves[row] : 0) : taken[index];
+    const known = before.floats("changes"), { inputs, startOf, startBefore } = changedLayer(before);
+    return rowsThrough(before, constants, fillings, Boolean(LAST), 1, (at, k) => {
+      const { row, unit } = at, index = k * 4 * ROW_QUADS + row;
+      const place = startOf(at) + k - startBefore(at), isTaken = place >= 0 && place < inputs;
+      const moved = isTaken ? taken[place * 4 * ROW_QUADS + row] : 0;
+      const one = isUnit ? (unit === k ? moves[row] : 0) : moved;
       const two = ADD ? known[index] : 0;
       return { dz: one + two, magnitude: Math.abs(one) + Math.abs(two) };
     });

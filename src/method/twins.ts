@@ -12,6 +12,7 @@ import type { Source } from "../gpu/device.ts";
 import type { KernelName } from "../gpu/shaders.ts";
 import { activations, losses as lossFunctions } from "../operations/registry.ts";
 import { type Measured, worseOf } from "./measured.ts";
+import { MAP_TWINS } from "./map_twins.ts";
 import { RESPONSE_TWINS } from "./response_twins.ts";
 import { WINDOW_TWINS } from "./window_twins.ts";
 import {
@@ -78,6 +79,7 @@ const STATE: Record<OptimizerName, readonly number[]> = {
 
 /** The twins by kernel. */
 export const TWINS: Partial<Record<KernelName, Twin>> = {
+  ...MAP_TWINS,
   ...RESPONSE_TWINS,
   ...WINDOW_TWINS,
 

@@ -21,7 +21,7 @@ import {
 import { type Cell, cellsOf, countsOf, weightsOf } from "./windows.ts";
 
 /** A window as a kernel finds it, and what goes with it. */
-interface Found extends Window {
+export interface Found extends Window {
   /** Values of a sample that it takes, and gives. */
   readonly inputs: number;
   readonly outputs: number;
@@ -33,7 +33,7 @@ interface Found extends Window {
 }
 
 /** Reads it off the uniform that src/gpu/window.ts uploads. */
-function windowIn(memory: Memory): Found {
+export function windowIn(memory: Memory): Found {
   const words = [...memory.words("window")], pair = (at: number) => [words[at], words[at + 1]];
   const [[height, width], [rows, columns]] = [pair(0), pair(2)];
   const [groups, taken, given, offset, first, behind] = words.slice(12);
@@ -71,7 +71,7 @@ const filterAt = (window: Found, output: number) =>
   Math.floor(output / window.output[1] / window.output[2]);
 const biasAt = (window: Found, output: number) =>
   window.offset + window.output[0] * weightsOf(window) + filterAt(window, output);
-const weightAt = (window: Found, { filter, weight }: Cell) =>
+export const weightAt = (window: Found, { filter, weight }: Cell) =>
   window.offset + filter * weightsOf(window) + weight;
 
 /** The largest of values, by their places, where they have moved: the first of equals. */
@@ -85,10 +85,13 @@ const largestOf = (
   );
 
 /** All cells of each output of a pool. */
-const poolOf = (window: Found) => byOutput({ ...window, first: 0, behind: Infinity });
+export const allCells = (window: Found) => byOutput({ ...window, first: 0, behind: Infinity });
 
 /** How many cells each output's sum is divided by. */
-function divisorsOf(window: Found, { filter }: Source["fillings"]): (output: number) => number {
+export function divisorsOf(
+  window: Found,
+  { filter }: Source["fillings"],
+): (output: number) => number {
   if (filter === "weights") return () => 1;
   const counts = countsOf(window);
   return (output) => counts[output];
@@ -195,7 +198,7 @@ export const WINDOW_TWINS = {
   },
 
   maxpool(before, _constants, fillings, _after, [, batch = 1]) {
-    const window = windowIn(before), { inputs, outputs } = window, cells = poolOf(window);
+    const window = windowIn(before), { inputs, outputs } = window, cells = allCells(window);
     const a = before.floats("a"), winners: Expected[] = [];
     const elements = { values: [] as Expected[], companions: [] as Expected[] };
     for (let n = 0; n < batch; n++) {
@@ -323,7 +326,7 @@ export const WINDOW_TWINS = {
   },
 
   copies_maxpool(before, constants, { activation }, _after, [, , count = 1]) {
-    const window = windowIn(before), { inputs, outputs } = window, cells = poolOf(window);
+    const window = windowIn(before), { inputs, outputs } = window, cells = allCells(window);
     const { SAMPLE_QUADS: QUADS, COPIES, SHARED } = constants, a = before.floats("a");
     const elements: Expected[] = [];
     for (let copy = 0; copy < Math.min(COPIES, count); copy++) {
@@ -380,7 +383,7 @@ export const WINDOW_TWINS = {
   },
 
   directions_maxpool(before, constants, fillings, _after, [, , queries = 1]) {
-    const window = windowIn(before), { inputs, outputs } = window, cells = poolOf(window);
+    const window = windowIn(before), { inputs, outputs } = window, cells = allCells(window);
     const { BATCH, FIRST, UNITS, BEFORE, AFTER } = constants;
     const a = before.floats("a"), changes = before.floats("changes");
     const winners = before.words("winners"), elements: Expected[] = [];
