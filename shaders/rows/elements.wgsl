@@ -2,6 +2,7 @@
 // stencil. A response is a weight's on a sample.
 
 #import part
+#import items
 
 override POINTS: u32; // of the stencil
 override BATCH: u32;
@@ -28,21 +29,4 @@ fn sample_of(response: u32) -> u32 {
 
 fn unit_of(response: u32) -> u32 {
   return items[response / BATCH].x;
-}
-
-fn has_rows(quad: u32) -> bool {
-  return 4u * quad < count_of_rows();
-}
-
-// All rows are of one layer's units, whose changes may reach any other's.
-fn channel_of(quad: u32) -> u32 {
-  return 0u;
-}
-
-fn has_item(item: u32) -> bool {
-  return item < count_of_items();
-}
-
-fn row_of_item(item: u32) -> u32 {
-  return item * POINTS;
 }

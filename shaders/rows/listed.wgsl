@@ -1,6 +1,7 @@
 // Rows of changes of what is listed: for each item the points of the stencil.
 
 #import part
+#import items
 
 override POINTS: u32; // of the stencil
 
@@ -27,21 +28,4 @@ fn sample_of(response: u32) -> u32 {
 
 fn unit_of(response: u32) -> u32 {
   return min(part.first_unit + response % (4u * quads_of_part()), part.outputs - 1u);
-}
-
-fn has_rows(quad: u32) -> bool {
-  return 4u * quad < count_of_rows();
-}
-
-// All rows are of one layer's units, whose changes may reach any other's.
-fn channel_of(quad: u32) -> u32 {
-  return 0u;
-}
-
-fn has_item(item: u32) -> bool {
-  return item < count_of_items();
-}
-
-fn row_of_item(item: u32) -> u32 {
-  return item * POINTS;
 }

@@ -48,6 +48,7 @@ import entriesLayout from "../../shaders/shared/entries_layout.wgsl" with { type
 import gate from "../../shaders/shared/gate.wgsl" with { type: "text" };
 import entryPairs from "../../shaders/shared/entries.wgsl" with { type: "text" };
 import fourParts from "../../shaders/shared/four_parts.wgsl" with { type: "text" };
+import items from "../../shaders/shared/items.wgsl" with { type: "text" };
 import listing from "../../shaders/shared/listing.wgsl" with { type: "text" };
 import logits from "../../shaders/shared/logits.wgsl" with { type: "text" };
 import ramp from "../../shaders/shared/ramp.wgsl" with { type: "text" };
@@ -238,6 +239,7 @@ const SHARED: Record<string, string> = {
   entries_layout: entriesLayout,
   four_parts: fourParts,
   gate,
+  items,
   listing,
   logits,
   maps,
