@@ -1,6 +1,8 @@
 // What a change of its input does to a unit made of straight pieces as long as it stays on its
 // piece, and how far along the row's direction that is, ahead and behind.
 
+#import special
+
 @group(0) @binding(8) var<storage, read_write> reaches: array<atomic<u32>>; // [2: ahead and behind, 4 ROW_QUADS], the bits of numbers that are not negative
 
 const FAR = 3e38;
@@ -14,7 +16,7 @@ const STRAIGHT = true;
 
 // One over how far a kink lies at that distance, met at that speed.
 fn nearness(speed: vec4f, distance: vec4f) -> vec4f {
-  return min(speed * (1.0 / max(distance, vec4f(1e-30))), vec4f(FAR));
+  return min(speed * quotient(vec4f(1.0), max(distance, vec4f(1e-30))), vec4f(FAR));
 }
 
 fn effect(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
@@ -37,8 +39,8 @@ fn meet(gap: vec4f, rate: vec4f) {
 
 // Numbers that are not negative are ordered as their bits are.
 fn note_reach(quad: u32) {
-  let ahead = 1.0 / max(near_ahead, vec4f(LEAST));
-  let behind = 1.0 / max(near_behind, vec4f(LEAST));
+  let ahead = quotient(vec4f(1.0), max(near_ahead, vec4f(LEAST)));
+  let behind = quotient(vec4f(1.0), max(near_behind, vec4f(LEAST)));
   for (var i = 0u; i < 4u; i++) {
     atomicMin(&reaches[4u * quad + i], bitcast<u32>(ahead[i]));
     atomicMin(&reaches[4u * (ROW_QUADS + quad) + i], bitcast<u32>(behind[i]));
