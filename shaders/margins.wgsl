@@ -1,9 +1,9 @@
-// How much the inputs of a pool's window may move before another unit wins it, or its winner meets a
-// kink, whatever they are: where all inputs of a window move by less, the change of its winner is the
-// change of the pool. Bounds, so that one number serves all weights of a filter. A
-// unit u stays below the winner w as long as it stays on a flat piece, or as it rises by less than
-// half of a_w - a_u, as steep as it can be; flat pieces are the lowest or the highest. A thread takes four pooled
-// units, workgroups side by side channels and samples. Twin of margins() in
+// How far the inputs of a pool's window may move before another unit wins it, or its winner meets a
+// kink: where all of a window's inputs move by less, the change of its winner is the change of the
+// pool. They are bounds, so that one number serves all weights of a filter. A unit u stays below the
+// winner w as long as it stays on a flat piece, which is the lowest or the highest of its values, or
+// as both move by less than half of a_w - a_u, at the activation's steepest. A thread takes four
+// pooled units, workgroups side by side channels and samples. Twin of margins() in
 // src/method/map_twins.ts.
 
 #import activation
@@ -16,8 +16,7 @@ override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> values: array<f32>; // [batch, units + 1], of the convolution
 @group(0) @binding(1) var<storage, read> companions: array<vec2f>; // [batch, units]: derivative, input
-@group(0) @binding(2) var<storage, read_write> margins: array<vec4f>; // [batch, pooled units]: 1 / margin; slope of the winner; its row and column in the window
-
+@group(0) @binding(2) var<storage, read_write> margins: array<vec4f>; // [batch, pooled units]: 1 / margin, for weights and for the bias; the winner's slope, and its cell of the window
 @group(0) @binding(3) var<storage, read> sights: array<u32>; // [batch, groups, positions]: see sight.wgsl
 
 const FAR = 3e38;

@@ -22,6 +22,7 @@ import { mapsGoStraight } from "../src/core/plan.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import type { EngineOptions } from "../src/engine.ts";
 import { type Gpu, GpuEngine } from "../src/gpu/engine.ts";
+import { inspection } from "../src/gpu/kernel.ts";
 import { compareGradients } from "../src/method/gradcheck.ts";
 import { onDevice } from "../src/method/parity.ts";
 import {
@@ -311,4 +312,28 @@ gpuTest("maps: lists longer than there are passes for", async (open) => {
     assertSame(network, options, gradient, expected);
     assert.ok(passes() > first, `${passes()} passes, as before`);
   }
+});
+
+gpuTest("maps: loops that the device would break off are not begun", async (open) => {
+  const network = mapped([16, 9, 9], "conv 2x5, relu, maxpool 2");
+  const options = engineOptions(network, randomSamples(4, network), 4, { h: 1e-2 });
+  const parameters = freshParameters(network), expected = await gradientOnCpu(options, parameters);
+  // To look through 16 maps of 5 x 5 takes 560 turns, and through a thread's windows of the pool 305:
+  // with fewer than the first the pool goes by itself, and with fewer than the second none does.
+  for (const loopTurns of [Infinity, 400]) {
+    using gpu = Object.assign(await open(), { loopTurns });
+    const kernels: string[] = [];
+    inspection.composed = ({ name }) => kernels.push(name);
+    try {
+      assertSame(network, options, await gradientOn(gpu, options, parameters), expected);
+    } finally {
+      inspection.composed = undefined;
+    }
+    assert.equal(kernels.includes("rows_filter_pool"), loopTurns === Infinity);
+  }
+  using gpu = Object.assign(await open(), { loopTurns: 330 });
+  assert.throws(
+    () => new GpuEngine(gpu, options),
+    /^RangeError: Cannot carry changes through maxpool 1: .* breaks loops off behind 297 turns/,
+  );
 });

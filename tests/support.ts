@@ -284,10 +284,43 @@ export const gradientOn = (
 ) => onDevice(gpu, options, parameters, async (engine) => (await engine.gradient(rows)).gradient);
 
 /** The gradient of the first samples in float64. */
-export async function gradientOnCpu(options: EngineOptions, parameters: Float64Array) {
-  using engine = new CpuEngine(options, 1);
+export async function gradientOnCpu(
+  options: EngineOptions,
+  parameters: Float64Array,
+  elements?: Uint32Array,
+  threads = 1,
+): Promise<Float64Array> {
+  using engine = new CpuEngine(options, threads);
   engine.setParameters(parameters);
-  return (await engine.gradient(all(options.batch))).gradient;
+  return (await engine.gradient(all(options.batch), elements)).gradient;
+}
+
+/** Activations with a second derivative everywhere, which a central difference needs to be near. */
+export const TWICE_SMOOTH: readonly Activation[] = ["sigmoid", "tanh", "softplus", "silu", "gelu"];
+
+/**
+ * Random directions as exact changes against whole losses, and exact differences against
+ * backpropagation, in float64, for a network of such activations.
+ */
+export async function assertOtherWays(
+  options: EngineOptions,
+  parameters: Float64Array,
+): Promise<void> {
+  const { network } = options, estimator = { name: "spsa", h: 1e-2, queries: 3 } as const;
+  const [exact, literal] = await Promise.all(
+    (["differences", "copies"] as const).map((method) =>
+      gradientOnCpu({ ...options, method, estimator }, parameters)
+    ),
+  );
+  assertGradient(network, exact, literal, 1e-9, 1e-9);
+  // What a central difference leaves out is h^2 / 6 of a third derivative: nothing at 1e-7.
+  const tiny = { ...options, estimator: { name: "central", h: 1e-7, queries: 0 } as const };
+  const [numerical, chain] = await Promise.all(
+    (["differences", "backprop"] as const).map((method) =>
+      gradientOnCpu({ ...tiny, method }, parameters)
+    ),
+  );
+  assertGradient(network, numerical, chain, 1e-11, 1e-12);
 }
 
 /** Each sample's change is right to a few roundings of 6e-8; what nearly cancels leaves the floor. */

@@ -19,23 +19,14 @@ import { activations } from "../src/operations/registry.ts";
 import {
   assertClose,
   assertGradient,
+  assertOtherWays,
   engineOptions,
   freshParameters,
+  gradientOnCpu,
   randomNetwork,
   randomSamples,
+  TWICE_SMOOTH,
 } from "./support.ts";
-
-const all = (count: number) => Uint32Array.from({ length: count }, (_, n) => n);
-
-async function gradientOf(
-  options: EngineOptions,
-  parameters: Float64Array,
-  elements?: Uint32Array,
-) {
-  using engine = new CpuEngine(options, 1);
-  engine.setParameters(parameters);
-  return (await engine.gradient(all(options.batch), elements)).gradient;
-}
 
 /** The ways that a network's layers go. */
 function waysOf(network: Network): Way[] {
@@ -78,9 +69,9 @@ Deno.test("exact changes are those of whole copies, on random networks with join
     fc.asyncProperty(cases, async (chosen) => {
       const { network, parameters, options } = problemOf(chosen);
       waysOf(network).forEach((way) => seen.add(way));
-      const literal = await gradientOf({ ...options, method: "copies" }, parameters);
+      const literal = await gradientOnCpu({ ...options, method: "copies" }, parameters);
       for (const sharing of [true, false]) {
-        const gradient = await gradientOf({ ...options, sharing }, parameters);
+        const gradient = await gradientOnCpu({ ...options, sharing }, parameters);
         assertGradient(network, gradient, literal, 1e-9, 1e-9);
       }
     }),
@@ -90,25 +81,10 @@ Deno.test("exact changes are those of whole copies, on random networks with join
 });
 
 Deno.test("random directions and backpropagation go over joins, too", async () => {
-  const smooth: Activation[] = ["sigmoid", "tanh", "softplus", "silu", "gelu"];
   await fc.assert(
     fc.asyncProperty(cases, async (chosen) => {
-      const { network, parameters, options } = problemOf({ ...chosen, activations: smooth });
-      const estimator = { name: "spsa", h: 1e-2, queries: 3 } as const;
-      const [exact, literal] = await Promise.all(
-        (["differences", "copies"] as const).map((method) =>
-          gradientOf({ ...options, method, estimator }, parameters)
-        ),
-      );
-      assertGradient(network, exact, literal, 1e-9, 1e-9);
-      // What a central difference leaves out is h^2 / 6 of a third derivative: nothing at 1e-7.
-      const tiny = { ...options, estimator: { name: "central", h: 1e-7, queries: 0 } as const };
-      const [numerical, chain] = await Promise.all(
-        (["differences", "backprop"] as const).map((method) =>
-          gradientOf({ ...tiny, method }, parameters)
-        ),
-      );
-      assertGradient(network, numerical, chain, 1e-11, 1e-12);
+      const { parameters, options } = problemOf({ ...chosen, activations: TWICE_SMOOTH });
+      await assertOtherWays(options, parameters);
     }),
     { numRuns: 200, seed: 1 },
   );
@@ -123,8 +99,8 @@ Deno.test("copies that share are those that do not", async () => {
   await fc.assert(
     fc.asyncProperty(cases, async (chosen) => {
       const { network, parameters, options } = problemOf(chosen);
-      const shared = await gradientOf(options, parameters);
-      const alone = await gradientOf({ ...options, sharing: false }, parameters);
+      const shared = await gradientOnCpu(options, parameters);
+      const alone = await gradientOnCpu({ ...options, sharing: false }, parameters);
       for (const { layer, way } of planFor(options).gradient) {
         const { inputs, outputs, offset } = network.layers[layer];
         const [ours, theirs] = [shared, alone].map((gradient) =>
@@ -161,12 +137,12 @@ Deno.test("a straight way ends at a kink, exactly", async () => {
   assert.deepEqual(waysOf(network), ["straight", "direct", "logit"]);
   for (const h of [0.25, 0.5, 0.75]) {
     const options = engineOptions(network, samples, 1, { h });
-    const [w] = await gradientOf(options, parameters);
+    const [w] = await gradientOnCpu(options, parameters);
     assertClose([w], [(loss(h) - loss(-h)) / (2 * h)], 1e-15);
   }
   // At the kink itself: to one side there is nothing, to the other everything.
   const at = Float64Array.of(1, 0, 1, -1, 1, 0);
-  const [w] = await gradientOf(engineOptions(network, samples, 1, { h: 0.25 }), at);
+  const [w] = await gradientOnCpu(engineOptions(network, samples, 1, { h: 0.25 }), at);
   assert.equal(w, ((0.25 - 1) ** 2 - 1) / 2 / 0.5);
 });
 
@@ -211,9 +187,9 @@ for (const activation of PIECES) {
       const parameters = atKinks(network, freshParameters(network), samples);
       for (const h of [1e-4, 1e-2, 1]) {
         const options = engineOptions(network, samples, 3, { h, estimator: "five-point" });
-        const shared = await gradientOf(options, parameters);
-        const alone = await gradientOf({ ...options, sharing: false }, parameters);
-        const literal = await gradientOf({ ...options, method: "copies" }, parameters);
+        const shared = await gradientOnCpu(options, parameters);
+        const alone = await gradientOnCpu({ ...options, sharing: false }, parameters);
+        const literal = await gradientOnCpu({ ...options, method: "copies" }, parameters);
         assertGradient(network, shared, alone, 1e-12);
         assertGradient(network, shared, literal, 1e-9 / h * 1e-3, 1e-11 / h);
       }
@@ -234,14 +210,14 @@ Deno.test("an element's bits do not depend on which others are asked for", async
           method,
           estimator: random ? { name: "spsa" as const, h: 1e-2, queries: 2 } : options.estimator,
         };
-        const whole = await gradientOf(settings, parameters);
+        const whole = await gradientOnCpu(settings, parameters);
         const elements = Uint32Array.from(
           { length: 7 },
           (_, i) => (chosen.seed * (i + 1) * 7919) % network.parameters,
         );
-        const some = await gradientOf(settings, parameters, elements);
+        const some = await gradientOnCpu(settings, parameters, elements);
         assert.deepEqual(some, Float64Array.from(elements, (element) => whole[element]));
-        const none = await gradientOf(settings, parameters, new Uint32Array(0));
+        const none = await gradientOnCpu(settings, parameters, new Uint32Array(0));
         assert.equal(none.length, 0);
       },
     ),
@@ -252,7 +228,7 @@ Deno.test("an element's bits do not depend on which others are asked for", async
 Deno.test("an element that there is none of is refused", async () => {
   const network = createNetwork({ inputs: 2, hidden: [], classes: 2 });
   await assert.rejects(
-    gradientOf(
+    gradientOnCpu(
       engineOptions(network, randomSamples(1, network), 1),
       freshParameters(network),
       Uint32Array.of(5, 6),

@@ -25,26 +25,17 @@ import { activations } from "../src/operations/registry.ts";
 import { tapCount, tapsOf } from "../src/operations/window.ts";
 import {
   assertClose,
-  assertGradient,
+  assertOtherWays,
   engineOptions,
   freshParameters,
+  gradientOnCpu,
   randomMaps,
   randomSamples,
+  TWICE_SMOOTH,
 } from "./support.ts";
 
 const UNIT = 2 ** -53;
 const all = (count: number) => Uint32Array.from({ length: count }, (_, n) => n);
-
-async function gradientOf(
-  options: EngineOptions,
-  parameters: Float64Array,
-  elements?: Uint32Array,
-  threads = 1,
-) {
-  using engine = new CpuEngine(options, threads);
-  engine.setParameters(parameters);
-  return (await engine.gradient(all(options.batch), elements)).gradient;
-}
 
 /** Numbers, and how far each may be from what it were without rounding. */
 interface Rounded {
@@ -200,7 +191,6 @@ function assertWithin(
 
 const PIECES = ACTIVATIONS.filter((name) => activations[name].pieces);
 const CONTINUOUS = ACTIVATIONS.filter((name) => activations[name].steepest < Infinity);
-const SMOOTH: Activation[] = ["sigmoid", "tanh", "softplus", "silu", "gelu"];
 
 const cases = fc.record({
   seed: fc.integer({ min: 0, max: 1_000_000 }),
@@ -252,10 +242,10 @@ Deno.test("exact changes of maps are those of whole copies, as these are defined
       }
       const literal = copiesOf(options, parameters), about = JSON.stringify(chosen);
       for (const sharing of [true, false]) {
-        const gradient = await gradientOf({ ...options, sharing }, parameters);
+        const gradient = await gradientOnCpu({ ...options, sharing }, parameters);
         assertWithin(network, gradient, literal, `${about}, sharing ${sharing}`);
       }
-      const copies = await gradientOf({ ...options, method: "copies" }, parameters);
+      const copies = await gradientOnCpu({ ...options, method: "copies" }, parameters);
       assertWithin(network, copies, literal, `${about}, copies`);
     }),
     { numRuns: 200, seed: 1 },
@@ -304,7 +294,7 @@ Deno.test("ties of max pools, before and after, to the last bit", async () => {
       });
       const { gradient } = copiesOf({ ...options, samples }, parameters);
       for (const sharing of [true, false]) {
-        const ours = await gradientOf({ ...options, samples, sharing }, parameters);
+        const ours = await gradientOnCpu({ ...options, samples, sharing }, parameters);
         assert.deepEqual(ours.map((g) => g + 0), gradient.map((g) => g + 0));
       }
     }),
@@ -330,7 +320,7 @@ Deno.test("a max pool's change is the new winner's, and small ones are not lost"
     const options = engineOptions(network, samples, 1, { estimator: "forward", h });
     const trace = forward(network, parameters, gather(samples, all(1)));
     const residual = trace.values.at(-1)![0] - 1;
-    const [dW] = await gradientOf(options, parameters);
+    const [dW] = await gradientOnCpu(options, parameters);
     return { dW, of: (d: number) => d * (residual + d / 2) / h };
   };
   // Values w + b and 2w + b. With w = 0 they tie, and the first wins; nudged up, the second does.
@@ -348,22 +338,8 @@ Deno.test("a max pool's change is the new winner's, and small ones are not lost"
 Deno.test("backpropagation and random directions go through maps, too", async () => {
   await fc.assert(
     fc.asyncProperty(cases, async (chosen) => {
-      const { network, parameters, options } = problemOf({ ...chosen, activations: SMOOTH });
-      const estimator = { name: "spsa", h: 1e-2, queries: 3 } as const;
-      const [exact, literal] = await Promise.all(
-        (["differences", "copies"] as const).map((method) =>
-          gradientOf({ ...options, method, estimator }, parameters)
-        ),
-      );
-      assertGradient(network, exact, literal, 1e-9, 1e-9);
-      // What a central difference leaves out is h^2 / 6 of a third derivative: nothing at 1e-7.
-      const tiny = { ...options, estimator: { name: "central", h: 1e-7, queries: 0 } as const };
-      const [numerical, chain] = await Promise.all(
-        (["differences", "backprop"] as const).map((method) =>
-          gradientOf({ ...tiny, method }, parameters)
-        ),
-      );
-      assertGradient(network, numerical, chain, 1e-11, 1e-12);
+      const { parameters, options } = problemOf({ ...chosen, activations: TWICE_SMOOTH });
+      await assertOtherWays(options, parameters);
     }),
     { numRuns: 200, seed: 1 },
   );
@@ -378,12 +354,12 @@ Deno.test("an element of a convolution costs and is the same alone, on any numbe
       async (chosen, method, sharing) => {
         const { network, parameters, options: given } = problemOf(chosen);
         const options = { ...given, method, sharing };
-        const whole = await gradientOf(options, parameters);
+        const whole = await gradientOnCpu(options, parameters);
         const elements = Uint32Array.from(
           { length: 9 },
           (_, i) => (chosen.seed * (i + 1) * 7919) % network.parameters,
         );
-        const some = await gradientOf(options, parameters, elements);
+        const some = await gradientOnCpu(options, parameters, elements);
         assert.deepEqual(some, Float64Array.from(elements, (element) => whole[element]));
       },
     ),
@@ -391,8 +367,8 @@ Deno.test("an element of a convolution costs and is the same alone, on any numbe
   );
   const network = randomMaps(4), samples = randomSamples(2, network);
   const options = engineOptions(network, samples, 2), parameters = freshParameters(network);
-  const one = await gradientOf(options, parameters);
-  assert.deepEqual(await gradientOf(options, parameters, undefined, 3), one);
+  const one = await gradientOnCpu(options, parameters);
+  assert.deepEqual(await gradientOnCpu(options, parameters, undefined, 3), one);
 });
 
 Deno.test("networks of maps train, by every numerical method", async () => {

@@ -21,7 +21,7 @@ fn block_at(index: u32, channels: u32, size: vec2u) -> Block {
   return Block(at / deep, CHANNELS * (at % deep), POSITIONS * (index % along));
 }
 
-// The places of four positions; beyond the last, that again.
+// The places of four positions; those beyond the last lie below the map, and are stored nowhere.
 struct Places {
   x: vec2u,
   y: vec2u,

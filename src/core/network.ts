@@ -203,6 +203,7 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
   const sources = nodes.map((node, i) => sourcesOf(nodes, node, i));
   const shapes: Shape[] = [], layers: Layer[] = [];
   const layerOf: number[] = []; // which layer computes a node
+  const renames: boolean[] = []; // nodes that leave every value as it is
   let offset = 0;
   nodes.forEach((node, i) => {
     const from = sources[i].map((source) => source === DATA ? DATA : layerOf[source]);
@@ -220,6 +221,7 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
       }
       const { kind, shape, window, tensors = [], fan } = built;
       shapes.push(shape);
+      renames[i] = kind === undefined;
       if (kind === undefined) {
         layerOf.push(from[0]);
         return;
@@ -241,7 +243,7 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
     } else {
       const [before] = from, activation = node.operation as Activation;
       shapes.push(given[0]);
-      const isBehind = before !== DATA && onlyTakers(nodes, sources, i) &&
+      const isBehind = before !== DATA && onlyTakers(renames, sources, i) &&
         layers[before].activation === "identity";
       if (isBehind) {
         layers[before] = { ...layers[before], activation };
@@ -273,20 +275,18 @@ export function connect({ nodes: given, ...common }: Common & { nodes: readonly 
 
 /** Whether node i is the only one that takes what it takes, under any of its names. */
 function onlyTakers(
-  nodes: readonly Node[],
+  renames: readonly boolean[],
   sources: readonly (readonly number[])[],
   i: number,
 ): boolean {
   const takers = (of: number) => sources.filter((from) => from.includes(of)).length;
   let [of] = sources[i];
   while (of !== DATA && takers(of) === 1) {
-    if (!isRename(nodes[of])) return true;
+    if (!renames[of]) return true;
     [of] = sources[of];
   }
   return false;
 }
-
-const isRename = ({ operation }: Node) => operation === "flatten" || operation === "dropout";
 
 /** The nodes that a node takes. */
 function sourcesOf(
@@ -314,6 +314,10 @@ function sourcesOf(
   return sources;
 }
 
+/** Operations on whole layers that can be typed in a row: those that take the one before. */
+const TYPED: readonly string[] = Object.keys(structures)
+  .filter((name) => structures[name as StructureName].takes[0] === 1);
+
 /**
  * Reads a network as people type it: "dense 100, relu, dense 50, tanh"; "none" for no operation.
  * @throws {SyntaxError} pointing at the word that is none.
@@ -323,14 +327,13 @@ export function parseNodes(text: string): Node[] {
   return text.split(",").map((part, i): Node => {
     const words = part.trim().split(/\s+/), [name, ...rest] = words;
     try {
-      if (name in structures && name !== "add") {
+      if (TYPED.includes(name)) {
         const structure = structures[name as StructureName] as Structure;
         return { operation: name, ...structure.parse(rest) as object } as Node;
       }
       if (name === "") throw new SyntaxError("there is nothing");
       if (!(ACTIVATIONS as readonly string[]).includes(name)) {
-        const known = [...Object.keys(structures).filter((name) => name !== "add"), ...ACTIVATIONS];
-        throw new SyntaxError(`there is no ${name}, but ${known.join(", ")}`);
+        throw new SyntaxError(`there is no ${name}, but ${[...TYPED, ...ACTIVATIONS].join(", ")}`);
       }
       if (rest.length > 0) throw new SyntaxError(`${name} takes no ${rest[0]}`);
       return { operation: name as Activation };

@@ -5,11 +5,19 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import { type Layer, layerName, sizeOfShape } from "../core/network.ts";
+import { type Layer, layerName, sizeOfShape, type Window } from "../core/network.ts";
 import { mapsGoStraight } from "../core/plan.ts";
 import type { Command } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
-import { ACTIVATION_WORK, propagate, type Propagation, Rows, spansOf, walkersOf } from "./rows.ts";
+import {
+  ACTIVATION_WORK,
+  propagate,
+  type Propagation,
+  Rows,
+  type Span,
+  spansOf,
+  walkersOf,
+} from "./rows.ts";
 import { activations } from "../operations/registry.ts";
 import { lanesOf, uploadWindow } from "./window.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
@@ -101,7 +109,7 @@ function roomFor(
   let width = 1, work = 1, rows = 1;
   layers.forEach((layer, l) => {
     if (layer.kind !== "conv") return;
-    const isPooled = isStraight && poolBehind(layers, l) !== undefined;
+    const isPooled = isStraight && poolBehind(gpu, layers, l) !== undefined;
     const spans = [...spansOf(layers, l)].filter(([m]) => !isPooled || m !== l)
       .sort(([a], [b]) => a - b);
     spans.forEach(([m, { count }], i) => {
@@ -123,9 +131,13 @@ function roomFor(
 
 /**
  * The max pool that takes convolution `l`, where it is the only one that does and its windows lie
- * within the map, side by side: both can be taken in one.
+ * within the map: both can be taken in one, where a thread can look through all that a unit sees.
  */
-function poolBehind(layers: readonly Layer[], l: number): number | undefined {
+function poolBehind(
+  { loopTurns }: Stage["gpu"],
+  layers: readonly Layer[],
+  l: number,
+): number | undefined {
   const takers = layers.flatMap(({ from }, m) => from.includes(l) ? [m] : []);
   const [m] = takers, { kind, window, activation } = layers[m];
   if (takers.length > 1 || kind !== "maxpool" || activation !== "identity") return undefined;
@@ -134,8 +146,12 @@ function poolBehind(layers: readonly Layer[], l: number): number | undefined {
     dilation[d] === 1 && pad[d] === 0 &&
     (output[d + 1] - 1) * stride[d] + kernel[d] <= input[d + 1]
   );
-  return isWithin ? m : undefined;
+  return isWithin && seenBy(layers[l].window!) <= 0.9 * loopTurns ? m : undefined;
 }
+
+/** Turns of loops over all that a unit of a convolution sees, each loop's last turn ending it. */
+const seenBy = ({ input: [maps], groups, kernel: [down, across] }: Window) =>
+  maps / groups * down * (across + 2);
 
 /** Rows that a product's thread takes: each channel's rows are whole bands of them. */
 const bandOf = (gpu: Stage["gpu"]) => 4 * productOf(gpu).quads;
@@ -175,54 +191,57 @@ export function mapsTo(
       (_, i): Local => ({ channel, taps: taps.slice(i * size, (i + 1) * size) }),
     );
   }).sort((a, b) => b.taps.length - a.taps.length);
-  const m = isStraight ? poolBehind(network.layers, l) : undefined;
+  const m = isStraight ? poolBehind(gpu, network.layers, l) : undefined;
   const pool = m === undefined ? undefined : new Pool(stage, l, m);
+  const spans = spansOf(network.layers, l);
   const commands: Command[] = [...pool?.commands ?? []];
   for (let first = 0; first < locals.length;) {
     const taps = up(locals[first].taps.length, 4);
-    const places = up(batch * taps * points, band),
-      room = Math.min(Math.floor(4 * quads / places), Math.floor(4 * rows.exact.quads / band));
+    const places = up(batch * taps * points, band);
+    const room = Math.min(Math.floor(4 * quads / places), Math.floor(4 * rows.exact.quads / band));
     const part = locals.slice(first, first + room);
     // Those with far fewer taps are better off in a part of their own.
     const count = part.findIndex(({ taps: own }) => 2 * own.length <= taps && taps > 4);
     const chosen = count < 0 ? part : part.slice(0, count);
-    commands.push(...new Part(stage, l, rows, chosen, taps, isStraight, pool).commands(sums));
+    commands.push(
+      ...new Part(stage, l, { rows, spans, pool, isStraight }, chosen, taps).commands(sums),
+    );
     first += chosen.length;
   }
   return labelled(layerName(network, l), commands);
+}
+
+/** How the copies of a convolution's weights are evaluated, whichever part they are of. */
+interface PartWay {
+  readonly rows: MapRows;
+  readonly spans: ReadonlyMap<number, Span>;
+  readonly pool: Pool | undefined;
+  readonly isStraight: boolean;
 }
 
 /** What is evaluated at a time. */
 class Part {
   readonly #stage: Stage;
   readonly #l: number;
-  readonly #rows: MapRows;
-  readonly #pool: Pool | undefined;
+  readonly #way: PartWay;
   readonly #locals: number;
   readonly #taps: number; // of each, a multiple of 4
-  readonly #isStraight: boolean;
-  readonly #responses: GPUBuffer; // [locals, batch, taps]
   readonly #bound: Record<string, GPUBuffer>;
   readonly #constants: Constants;
 
   constructor(
     stage: Stage,
     l: number,
-    rows: MapRows,
+    way: PartWay,
     locals: readonly Local[],
     taps: number,
-    isStraight: boolean,
-    pool: Pool | undefined,
   ) {
     const { gpu, options: { batch, network, estimator } } = stage;
     this.#stage = stage;
     this.#l = l;
-    this.#rows = rows;
-    this.#pool = pool;
+    this.#way = way;
     this.#locals = locals.length;
     this.#taps = taps;
-    this.#isStraight = isStraight;
-    this.#responses = stage.shared("responses of taps", 4 * locals.length * batch * taps);
     const table = new Uint32Array(2 * locals.length * (1 + taps)); // see shaders/shared/maps.wgsl
     locals.forEach(({ channel, taps: own }, i) => {
       table.set([channel, own.length], 2 * i);
@@ -236,7 +255,8 @@ class Part {
       stencil: uploadStencil(gpu, stage.options),
       residuals: stage.forward.residuals,
       labels: stage.forward.labels,
-      responses: this.#responses,
+      // [locals, batch, taps]
+      responses: stage.shared("responses of taps", 4 * locals.length * batch * taps),
     };
     this.#constants = {
       BATCH: batch,
@@ -287,15 +307,16 @@ class Part {
     places: number,
     points: number,
   ) {
+    const { rows: { straight, exact }, spans, pool } = this.#way;
     const isStraight = effect === "straight";
-    return propagate(this.#stage, isStraight ? this.#rows.straight : this.#rows.exact, this.#l, {
+    return propagate(this.#stage, isStraight ? straight : exact, this.#l, {
       rows,
       effect,
-      pool: isStraight ? this.#pool : undefined,
+      pool: isStraight ? pool : undefined,
       buffers: { ...this.#bound, ...buffers },
       constants: { ...this.#constants, POINTS: points },
       count: this.#locals * places,
-      spans: spansOf(this.#stage.options.network.layers, this.#l),
+      spans,
     });
   }
 
@@ -313,12 +334,12 @@ class Part {
       [walkersOf(gpu, count, classes + 1) / 64],
       { ...buffers, changes },
       { rows, work: count * Number(this.#constants.POINTS) * classes * ACTIVATION_WORK },
-      { ROW_QUADS: this.#rows.exact.quads },
+      { ROW_QUADS: this.#way.rows.exact.quads },
     );
   }
 
   commands(sums: Sums): Command[] {
-    return [...(this.#isStraight ? this.#straight() : this.#exact()), this.#collect(sums)];
+    return [...(this.#way.isStraight ? this.#straight() : this.#exact()), this.#collect(sums)];
   }
 
   /** Each copy by rows of its own. */
@@ -341,7 +362,7 @@ class Part {
     );
     const buffers = { maps: this.#uniform(places), stencil: one };
     const { commands, logits } = this.#propagate("taps", "straight", buffers, places, 1);
-    const { moves, reaches, quads } = this.#rows.straight, room = { ROW_QUADS: quads };
+    const { moves, reaches, quads } = this.#way.rows.straight, room = { ROW_QUADS: quads };
     return [
       this.#command("list_begin", [1], { items }, {}, { LISTS: locals }),
       this.#command(
@@ -370,7 +391,7 @@ class Part {
     const most = this.#batch * this.#taps; // items of a channel
     // Few are expected: a fraction of all at a time.
     const wanted = up(Math.ceil(most * points / EXPECTED), band);
-    const places = Math.min(wanted, down(4 * this.#rows.exact.quads / locals, band));
+    const places = Math.min(wanted, down(4 * this.#way.rows.exact.quads / locals, band));
     const perPass = Math.floor(places / points);
     const { index, room } = this.#stage.roomOf(Math.min(perPass, most), most);
     const commands: Command[] = [];
@@ -449,8 +470,18 @@ class Pool {
         [groupsOf(batch * maps * padded[0] * padded[1])],
         this.buffers,
         constants,
+        {},
+        batch * maps * padded[0] * padded[1] * cells,
       ),
-      command(gpu, "sight", [Math.ceil(places / lanes), groups, batch], this.buffers, side),
+      command(
+        gpu,
+        "sight",
+        [Math.ceil(places / lanes), groups, batch],
+        this.buffers,
+        side,
+        {},
+        batch * groups * places * seenBy(window!),
+      ),
       command(
         gpu,
         "margins",
@@ -458,6 +489,7 @@ class Pool {
         { ...this.buffers, ...values },
         { ...side, HALF_BY_STEEPEST: 0.499999 / activations[activation].steepest },
         { activation },
+        batch * layers[m].outputs * cells * ACTIVATION_WORK,
       ),
     ];
   }

@@ -102,13 +102,11 @@ function spanOf(layer: Layer, ranges: readonly Range[]): Span {
 /** Which units of convolution `l` and of the layers behind it change. */
 export function spansOf(layers: readonly Layer[], l: number): ReadonlyMap<number, Span> {
   const { window, outputs } = layers[l], [channels] = window!.output, area = outputs / channels;
-  const ranges = new Map<number, Range[]>([[l, []]]);
+  const ranges = new Map<number, Range[]>([l, ...layersBehind(layers, l)].map((m) => [m, []]));
   for (let c = 0; c < channels; c++) {
     const own: Range = [c * area, (c + 1) * area];
     ranges.get(l)!.push(own);
-    for (const [m, { units }] of movedBehind(layers, l, own)) {
-      ranges.set(m, [...ranges.get(m) ?? [], units]);
-    }
+    movedBehind(layers, l, own).forEach(({ units }, m) => ranges.get(m)!.push(units));
   }
   return new Map([...ranges].map(([m, found]) => [m, spanOf(layers[m], found)]));
 }
@@ -156,24 +154,18 @@ export function propagate(
     const layer = layers[m], { kind } = layer;
     const place = places.get(m);
     if (place === undefined) continue;
+    const pass = (...made: Command[]) => commands.push(...labelled(named(m), made));
     if (m === pool?.layer) {
-      const groups = [walkersOf(gpu, quads, layer.outputs + 20) / 64];
-      const bound = {
-        ...buffers,
-        ...pool.buffers,
-        changes: rows.buffer(place),
-        reaches: rows.reaches,
-      };
-      const made = command(
+      const { count } = spanAt(m);
+      pass(command(
         gpu,
         "rows_filter_pool",
-        [groups[0]],
-        bound,
+        [walkersOf(gpu, quads, count + 20) / 64],
+        { ...buffers, ...pool.buffers, changes: rows.buffer(place), reaches: rows.reaches },
         { ...constants, ROW_QUADS: rows.quads, WORKGROUP: 64 },
         { rows: role },
-        4 * quads * spans!.get(m)!.count * ACTIVATION_WORK,
-      );
-      commands.push(...labelled(named(m), [made]));
+        4 * quads * count * ACTIVATION_WORK,
+      ));
       continue;
     }
     const sources = layer.from.filter((from) => from === l || behind.has(from));
@@ -191,11 +183,13 @@ export function propagate(
     });
     const common = { ...constants, ROW_QUADS: rows.quads, WORKGROUP: workgroup };
     const fillings: Fillings = { activation: layer.activation, rows: role, effect };
-    const spread = (blocks: number, turns: number): [number, number] => [
-      Math.min(Math.ceil(quads / workgroup), walkersOf(gpu, quads, turns) / workgroup),
-      blocks,
-    ];
-    const pass = (...made: Command[]) => commands.push(...labelled(named(m), made));
+    const spread = (blocks: number, turns: number): [number, number] => {
+      checkTurns(gpu, layerName(network, m), turns);
+      return [
+        Math.min(Math.ceil(quads / workgroup), walkersOf(gpu, quads, turns) / workgroup),
+        blocks,
+      ];
+    };
     const units = spread(Math.ceil(width / UNITS), UNITS + 1);
     const work = 4 * quads * width * ACTIVATION_WORK;
     if (m === l) {
@@ -230,7 +224,7 @@ export function propagate(
         window: uploadWindow(gpu, layer),
       };
       if (kind === "maxpool") {
-        const turns = UNITS * (1 + 2 * (cells + 1)) + 1;
+        const turns = UNITS * (1 + 2 * (kernel[0] * (kernel[1] + 2) + 1)) + 1; // looks twice
         const groups = spread(Math.ceil(width / UNITS), turns);
         const compared = 4 * quads * width * (8 * cells + ACTIVATION_WORK);
         pass(command(gpu, "rows_maxpool", groups, made, common, fillings, compared));
@@ -253,6 +247,19 @@ export function propagate(
     }
   }
   return { commands, logits: rows.buffer(places.get(layers.length - 1)!) };
+}
+
+/**
+ * Refuses a layer through which a thread cannot carry one row on the device.
+ * @throws {RangeError} with the turns of loops that it takes and the device allows.
+ */
+function checkTurns({ adapter, loopTurns }: Gpu, layer: string, turns: number): void {
+  const most = Math.floor(0.9 * loopTurns);
+  if (turns <= most) return;
+  throw new RangeError(
+    `Cannot carry changes through ${layer} on ${adapter}: it breaks loops off behind ${most} ` +
+      `turns, and these take ${turns}; use smaller kernels or fewer channels, or --backend cpu`,
+  );
 }
 
 /**

@@ -6,7 +6,6 @@ export const add: Structure<object> = {
   name: "add",
   onnx: ["Add", "Sum"],
   takes: [2, Infinity],
-  usage: "add",
   parse(words) {
     noWords(words);
     return {};

@@ -26,7 +26,6 @@ export const conv: Structure<Convolution> = {
   onnx: ["Conv"],
   takes: [1, 1],
   ofMaps: true,
-  usage: "conv 30x5",
   parse([size, ...words]) {
     const match = /^(\d+)x(\d+)(?:x(\d+))?$/.exec(size ?? "");
     const [channels, down, across] = (match ?? []).slice(1).map((text) => Number(text));

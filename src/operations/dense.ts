@@ -6,7 +6,6 @@ export const dense: Structure<{ readonly width: number }> = {
   name: "dense",
   onnx: ["Gemm", "MatMul"],
   takes: [1, 1],
-  usage: "dense 100",
   parse(words) {
     const width = Number(words[0]);
     if (words.length !== 1 || !Number.isInteger(width) || width < 1) {

@@ -18,7 +18,6 @@ function pool(kind: "maxpool" | "avgpool", onnx: string): Structure<Placement> {
     onnx: [onnx],
     takes: [1, 1],
     ofMaps: true,
-    usage: `${kind} 2`,
     parse([size, ...words]) {
       if (size === undefined) throw new SyntaxError(`${kind} takes a size, as in ${kind} 2`);
       const { kernel, stride, pad } = placementOf(words, pairOf(size, "a size"), ["stride", "pad"]);
@@ -43,7 +42,7 @@ function pool(kind: "maxpool" | "avgpool", onnx: string): Structure<Placement> {
   };
 }
 
-/** Its exact change: see shaders/operations of the engines, and src/cpu/windows.ts. */
+/** Its exact change is in src/cpu/windows.ts and shaders/rows_maxpool.wgsl. */
 export const maxpool: Structure<Placement> = pool("maxpool", "MaxPool");
 export const avgpool: Structure<Placement> = pool("avgpool", "AveragePool");
 
@@ -53,7 +52,6 @@ export const globalavgpool: Structure<object> = {
   onnx: ["GlobalAveragePool"],
   takes: [1, 1],
   ofMaps: true,
-  usage: "globalavgpool",
   parse(words) {
     noWords(words);
     return {};

@@ -7,7 +7,6 @@ export const flatten: Structure<object> = {
   name: "flatten",
   onnx: ["Flatten"],
   takes: [1, 1],
-  usage: "flatten",
   parse(words) {
     noWords(words);
     return {};
@@ -21,7 +20,6 @@ export const dropout: Structure<{ readonly rate: number }> = {
   name: "dropout",
   onnx: ["Dropout"],
   takes: [1, 1],
-  usage: "dropout 0.5",
   parse(words) {
     const rate = Number(words[0]);
     if (words.length !== 1 || !(rate >= 0 && rate < 1)) {

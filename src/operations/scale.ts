@@ -11,7 +11,6 @@ export const scale: Structure<object> = {
   onnx: ["BatchNormalization"],
   takes: [1, 1],
   ofMaps: true,
-  usage: "scale",
   parse(words) {
     noWords(words);
     return {};

@@ -53,8 +53,6 @@ export interface Structure<Settings = unknown> {
   readonly takes: readonly [number, number];
   /** Whether it takes maps alone, and no row. */
   readonly ofMaps?: boolean;
-  /** How it is typed, for people. */
-  readonly usage: string;
   /**
    * Reads the words behind its name.
    * @throws {SyntaxError} why they are none of its.
