@@ -49,6 +49,7 @@ export {
 } from "./core/optimizers.ts";
 export { createRandom, type GeneratorName, GENERATORS } from "./core/generators.ts";
 export { type Random, Xoshiro } from "./core/random.ts";
+export { type Surrogate, type SurrogateName, SURROGATES } from "./core/surrogate.ts";
 export { type ScheduleName, SCHEDULES } from "./core/schedule.ts";
 export { drawDigits } from "./data/digits.ts";
 export { idxDataSet, type IdxFiles } from "./data/idx.ts";

@@ -14,6 +14,7 @@ import {
   LOSSES,
   type Network,
   type Node,
+  parseActivation,
   parseNodes,
   type Shape,
   shapeOf,
@@ -26,6 +27,7 @@ import {
 import { structures } from "../operations/registry.ts";
 import type { Structure } from "../operations/structure.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
+import { type Surrogate, type SurrogateName, SURROGATES } from "../core/surrogate.ts";
 import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
 import type { DataSet, Samples } from "../data/samples.ts";
 import { type Layout, LAYOUTS } from "../data/weights.ts";
@@ -55,6 +57,8 @@ export interface Options {
   h?: number;
   sharing?: boolean;
   engine: Method;
+  surrogate?: SurrogateName;
+  surrogateWidth?: number;
   backend: Backend;
   seed: number;
   evalEvery: number;
@@ -113,6 +117,17 @@ function parseHidden(text: string): number[] {
   return widths;
 }
 
+function parseOneActivation(text: string): Activation {
+  try {
+    return parseActivation(text.trim());
+  } catch (error) {
+    const isNone = !ACTIVATIONS.some((name) => name.split(" ")[0] === text.trim().split(" ")[0]);
+    throw new InvalidArgumentError(
+      isNone ? suggestion(text, ACTIVATIONS) : (error as Error).message,
+    );
+  }
+}
+
 function parseNetwork(text: string): Node[] {
   try {
     return parseNodes(text);
@@ -160,7 +175,7 @@ const shared = {
   activation: new Option(
     "--activation <names>",
     `${ACTIVATIONS.join(", ")}; one for all hidden layers, or one for each`,
-  ).argParser((text) => text.split(",").map(oneOf(ACTIVATIONS)))
+  ).argParser((text) => text.split(",").map(parseOneActivation))
     .default(["sigmoid"], "sigmoid"),
   loss: new Option("--loss <name>", LOSSES.join(", ")).argParser(oneOf(LOSSES))
     .default("cross-entropy"),
@@ -189,6 +204,15 @@ const shared = {
   sharing: new Option("--no-sharing", "every copy by itself, sharing nothing: to compare with"),
   engine: new Option("--engine <name>", METHODS.join(", ")).argParser(oneOf(METHODS))
     .default("differences"),
+  surrogate: new Option(
+    "--surrogate <name>",
+    `${SURROGATES.join(", ")}: what backprop takes for the derivative of units with steps`,
+  ).argParser(oneOf(SURROGATES)),
+  surrogateWidth: new Option(
+    "--surrogate-width <number>",
+    "how far a surrogate reaches (default 1)",
+  )
+    .argParser(number),
   backend: new Option("--backend <name>", BACKENDS.join(", ")).argParser(oneOf(BACKENDS))
     .default("auto"),
   seed: new Option("--seed <number>", "everything random follows it").argParser(number)
@@ -305,7 +329,22 @@ export function engineOptionsOf(
     batch: options.batch,
     seed: options.seed,
     sharing: options.sharing,
+    surrogate: surrogateOf(options),
   };
+}
+
+/**
+ * The surrogate that the options describe.
+ * @throws {TypeError} when a width is given without one.
+ */
+function surrogateOf({ surrogate: name, surrogateWidth }: Options): Surrogate | undefined {
+  if (name) return { name, width: surrogateWidth ?? 1 };
+  if (surrogateWidth === undefined) return undefined;
+  throw new TypeError(
+    `Cannot use --surrogate-width: there is no surrogate; give --surrogate ${
+      SURROGATES.join(" or ")
+    }`,
+  );
 }
 
 /** The operations that the options describe, all but the last layer. */

@@ -36,7 +36,17 @@ const FIXED = [
     "optimizer",
     "weightDecay",
   ] as const,
-  ...["schedule", "estimator", "queries", "h", "engine", "seed", "rng"] as const,
+  ...[
+    "schedule",
+    "estimator",
+    "queries",
+    "h",
+    "engine",
+    "surrogate",
+    "surrogateWidth",
+    "seed",
+    "rng",
+  ] as const,
 ];
 /** Options that are kept with it too, and may be given anew. */
 const FREE = ["steps", "data"] as const;

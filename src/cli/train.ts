@@ -133,6 +133,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   tell(
     `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
       `engine ${options.engine}` +
+      (options.surrogate ? ` with the surrogate ${options.surrogate}` : "") +
       (options.engine === "backprop" ? "" : ` with h = ${engineOptions.estimator.h}`) +
       ` on ${engine.adapter}` +
       (loaded ? `, going on from step ${done} of ${options.resume}` : ""),

@@ -5,8 +5,7 @@
  * of the loss there. Random directions nudge all weights at once, as SPSA does.
  */
 
-import { activations } from "../operations/registry.ts";
-import type { Activation } from "../operations/activation.ts";
+import { activationOf, structures } from "../operations/registry.ts";
 import type { Node } from "./network.ts";
 
 /** Estimators by name; `--estimator` spells them so. */
@@ -93,14 +92,16 @@ export function lossEvaluations(estimator: Estimator, parameters: number): numbe
   return stencilOf(estimator).length * directions;
 }
 
+/** Whether some of the operations have steps, which only a nudge that is long enough takes. */
+export const hasSteps = (nodes: readonly Pick<Node, "operation">[]): boolean =>
+  nodes.some(({ operation }) => !(operation in structures) && activationOf(operation).states);
+
 /**
  * The step h that a network needs where none is given: the tutorial's 1e-4; 1 where units have steps,
  * which a short nudge does not reach; and less where neighbours compete to be a max pool's largest,
  * which a longer nudge of a filter decides anew in many places.
  */
 export function stepFor(nodes: readonly Pick<Node, "operation">[]): number {
-  const names = nodes.map(({ operation }) => operation);
-  const known: Record<string, Activation> = activations;
-  if (names.some((name) => known[name]?.states)) return 1;
-  return names.includes("maxpool") ? 1e-6 : 1e-4;
+  if (hasSteps(nodes)) return 1;
+  return nodes.some(({ operation }) => operation === "maxpool") ? 1e-6 : 1e-4;
 }

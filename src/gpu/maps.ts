@@ -18,7 +18,7 @@ import {
   spansOf,
   walkersOf,
 } from "./rows.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import { lanesOf, uploadWindow } from "./window.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 
@@ -487,7 +487,7 @@ class Pool {
         "margins",
         [Math.ceil(output[1] * output[2] / 4 / lanes), output[0], batch],
         { ...this.buffers, ...values },
-        { ...side, HALF_BY_STEEPEST: 0.499999 / activations[activation].steepest },
+        { ...side, HALF_BY_STEEPEST: 0.499999 / activationOf(activation).steepest },
         { activation },
         batch * layers[m].outputs * cells * ACTIVATION_WORK,
       ),
