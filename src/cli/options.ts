@@ -2,7 +2,15 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Backend, BACKENDS } from "../backend.ts";
-import { createEstimator, type EstimatorName, ESTIMATORS, stepFor } from "../core/estimator.ts";
+import {
+  createEstimator,
+  type EstimatorName,
+  ESTIMATORS,
+  rateFor,
+  SMOOTHING_KERNELS,
+  type SmoothingKernel,
+  stepFor,
+} from "../core/estimator.ts";
 import { type GeneratorName, GENERATORS } from "../core/generators.ts";
 import type { Initialization } from "../core/initialization.ts";
 import {
@@ -48,12 +56,15 @@ export interface Options {
   init: Initialization;
   steps: number;
   batch: number;
-  lr: number;
+  lr?: number;
+  validation?: number;
   optimizer: OptimizerName;
   weightDecay: number;
   schedule: ScheduleName;
   estimator: EstimatorName;
   queries: number;
+  kernel: SmoothingKernel;
+  points: number;
   h?: number;
   sharing?: boolean;
   engine: Method;
@@ -185,7 +196,12 @@ const shared = {
     .argParser(parseInit).default(0.01),
   steps: new Option("--steps <number>", "steps to train").argParser(number).default(600),
   batch: new Option("--batch <number>", "samples a step").argParser(number).default(100),
-  lr: new Option("--lr <number>", "learning rate").argParser(number).default(0.1),
+  lr: new Option("--lr <number>", "learning rate (default 0.1; 0.5 for sgd where a unit has steps)")
+    .argParser(number),
+  validation: new Option(
+    "--validation <number>",
+    "hold out the last so many training samples, and evaluate them instead of the test set",
+  ).argParser(number),
   optimizer: new Option("--optimizer <name>", OPTIMIZERS.join(", "))
     .argParser(oneOf(OPTIMIZERS)).default("sgd"),
   weightDecay: new Option("--weight-decay <number>", "share of each weight taken, times the rate")
@@ -196,9 +212,16 @@ const shared = {
     .argParser(oneOf(ESTIMATORS)).default("central"),
   queries: new Option("--queries <number>", "random directions a step, for spsa")
     .argParser(number).default(1),
+  kernel: new Option(
+    "--kernel <name>",
+    `${SMOOTHING_KERNELS.join(", ")}: what smoothed smooths with`,
+  )
+    .argParser(oneOf(SMOOTHING_KERNELS)).default("logistic"),
+  points: new Option("--points <number>", "of smoothed, on either side").argParser(number)
+    .default(16),
   h: new Option(
     "--h <number>",
-    "step of the difference (default 1e-4; 1 where a unit has steps, 1e-6 with a maxpool)",
+    "step of the difference, or scale of the kernel (default 1e-4; 1 where a unit has steps, 1e-6 with a maxpool)",
   )
     .argParser(number),
   sharing: new Option("--no-sharing", "every copy by itself, sharing nothing: to compare with"),
@@ -310,8 +333,8 @@ export function withOptions(command: Command, ...names: (keyof typeof shared)[])
 
 /** The training run that the options describe. */
 export function trainingOf(options: Options): TrainingOptions {
-  const { steps, batch, lr: learningRate, schedule, evalEvery, saveEvery } = options;
-  return { steps, batch, learningRate, schedule, evalEvery, saveEvery };
+  const { steps, batch, schedule, evalEvery, saveEvery } = options;
+  return { steps, batch, learningRate: rateOf(options), schedule, evalEvery, saveEvery };
 }
 
 /** What an engine is told, for a network and the samples it trains on. */
@@ -411,12 +434,22 @@ export function networkOf(options: Options, widths: readonly number[], path: str
   return network;
 }
 
+/** The operations that decide on what is not given. */
+const given = ({ network, activation }: Options) =>
+  network ?? activation.map((operation) => ({ operation }));
+
 /** The step of the difference: the one given, or what the network needs. */
-export function stepOf({ h, network, activation }: Options): number {
-  return h ?? stepFor(network ?? activation.map((operation) => ({ operation })));
+export function stepOf(options: Options): number {
+  return options.h ?? stepFor(given(options));
+}
+
+/** The learning rate: the one given, or what the network needs. */
+export function rateOf(options: Options): number {
+  return options.lr ?? rateFor(given(options), options.optimizer);
 }
 
 /** The estimator that the options describe. */
 export function estimatorOf(options: Options) {
-  return createEstimator(options.estimator, stepOf(options), options.queries);
+  const { estimator, queries, kernel, points } = options;
+  return createEstimator(estimator, stepOf(options), queries, { kernel, points });
 }

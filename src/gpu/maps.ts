@@ -355,12 +355,7 @@ class Part {
     const { gpu, options: { network: { classes } } } = this.#stage;
     const places = this.#places(1), locals = this.#locals, rows = locals * places;
     const items = this.#stage.shared("items of taps", 4 * locals * (1 + this.#batch * this.#taps));
-    const one = gpu.upload(
-      "one",
-      Float32Array.of(1, ...new Array(15).fill(0)),
-      GPUBufferUsage.UNIFORM,
-    );
-    const buffers = { maps: this.#uniform(places), stencil: one };
+    const buffers = { maps: this.#uniform(places), stencil: this.#stage.whole };
     const { commands, logits } = this.#propagate("taps", "straight", buffers, places, 1);
     const { moves, reaches, quads } = this.#way.rows.straight, room = { ROW_QUADS: quads };
     return [

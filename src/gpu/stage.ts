@@ -51,7 +51,7 @@ export function createStage(parts: Parts): Stage {
   };
 }
 
-/** Numbers in a stencil's table: four a point, of MOST_POINTS and a pair behind that stays 0. */
+/** Numbers in a stencil's table: four a point, of twice MOST_POINTS and some behind that stays 0. */
 const STENCIL = 4 * 128;
 
 /** How rows and columns of a product are shared out: which product, and what a workgroup takes. */
@@ -87,9 +87,9 @@ export function uploadStencil(
   return gpu.upload("stencil", table, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
 }
 
-/** A stencil of one point with the coefficient 1. */
+/** A stencil of one point, 1 away, with the coefficient 1. */
 function wholeStencil(gpu: Gpu): GPUBuffer {
   const table = new Float32Array(STENCIL);
-  table[1] = 1;
+  table.set([1, 1]);
   return gpu.upload("whole", table, GPUBufferUsage.UNIFORM);
 }
