@@ -13,6 +13,7 @@ const FLOORS: Record<string, number> = {
   "backend.ts": 6,
   "mod.ts": 7,
   "bench": 8,
+  "contest": 8,
   "cli": 9,
 };
 

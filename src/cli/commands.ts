@@ -8,6 +8,7 @@ import {
   type Places,
   toBrowse,
   toBuild,
+  toData,
   toListen,
   toMeasure,
   toRead,
@@ -38,6 +39,7 @@ const gather = (value: string, before: string[]) => [...before, value];
 export const TOUCHED: Record<string, (args: readonly string[]) => Places[]> = {
   plot: (logs) => logs.map(toRead),
   bench: () => [toMeasure()],
+  contest: () => [toData("mnist")],
   web: () => [toServe()],
   build: () => [toBuild()],
 };
@@ -119,6 +121,31 @@ export function createCommands() {
     ...["data", "seed", "json"] as const,
   );
 
+  const contest = withOptions(
+    program.command("contest")
+      .description("numerical gradients against surrogates on units with steps: takes hours")
+      .addOption(
+        new PlaceOption(
+          "--results <file>",
+          "results, a line each; a contest goes on with them",
+          toWrite,
+        )
+          .default("contest.jsonl"),
+      )
+      .addOption(
+        new PlaceOption("--fashion-mnist <folder>", "four IDX files", toData)
+          .default("/usr/share/datasets/fashion-mnist", "Debian's dataset-fashion-mnist"),
+      )
+      .option("--only <name>", "a data set, network or method; more than once for more", gather, [])
+      .option("--steps <number>", "of a run", number, 3000)
+      .option("--seeds <number>", "that the runs that count start from", number, 5)
+      .option(
+        "--smoke",
+        "tiny networks on drawn digits, for seconds: shows nothing but that it goes",
+      ),
+    ...["backend", "json"] as const,
+  );
+
   const web = program.command("web").description("serve the page, to this machine alone")
     .addOption(
       new PlaceOption("--host <name>", "the name or address to listen under", toListen)
@@ -140,5 +167,6 @@ export function createCommands() {
     parity,
     example,
     plot,
+    contest,
   };
 }

@@ -3,6 +3,7 @@
 import { type Command, CommanderError } from "commander";
 import { createCommands } from "./commands.ts";
 import type { BenchOptions } from "./bench.ts";
+import type { ContestOptions } from "./contest.ts";
 import { EXIT, isForUser } from "./errors.ts";
 import { runEvaluate } from "./evaluate.ts";
 import { runExample } from "./example.ts";
@@ -18,8 +19,20 @@ import { runPlot } from "./plot.ts";
 import type { WebOptions } from "./serve.ts";
 import { runTrain } from "./train.ts";
 
-const { program, web, build, bench, train, evaluate, gradient, gradcheck, parity, example, plot } =
-  createCommands();
+const {
+  program,
+  web,
+  build,
+  bench,
+  train,
+  evaluate,
+  gradient,
+  gradcheck,
+  parity,
+  example,
+  plot,
+  contest,
+} = createCommands();
 
 let exitCode: number = EXIT.done;
 
@@ -52,6 +65,10 @@ parity.action(async (options: { json?: boolean }) => {
 example.action(runExample);
 
 plot.action((files: string[], { out }: { out: string }) => runPlot(files, out));
+
+contest.action(async (options: ContestOptions) => {
+  exitCode = await (await import("./contest.ts")).runContest(options);
+});
 
 bench.action(async (names: string[], options: BenchOptions & { only: string[] }) => {
   const { runBench } = await import("./bench.ts"); // what it needs, no other command does
