@@ -821,7 +821,9 @@ function isMade(
   }
   const { pieces, states, series }: Activation = activationOf(activation!);
   if (!(ROWS[kernel]?.includes(rows!) ?? true)) return false;
-  if (["flip", "list_states", "collect_states"].includes(kernel)) return states !== undefined;
+  if (["flip", "list_states", "collect_states", "state_slopes"].includes(kernel)) {
+    return states !== undefined;
+  }
   if (kernel === "narrow") return series === true;
   if (kernel === "respond" || kernel === "margins") return pieces !== undefined;
   if (effect === "straight") return pieces !== undefined && (rows === "all" || rows === "taps");

@@ -209,7 +209,10 @@ function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): 
   const { from, inputs, outputs, activation } = layers[l];
   const isData = from[0] === DATA;
   const entries = isData ? options.nonzeros : inputs + 1;
-  const slots = isData && options.sharing ? options.distinct : entries;
+  // Of the values that some activations have, one is not 0, and that is the constant's, too.
+  const values = isData ? undefined : activationOf(layers[from[0]].activation).states?.values;
+  const isOne = values?.length === 2 && values[0] === 0 && values[1] === 1;
+  const slots = !options.sharing ? entries : isData ? options.distinct : isOne ? 1 : entries;
   const points = stencilOf(options.estimator).length;
   const { work, states } = activationOf(activation);
   const responses = batch * outputs *

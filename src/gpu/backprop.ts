@@ -18,7 +18,7 @@ import {
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function backprop(stage: Stage): Command[] {
-  const { gpu, options: { network, batch }, forward, gradient, slices } = stage;
+  const { gpu, options: { network, batch }, forward } = stage;
   const { layers, classes, loss } = network;
   const errors = layers.map(({ outputs }, l) =>
     gpu.buffer(`errors of ${layerName(network, l)}`, 4 * batch * outputs)
@@ -33,7 +33,7 @@ export function backprop(stage: Stage): Command[] {
     { loss },
   )]);
   for (let l = layers.length - 1; l >= 0; l--) {
-    const { kind, inputs, outputs, offset, from: [from] } = layers[l];
+    const { kind } = layers[l];
     const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
     const takers = layers.flatMap(({ from }, m) => from.filter((of) => of === l).map(() => m));
     takers.forEach((m, i) =>
@@ -51,28 +51,38 @@ export function backprop(stage: Stage): Command[] {
     );
     if (kind === "conv") filterGradient(stage, layers[l], errors[l]).forEach(pass);
     if (kind !== "dense") continue;
-    const { block, count, lanes: quads, abreast } = tilesOf(gpu, layers[l]);
-    const { entries, starts } = forward.values(from).lists!;
-    pass(command(
-      gpu,
-      "backprop_gradient",
-      [count, Math.ceil(outputs / 4 / quads), Math.ceil(slices / abreast)],
-      { entries, starts, errors: errors[l], gradient },
-      {
-        INPUTS: inputs,
-        OUTPUTS: outputs,
-        OFFSET: offset,
-        BATCH: batch,
-        SLICES: slices,
-        PARAMETERS: network.parameters,
-        WORKGROUP: quads,
-        ABREAST: abreast,
-      },
-      { block },
-      batch * (inputs + 1) * outputs,
-    ));
+    pass(denseGradient(stage, l, errors[l]));
   }
   return commands;
+}
+
+/** The gradient of a dense layer's weights: its inputs, transposed, times what each unit counts. */
+export function denseGradient(
+  { gpu, options: { network, batch }, forward, gradient, slices }: Stage,
+  l: number,
+  errors: GPUBuffer, // [batch, outputs]
+): Command {
+  const layer = network.layers[l], { inputs, outputs, offset, from: [from] } = layer;
+  const { block, count, lanes, abreast } = tilesOf(gpu, layer);
+  const { entries, starts } = forward.values(from).lists!;
+  return command(
+    gpu,
+    "backprop_gradient",
+    [count, Math.ceil(outputs / 4 / lanes), Math.ceil(slices / abreast)],
+    { entries, starts, errors, gradient },
+    {
+      INPUTS: inputs,
+      OUTPUTS: outputs,
+      OFFSET: offset,
+      BATCH: batch,
+      SLICES: slices,
+      PARAMETERS: network.parameters,
+      WORKGROUP: lanes,
+      ABREAST: abreast,
+    },
+    { block },
+    batch * (inputs + 1) * outputs,
+  );
 }
 
 /** The errors of what layer m takes, from its own: the first that is added up, the last, or one between. */

@@ -11,6 +11,7 @@ import { densityOf, type Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
 import { activationOf } from "../operations/registry.ts";
 import { statesWithin } from "../operations/states.ts";
+import { denseGradient } from "./backprop.ts";
 import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
@@ -165,10 +166,47 @@ function roomForRows({ gpu, options: { network: { layers }, batch, estimator } }
   return new Rows(gpu, batch * (inputs + 1) * widest * points, 4 * batch, widest);
 }
 
+/**
+ * Whether all that a layer takes is 0 or 1, like the constant behind it: then all nudges of a unit's
+ * weights are one evaluation a sample, and the gradient is a product of inputs and these.
+ */
+function takesOnes({ network: { layers }, sharing = true }: EngineOptions, l: number): boolean {
+  const [from] = layers[l].from;
+  if (!sharing || from === DATA) return false;
+  const { states } = activationOf(layers[from].activation);
+  return states?.values.length === 2 && states.values[0] === 0 && states.values[1] === 1;
+}
+
 /** One fused kernel: a nudge moves one logit. */
-function logits({ gpu, options, forward, gradient, slices }: Stage, l: number): Command[] {
+function logits(stage: Stage, l: number): Command[] {
+  const { gpu, options, forward, gradient, slices } = stage;
   const { network, estimator, batch } = options;
   const layer = network.layers[l], { inputs, outputs, offset } = layer;
+  if (takesOnes(options, l)) {
+    const slopes = gpu.buffer(`slopes of ${layerName(network, l)}`, 4 * batch * outputs);
+    return [
+      command(
+        gpu,
+        "logit_slopes",
+        [Math.ceil(batch * outputs / 64)],
+        {
+          residuals: forward.residuals,
+          labels: forward.labels,
+          slopes,
+          stencil: uploadStencil(gpu, options, reachOf(options, layer)),
+        },
+        {
+          CLASSES: outputs,
+          BATCH: batch,
+          POINTS: stencilOf(estimator).length,
+          REACH: rounded(reachOf(options, layer)),
+        },
+        { loss: network.loss },
+        LOSS_WORK * batch * outputs * stencilOf(estimator).length,
+      ),
+      denseGradient(stage, l, slopes),
+    ];
+  }
   return [command(
     gpu,
     "output_gradient",
@@ -280,6 +318,8 @@ class Responses {
   /** Threads side by side, each with four units of them, that sum a gradient up. */
   readonly #lanes: number;
   readonly #responses: GPUBuffer; // [batch, perSample, units]
+  /** Where all weights into a unit have them in common. */
+  readonly #slopes: GPUBuffer | undefined; // [batch, outputs]
   readonly #stencil: GPUBuffer;
   readonly #measure: readonly Command[];
   readonly #constants: Constants;
@@ -307,6 +347,9 @@ class Responses {
       `responses of ${layerName(network, l)}`,
       4 * batch * this.#perSample * this.#units,
     );
+    this.#slopes = !slots && takesOnes(options, l)
+      ? gpu.buffer(`slopes of ${layerName(network, l)}`, 4 * batch * outputs)
+      : undefined;
     const { stencil, measure } = nudgesOf(stage, layer);
     this.#stencil = stencil;
     this.#measure = measure;
@@ -332,6 +375,7 @@ class Responses {
     for (let first = 0; first < outputs; first += this.#units) {
       commands.push(...this.#part(way, first));
     }
+    if (this.#slopes) commands.push(denseGradient(this.#stage, this.#l, this.#slopes));
     return commands;
   }
 
@@ -663,6 +707,19 @@ class Responses {
   }
 
   #collectStates(part: GPUBuffer): Command {
+    if (this.#slopes) {
+      return this.#command(
+        "state_slopes",
+        [Math.ceil(this.#units / 4 / 64), this.#batch],
+        {
+          part,
+          companions: this.#companions,
+          responses: this.#responses,
+          slopes: this.#slopes,
+        },
+        { WORKGROUP: 64 },
+      );
+    }
     const { entries, starts } = this.#lists;
     return this.#sum(
       "collect_states",

@@ -60,6 +60,10 @@ import notes from "../../shaders/shared/notes.wgsl" with { type: "text" };
 import origin from "../../shaders/shared/origin.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
+import logitSlope from "../../shaders/shared/logit_slope.wgsl" with { type: "text" };
+import stateWeights from "../../shaders/shared/state_weights.wgsl" with { type: "text" };
+import logitSlopes from "../../shaders/logit_slopes.wgsl" with { type: "text" };
+import stateSlopes from "../../shaders/state_slopes.wgsl" with { type: "text" };
 import states from "../../shaders/shared/states.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
@@ -171,6 +175,8 @@ export const KERNELS = {
   "list_end": listEnd,
   "list_slots": listSlots,
   "list_states": listStates,
+  "logit_slopes": logitSlopes,
+  "state_slopes": stateSlopes,
   "move_one": moveOne,
   "narrow_series": narrowSeries,
   "narrow": narrow,
@@ -256,6 +262,7 @@ const SHARED: Record<string, string> = {
   gate,
   items,
   listing,
+  logit_slope: logitSlope,
   logits,
   maps,
   notes,
@@ -269,6 +276,7 @@ const SHARED: Record<string, string> = {
   row_quads: rowQuads,
   slots_layout: slotsLayout,
   special,
+  state_weights: stateWeights,
   states,
   sums,
   step: optimizerStep,

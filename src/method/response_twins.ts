@@ -7,6 +7,7 @@
 
 import { tables } from "../gpu/narrow.ts";
 import type { KernelName } from "../gpu/shaders.ts";
+import type { Layer } from "../core/network.ts";
 import { activationOf } from "../operations/registry.ts";
 import { changedLayer, FAR, itemsOf, partOf, rowsOf, rowsThrough, unitAt } from "./row_twins.ts";
 import {
@@ -49,6 +50,27 @@ function* slotsOf(memory: Memory, batch: number, { WIDTH, SLOTS }: Numbers) {
       }
     }
   }
+}
+
+/**
+ * The response of a unit of the part whose input moves from z by dz: that to the state which it gets
+ * to. Kernels add up what each threshold on the way brings.
+ */
+function stepped(
+  memory: Memory,
+  activation: Layer["activation"],
+  { n, unit, z }: { n: number; unit: number; z: number },
+  dz: number,
+): { change: number; scale: number } {
+  const { values: { length }, of } = activationOf(activation).states!;
+  const { width } = partOf(memory), responses = memory.floats("responses");
+  const responseTo = (q: number) => responses[(n * length + q) * width + unit];
+  const from = of(z), to = of(Math.fround(z + Math.fround(dz))), way = Math.sign(to - from);
+  let scale = 0;
+  for (let q = from; q !== to; q += way) {
+    scale += Math.abs(responseTo(q)) + Math.abs(responseTo(q + way));
+  }
+  return { change: responseTo(to), scale };
 }
 
 /** The twins of the kernels of responses. */
@@ -452,12 +474,27 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     return [{ buffer: "gradient", kind: "floats", elements: sums, bound }];
   },
 
+  state_slopes(before, { POINTS }, { activation }, _after, [, batch = 1]) {
+    const { firstUnit, outputs, own } = partOf(before), sums = new Sums();
+    const companions = before.floats("companions"), points = pointsOf(before, POINTS);
+    for (let n = 0; n < batch; n++) {
+      for (let unit = 0; unit < own; unit++) {
+        const at = n * outputs + firstUnit + unit, z = companions[2 * at + 1];
+        sums.add(at, 0);
+        for (const { offset, coefficient } of points) {
+          const { change, scale } = stepped(before, activation!, { n, unit, z }, offset);
+          sums.add(at, coefficient * change, Math.abs(coefficient) * scale);
+        }
+      }
+    }
+    const states = activationOf(activation!).states!.values.length;
+    return [{ buffer: "slopes", kind: "floats", elements: sums, bound: (POINTS + states) * UNIT }];
+  },
+
   collect_states(before, constants, { activation, block = 0 }) {
     const { INPUTS, OUTPUTS, OFFSET, PARAMETERS, POINTS, BATCH, SLICES } = constants;
-    const { firstUnit, width, own } = partOf(before), companions = before.floats("companions");
-    const responses = before.floats("responses"), points = pointsOf(before, POINTS);
-    const { values: { length }, of } = activationOf(activation!).states!;
-    const sums = new Sums();
+    const { firstUnit, own } = partOf(before), companions = before.floats("companions");
+    const points = pointsOf(before, POINTS), sums = new Sums();
     for (const { slice, n } of sliced(constants)) {
       const inputs = [...listed(before, INPUTS, block, n, 0, Math.ceil((INPUTS + 1) / block))];
       for (let unit = 0; unit < own; unit++) {
@@ -466,14 +503,8 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
         for (let i = 0; i <= INPUTS; i++) sums.add(into(i), 0);
         for (const { i, value } of inputs) {
           for (const { offset, coefficient } of points) {
-            const from = of(z), to = of(Math.fround(z + Math.fround(offset * value)));
-            const responseTo = (q: number) => responses[(n * length + q) * width + unit];
-            // The kernel adds up what each threshold on the way brings.
-            let scale = 0;
-            for (let q = from; q !== to; q += Math.sign(to - from)) {
-              scale += Math.abs(responseTo(q)) + Math.abs(responseTo(q + Math.sign(to - from)));
-            }
-            sums.add(into(i), coefficient * responseTo(to), Math.abs(coefficient) * scale);
+            const { change, scale } = stepped(before, activation!, { n, unit, z }, offset * value);
+            sums.add(into(i), coefficient * change, Math.abs(coefficient) * scale);
           }
         }
       }

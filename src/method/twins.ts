@@ -160,6 +160,23 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
   "cross-entropy_loss": lossTwin("cross-entropy"),
   "squared-error_loss": lossTwin("squared-error"),
 
+  logit_slopes(before, { CLASSES, BATCH, POINTS }, { loss }) {
+    const labels = before.words("labels"), residuals = before.doubles("residuals");
+    const points = pointsOf(before, POINTS), sums = new Sums();
+    for (let n = 0; n < BATCH; n++) {
+      for (let k = 0; k < CLASSES; k++) {
+        for (const { offset, coefficient } of points) {
+          const d = new Float64Array(CLASSES);
+          d[k] = offset;
+          const { change, scale } = lossChange(loss!, residuals, n, labels[n], d);
+          sums.add(n * CLASSES + k, coefficient * change, Math.abs(coefficient) * scale);
+        }
+      }
+    }
+    const bound = (POINTS + CHANGE_UNITS) * UNIT;
+    return [{ buffer: "slopes", kind: "floats", elements: sums, bound }];
+  },
+
   output_gradient(before, constants, { loss }) {
     const { INPUTS, CLASSES, OFFSET, BATCH, POINTS, SLICES, PARAMETERS } = constants;
     const a = before.floats("a"), labels = before.words("labels");
