@@ -232,7 +232,7 @@ fn hidden_gradient(
   let most = farthest(stencil[0].z) * max(max(spread.x, spread.y), max(spread.z, spread.w));
   var tiny_last = first;
   if (MAY_BE_TINY) {
-    tiny_last = select(first, last, stencil[0].z <= TINY_TO && most <= TINY);
+    tiny_last = select(first, last, SMOOTH_LOSS && stencil[0].z <= TINY_TO && most <= TINY);
     let points = vec4f(stencil[0].xy, stencil[1].xy);
     for (var n = first; n < tiny_last; n++) {
       let on = tiny_units_on(n, units);

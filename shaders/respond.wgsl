@@ -202,7 +202,7 @@ fn respond(
   let spread = high - low;
   let widest = max(max(spread.x, spread.y), max(spread.z, spread.w));
   let reach = stencil[0].z;
-  let is_tiny = reach <= TINY_TO && farthest(reach) * widest <= TINY;
+  let is_tiny = SMOOTH_LOSS && reach <= TINY_TO && farthest(reach) * widest <= TINY;
   let runs = (WIDTH + RUN - 1u) / RUN;
   // Two loops, one of them empty: software devices run both sides of a branch, but no empty loop.
   for (var run = 0u; run < runs; run++) {

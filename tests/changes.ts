@@ -7,7 +7,6 @@ import {
   ACTIVATIONS,
   createNetwork,
   DATA,
-  LOSSES,
   type Network,
   parameterTensors,
   residualsOf,
@@ -22,7 +21,7 @@ import { epsilonConstants, Forward } from "../src/gpu/forward.ts";
 import { command } from "../src/gpu/kernel.ts";
 import { Lists } from "../src/gpu/lists.ts";
 import { createStage } from "../src/gpu/stage.ts";
-import { engineOptions } from "./support.ts";
+import { engineOptions, SMOOTH_LOSSES } from "./support.ts";
 import { change, Exact, loss, type Pass, passOf, type Reference, reference } from "./reference.ts";
 
 const UNIT = { float32: 2 ** -24, float64: 2 ** -53 };
@@ -368,7 +367,7 @@ function allowedOf(
 }
 
 /** The losses, each with what may be in its logarithm. */
-export const LOSS_NETWORKS: readonly Network[] = LOSSES.flatMap((loss) =>
+export const LOSS_NETWORKS: readonly Network[] = SMOOTH_LOSSES.flatMap((loss) =>
   (loss === "cross-entropy" ? [1e-7, 0, 1e-30, 1e-40] : [0]).map((epsilon) =>
     createNetwork({ inputs: 1, hidden: [], classes: 4, loss, epsilon })
   )

@@ -10,7 +10,6 @@ import {
   ACTIVATIONS,
   connect,
   DATA,
-  LOSSES,
   type Network,
   type Node,
   parseNodes,
@@ -40,6 +39,7 @@ import {
   randomMaps,
   randomSamples,
   RELATIVE,
+  SMOOTH_LOSSES,
 } from "./support.ts";
 
 /** A network of maps into three classes. */
@@ -95,7 +95,7 @@ const SEEDS = fc.integer({ min: 0, max: 1_000_000 });
 const cases = fc.record({
   seed: SEEDS,
   batch: fc.constantFrom(1, 3),
-  loss: fc.constantFrom(...LOSSES),
+  loss: fc.constantFrom(...SMOOTH_LOSSES),
   estimator: fc.constantFrom(...ESTIMATORS),
   activations: fc.constantFrom<readonly Activation[]>(ACTIVATIONS, PIECES),
 });

@@ -452,3 +452,6 @@ export async function inFolder(body: (folder: string) => Promise<void>): Promise
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+/** Losses without jumps, where no rounding decides on one. */
+export const SMOOTH_LOSSES = ["cross-entropy", "squared-error"] as const satisfies readonly Loss[];

@@ -17,6 +17,8 @@
 #import special
 #import parts
 
+const SMOOTH_LOSS = true;
+
 fn residual_row(n: u32) -> u32 {
   return n * (2u * CLASSES + 7u);
 }

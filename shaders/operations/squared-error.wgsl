@@ -4,6 +4,8 @@
 
 #import parts
 
+const SMOOTH_LOSS = true;
+
 fn residual_row(n: u32) -> u32 {
   return n * CLASSES;
 }

@@ -440,7 +440,7 @@ const given = ({ network, activation }: Options) =>
 
 /** The step of the difference: the one given, or what the network needs. */
 export function stepOf(options: Options): number {
-  return options.h ?? stepFor(given(options));
+  return options.h ?? stepFor(given(options), options.loss);
 }
 
 /** The learning rate: the one given, or what the network needs. */

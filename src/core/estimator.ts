@@ -5,7 +5,7 @@
  * of the loss there. Random directions nudge all weights at once, as SPSA does.
  */
 
-import { activationOf, structures } from "../operations/registry.ts";
+import { activationOf, losses, type LossName, structures } from "../operations/registry.ts";
 import type { Node } from "./network.ts";
 
 /** Estimators by name; `--estimator` spells them so. */
@@ -162,11 +162,14 @@ export const rateFor = (nodes: readonly Pick<Node, "operation">[], optimizer: st
   optimizer === "sgd" && hasSteps(nodes) ? 0.5 : 0.1;
 
 /**
- * The step h that a network needs where none is given: the tutorial's 1e-4; 1 where units have steps,
+ * The step h that a network needs where none is given: the tutorial's 1e-4; 1 where units or the loss have steps,
  * which a short nudge does not reach; and less where neighbours compete to be a max pool's largest,
  * which a longer nudge of a filter decides anew in many places.
  */
-export function stepFor(nodes: readonly Pick<Node, "operation">[]): number {
-  if (hasSteps(nodes)) return 1;
+export function stepFor(
+  nodes: readonly Pick<Node, "operation">[],
+  loss: LossName = "cross-entropy",
+): number {
+  if (hasSteps(nodes) || !losses[loss].isSmooth) return 1;
   return nodes.some(({ operation }) => operation === "maxpool") ? 1e-6 : 1e-4;
 }

@@ -122,7 +122,8 @@ function wayOf(network: Network, l: number, { sharing, fused }: PlanOptions): Wa
     layers[m].kind === "dense" && layers[m].from[0] === (i === 0 ? l : behind[i - 1])
   );
   const isSmooth = (m: number) => activationOf(layers[m].activation).series === true;
-  const isNarrow = fused !== undefined && behind.length <= fused.layers &&
+  const isNarrow = fused !== undefined && losses[network.loss].isSmooth &&
+    behind.length <= fused.layers &&
     layers[last].outputs <= fused.classes && isSmooth(l) &&
     behind.slice(0, -1).every((m) => layers[m].outputs <= fused.width && isSmooth(m));
   return isChain && isNarrow ? "fused" : "rows";

@@ -40,6 +40,7 @@ import hop from "../../shaders/hop.wgsl" with { type: "text" };
 import nudge from "../../shaders/nudge.wgsl" with { type: "text" };
 import outputGradient from "../../shaders/output_gradient.wgsl" with { type: "text" };
 import score from "../../shaders/score.wgsl" with { type: "text" };
+import zeroOneLoss from "../../shaders/zero-one_loss.wgsl" with { type: "text" };
 import squaredErrorLoss from "../../shaders/squared-error_loss.wgsl" with { type: "text" };
 import tally from "../../shaders/tally.wgsl" with { type: "text" };
 import total from "../../shaders/total.wgsl" with { type: "text" };
@@ -152,6 +153,7 @@ export const KERNELS = {
   "output_gradient": outputGradient,
   "score": score,
   "squared-error_loss": squaredErrorLoss,
+  "zero-one_loss": zeroOneLoss,
   "tally": tally,
   "total": total,
   "transpose": transpose,

@@ -177,6 +177,7 @@ export function lossMagnitude(
   target: number,
   d: Float64Array, // [classes]
 ): number {
+  if (loss === "zero-one") return 0; // jumps are not for errors
   let sum = 0, v = 0;
   for (let k = 0; k < d.length; k++) {
     const r = residuals[row + k];

@@ -33,7 +33,7 @@ import {
   UNIT,
 } from "./twin.ts";
 
-/** A loss of all rows, as `cross-entropy_loss.wgsl` and `squared-error_loss.wgsl` leave it. */
+/** A loss of all rows, as the kernel of that loss leaves it. */
 const lossTwin = (loss: Loss): Twin =>
 (
   before,
@@ -159,6 +159,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
 
   "cross-entropy_loss": lossTwin("cross-entropy"),
   "squared-error_loss": lossTwin("squared-error"),
+  "zero-one_loss": lossTwin("zero-one"),
 
   logit_slopes(before, { CLASSES, BATCH, POINTS }, { loss }) {
     const labels = before.words("labels"), residuals = before.doubles("residuals");

@@ -29,6 +29,7 @@ function nearChanges(v: Float64Array, share: number, rest: number): void {
 export const crossEntropy: Loss = {
   name: "cross-entropy",
   wgsl,
+  isSmooth: true,
   work: 12,
   residuals: (classes) => 2 * classes + 7,
   value(logits, target, epsilon, residuals, row) {

@@ -11,6 +11,8 @@ export interface Loss {
   readonly name: string;
   /** The same functions as WGSL. */
   readonly wgsl: string;
+  /** Whether it follows its series for tiny changes; one that jumps does not. */
+  readonly isSmooth: boolean;
   /** Numbers in a row of residuals. */
   residuals(classes: number): number;
   /** About how many multiply-adds the exact change takes for each logit that moves. */

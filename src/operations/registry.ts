@@ -24,6 +24,7 @@ import { softplus } from "./softplus.ts";
 import { squaredError } from "./squared-error.ts";
 import { step } from "./step.ts";
 import { tanh } from "./tanh.ts";
+import { zeroOne } from "./zero-one.ts";
 
 /** Operations on whole layers. */
 export const structures = {
@@ -87,5 +88,6 @@ export function activationOf(name: string): Activation {
 export const losses = {
   "cross-entropy": crossEntropy,
   "squared-error": squaredError,
+  "zero-one": zeroOne,
 } satisfies Record<string, Loss>;
 export type LossName = keyof typeof losses;

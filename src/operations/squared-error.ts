@@ -11,6 +11,7 @@ function addHalfSquares(r: number, slope: number, d: Float64Array, sums: Float64
 export const squaredError: Loss = {
   name: "squared-error",
   wgsl,
+  isSmooth: true,
   work: 3,
   residuals: (classes) => classes,
   value(logits, target, _epsilon, residuals, row) {
