@@ -13,6 +13,7 @@ override POINTS: u32; // of the stencil
 
 const FARTHER = 1.0000153; // as in list_states.wgsl
 const FEW = 4u; // points that are compared one by one
+const DOWNWARDS = 0.999998; // by more than what is rounded
 
 // Whether what moves the units by dz takes them across threshold i: up where they are below it.
 fn crosses(i: u32, below: vec4<bool>, z: vec4f, dz: vec4f) -> vec4<bool> {
@@ -20,7 +21,8 @@ fn crosses(i: u32, below: vec4<bool>, z: vec4f, dz: vec4f) -> vec4<bool> {
 }
 
 // The sum of the coefficients of all points that cross threshold i. Where they are many, the first
-// that does is found by division, and then as evaluation has it: all beyond it do, too.
+// that does is found by division, or the one before it, for that is rounded downwards; then as
+// evaluation has it: all beyond it do, too.
 fn weights(i: u32, below: vec4<bool>, z: vec4f, input: f32) -> vec4f {
   var sum = vec4f();
   if (POINTS <= FEW) {
@@ -32,16 +34,16 @@ fn weights(i: u32, below: vec4<bool>, z: vec4f, input: f32) -> vec4f {
   }
   let spacing = stencil[0].x; // points come in pairs, ahead and behind, so far apart
   let ahead = below == vec4<bool>(input > 0.0);
-  let side = select(vec4f(-spacing), vec4f(spacing), ahead);
   let last = f32(POINTS / 2u + 1u);
-  let way = abs(quotient(threshold(i) - z, vec4f(spacing * input)));
-  let guess = clamp(ceil(way), vec4f(1.0), vec4f(last));
-  let earlier = crosses(i, below, z, side * (guess - 1.0) * input);
-  let here = crosses(i, below, z, side * guess * input);
-  let first = guess + select(select(vec4f(1.0), vec4f(), here), vec4f(-1.0), earlier);
-  let rows = 2u * (vec4u(first) - 1u) + select(vec4u(1u), vec4u(), ahead);
+  let gaps = abs(threshold(i) - z) * DOWNWARDS;
+  let ways = gaps * quotient(vec4f(1.0), vec4f(spacing * abs(input)));
+  let guess = clamp(ceil(ways), vec4f(1.0), vec4f(last));
+  let moved = select(vec4f(-spacing), vec4f(spacing), ahead) * guess * input;
+  let first = guess + select(vec4f(1.0), vec4f(), crosses(i, below, z, moved));
+  // Behind the last point all rows are 0.
+  let rows = 2u * vec4u(first) - select(vec4u(1u), vec4u(2u), ahead);
   let found = vec4f(stencil[rows.x].w, stencil[rows.y].w, stencil[rows.z].w, stencil[rows.w].w);
-  return select(vec4f(), found, (first < vec4f(last)) & vec4<bool>(input != 0.0));
+  return select(vec4f(), found, vec4<bool>(input != 0.0));
 }
 
 // What the responses of four units of the part grow by across threshold i; nothing where no nudge gets
