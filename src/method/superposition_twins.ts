@@ -40,11 +40,11 @@ export const SUPERPOSITION_TWINS = {
       range(BATCH).flatMap((n) =>
         range(4 * foursOf(constants)).map((k): Expected => {
           const value = k < CLASSES ? slope(z(n, unit)) * w[OFFSET + unit * CLASSES + k] : 0;
-          return { index: logitAt(constants, unit, n, k), value, scale: tiny(value, UNIT) };
+          return { index: logitAt(constants, unit, n, k), value, scale: tiny(value, 2 * UNIT) };
         })
       )
     );
-    return [{ buffer: "outlets", kind: "floats", elements, bound: UNIT }];
+    return [{ buffer: "outlets", kind: "floats", elements, bound: 2 * UNIT }];
   },
 
   unit_directions(before, constants) {
