@@ -3,6 +3,7 @@
 // by the same products as rows of changes. Twin of unit_directions() in
 // src/method/superposition_twins.ts.
 
+#import origin
 #import product
 #import superposed
 
@@ -65,10 +66,11 @@ fn end(quad: u32) {}
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)
 fn unit_directions(
-  @builtin(workgroup_id) id: vec3u,
+  @builtin(workgroup_id) part: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  let id = origin + part;
   let quad = (id.y * LANES + lane_of(lane)) * QUADS;
   if (quad < PLACES) {
     multiply(Place(id.x * COLUMNS, 0u, quad), local, lane);
