@@ -17,7 +17,7 @@ override SHARED: bool; // whether it takes the data, which all copies have in co
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<uniform> copies: Copies;
-@group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(1) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(2) var<storage, read> a: array<vec4f>; // [1 or COPIES, inputs, SAMPLE_QUADS]
 @group(0) @binding(4) var<storage, read_write> values: array<vec4f>; // [COPIES, outputs, SAMPLE_QUADS], sums until all lines are in
 

@@ -22,7 +22,7 @@ override SHARED: bool; // whether all copies have the same input
 override ACROSS: bool; // whether columns side by side are copies of a unit, not units of a copy
 
 @group(0) @binding(0) var<uniform> copies: Copies;
-@group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(1) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(2) var<storage, read> parameters: array<f32>; // [parameters]
 @group(0) @binding(3) var<storage, read> a: array<vec4f>; // [1 or COPIES, INPUTS, SAMPLE_QUADS]
 @group(0) @binding(4) var<storage, read_write> values: array<vec4f>; // [COPIES, OUTPUTS, SAMPLE_QUADS], sums until all inputs are in

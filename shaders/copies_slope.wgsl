@@ -9,13 +9,13 @@ override DIRECTIONS: u32;
 override CENTRE: f32; // coefficient of the unperturbed loss, / (h BATCH)
 
 @group(0) @binding(0) var<uniform> copies: Copies;
-@group(0) @binding(1) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(1) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(2) var<storage, read> copy_losses: array<f32>; // [ROWS]
 @group(0) @binding(3) var<storage, read> losses: array<f32>; // [BATCH], unperturbed
 @group(0) @binding(4) var<storage, read_write> slopes: array<f32>; // [DIRECTIONS]
 
 const WORKGROUP = 32u;
-var<workgroup> partial: array<f32, 5u * WORKGROUP>; // sums of losses: a row a point, then the centre
+var<workgroup> partial: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
 fn copies_slope(
@@ -25,28 +25,21 @@ fn copies_slope(
 ) {
   let lane = local.x;
   let d = group.y * groups.x + group.x; // direction of this run
-  for (var s = 0u; s <= POINTS; s++) {
-    var sum = 0.0;
-    for (var n = lane; n < BATCH; n += WORKGROUP) {
-      if (s < POINTS) {
-        sum += copy_losses[min((d * POINTS + s) * BATCH + n, ROWS - 1u)];
-      } else {
-        sum += losses[n];
-      }
+  var slope = 0.0; // of this lane's samples
+  for (var n = lane; n < BATCH; n += WORKGROUP) {
+    slope += CENTRE * losses[n];
+    for (var s = 0u; s < POINTS; s++) {
+      slope += stencil[s].y * copy_losses[min((d * POINTS + s) * BATCH + n, ROWS - 1u)];
     }
-    partial[s * WORKGROUP + lane] = sum;
   }
+  partial[lane] = slope;
   workgroupBarrier();
   let direction = copies.first / POINTS + d;
   if (lane == 0u && direction < DIRECTIONS) {
-    var slope = 0.0;
-    for (var s = 0u; s <= POINTS; s++) {
-      var total = 0.0;
-      for (var other = 0u; other < WORKGROUP; other++) {
-        total += partial[s * WORKGROUP + other];
-      }
-      slope += select(stencil[s].y, CENTRE, s == POINTS) * total;
+    var total = 0.0;
+    for (var other = 0u; other < WORKGROUP; other++) {
+      total += partial[other];
     }
-    slopes[direction] = slope;
+    slopes[direction] = total;
   }
 }

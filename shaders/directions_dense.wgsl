@@ -15,7 +15,7 @@ override BATCH: u32;
 override QUERIES: u32;
 override FIRST: bool; // whether the layer's input is the data, which no nudge changes
 
-@group(0) @binding(0) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(0) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(1) var<storage, read> keys: array<u32>; // [steps, QUERIES]
 @group(0) @binding(2) var<storage, read> step: u32;
 @group(0) @binding(3) var<storage, read> parameters: array<f32>; // [parameters]

@@ -9,7 +9,7 @@ override BATCH: u32;
 override UNITS: u32; // of all layers
 override AFTER: u32; // where the logits start among them
 
-@group(0) @binding(0) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(0) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h BATCH))
 @group(0) @binding(1) var<storage, read> changes: array<vec2f>; // [queries, BATCH, UNITS]
 @group(0) @binding(2) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(3) var<storage, read> labels: array<u32>; // [BATCH]

@@ -6,12 +6,13 @@
 override WORKGROUP: u32;
 
 @group(0) @binding(1) var<storage, read_write> moves: array<vec4f>; // [ROW_QUADS]
-@group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, outputs + 1]
+@group(0) @binding(2) var<storage, read> companions: array<vec2f>; // [batch, outputs]: derivative, input
 
 fn move_of(row: u32) -> f32 {
   let response = response_of(row);
-  let value = values[sample_of(response) * (part.outputs + 1u) + unit_of(response)];
-  return state_value(response / (4u * quads_of_part()) % STATES) - value;
+  let z = companions[sample_of(response) * part.outputs + unit_of(response)].y;
+  let to = response / (4u * quads_of_part()) % STATES;
+  return state_change(state_of(vec4f(z)), vec4u(to)).x;
 }
 
 @compute @workgroup_size(WORKGROUP)

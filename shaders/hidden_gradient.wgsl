@@ -24,7 +24,7 @@ override REACH: f32; // the largest |dz| of any nudge, rounded up: h changes few
 @group(0) @binding(2) var<storage, read> companions: array<vec2f>; // [BATCH, OUTPUTS]: derivative, input
 @group(0) @binding(3) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(4) var<storage, read> labels: array<u32>; // [BATCH]
-@group(0) @binding(5) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH), reach)
+@group(0) @binding(5) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h BATCH), reach)
 @group(0) @binding(6) var<uniform> sizes: Sizes;
 
 // Classes kept in registers; the others, where there are more, are read where they are used.

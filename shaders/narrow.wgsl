@@ -23,7 +23,7 @@ override WORKGROUP: u32;
 @group(0) @binding(6) var<storage, read_write> responses: array<f32>; // [batch, runs, SLOTS, units of the part]
 @group(0) @binding(7) var<storage, read> parameters: array<f32>; // [parameters]
 @group(0) @binding(9) var<storage, read_write> items: array<atomic<u32>>; // how many there are, then the items
-@group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch), reach)
+@group(0) @binding(11) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h batch), reach)
 
 override BATCH: u32;
 override OFFSET_NEXT: u32; // of the first narrow layer's matrix in the parameters

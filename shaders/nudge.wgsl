@@ -10,7 +10,7 @@ override WORKGROUP: u32;
 @group(0) @binding(1) var<storage, read_write> moves: array<vec4f>; // [ROW_QUADS]
 @group(0) @binding(2) var<storage, read> values: array<f32>; // [batch, outputs + 1]
 @group(0) @binding(3) var<storage, read> companions: array<vec2f>; // [batch, outputs]: derivative, input
-@group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
+@group(0) @binding(11) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h batch))
 
 fn move_of(row: u32) -> f32 {
   let response = response_of(row);

@@ -19,7 +19,7 @@ override PARAMETERS: u32;
 @group(0) @binding(1) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(2) var<storage, read> labels: array<u32>; // [BATCH]
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>; // [SLICES, PARAMETERS]
-@group(0) @binding(4) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h BATCH))
+@group(0) @binding(4) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h BATCH))
 
 override WORKGROUP: u32 = 64;
 
@@ -30,11 +30,19 @@ struct Sample {
   input: f32,
 }
 
-// What a nudge of the weight into class k does to the sample's loss, by the stencil: its points, at
-// most four, go side by side.
+// What nudges of the weight into class k do to the sample's loss, by the stencil, four of its points
+// side by side; behind the last they are 0.
 fn slope(sample: Sample, k: u32) -> f32 {
-  let offsets = vec4f(stencil[0].x, stencil[1].x, stencil[2].x, stencil[3].x);
-  let coefficients = vec4f(stencil[0].y, stencil[1].y, stencil[2].y, stencil[3].y);
+  var sum = 0.0;
+  for (var s = 0u; s < POINTS; s += 4u) {
+    sum += slope_of_four(sample, k, s);
+  }
+  return sum;
+}
+
+fn slope_of_four(sample: Sample, k: u32, s: u32) -> f32 {
+  let offsets = vec4f(stencil[s].x, stencil[s + 1u].x, stencil[s + 2u].x, stencil[s + 3u].x);
+  let coefficients = vec4f(stencil[s].y, stencil[s + 1u].y, stencil[s + 2u].y, stencil[s + 3u].y);
   let d = sample.input * offsets;
   let dL = loss_change_of_one(sample.row, min(k, CLASSES - 1u), sample.label, d, REACH);
   let products = coefficients * select(d, dL, is_finite(d)); // what is infinite must show

@@ -28,7 +28,7 @@ override WORKGROUP: u32;
 @group(0) @binding(4) var<storage, read> residuals: array<f32>; // a row a sample, as the loss has it
 @group(0) @binding(5) var<storage, read> labels: array<u32>; // [batch]
 @group(0) @binding(6) var<storage, read_write> responses: array<vec4f>; // [batch, runs, SLOTS, quads of the part]
-@group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch), reach)
+@group(0) @binding(11) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h batch), reach)
 
 @group(0) @binding(7) var<storage, read> directions: array<vec4f>; // [CLASSES, ROW_QUADS], rows as in rows/all.wgsl
 @group(0) @binding(8) var<storage, read> reaches: array<vec4f>; // [2: ahead and behind, ROW_QUADS]

@@ -18,7 +18,7 @@ override WORKGROUP: u32;
 @group(0) @binding(7) var<storage, read> directions: array<vec4f>; // [CLASSES, ROW_QUADS], rows as in rows/taps.wgsl with one point
 @group(0) @binding(8) var<storage, read> reaches: array<vec4f>; // [2: ahead and behind, ROW_QUADS]
 @group(0) @binding(9) var<storage, read_write> items: array<atomic<u32>>; // as in rows/listed_taps.wgsl
-@group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
+@group(0) @binding(11) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h batch))
 
 @compute @workgroup_size(WORKGROUP)
 fn respond_taps(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

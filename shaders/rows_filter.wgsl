@@ -11,7 +11,7 @@
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>; // [batch, inputs + 1]
-@group(0) @binding(11) var<uniform> stencil: array<vec4f, 4>; // (offset h, coefficient / (h batch))
+@group(0) @binding(11) var<uniform> stencil: array<vec4f, 128>; // (offset h, coefficient / (h batch))
 
 const UNITS = 16u; // of a thread
 

@@ -8,6 +8,7 @@
 
 import type { Estimator } from "./core/estimator.ts";
 import type { Network } from "./core/network.ts";
+import type { Surrogate } from "./core/surrogate.ts";
 import type { Optimizer, OptimizerState } from "./core/optimizers.ts";
 import type { Samples } from "./data/samples.ts";
 
@@ -32,6 +33,8 @@ export interface EngineOptions {
    * it each goes through all later layers by itself, which is slow, and there to compare with.
    */
   readonly sharing?: boolean;
+  /** What backprop takes for the derivative of units with steps; default that, 0. */
+  readonly surrogate?: Surrogate;
 }
 
 /** A gradient of the mean loss over a batch. */

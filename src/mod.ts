@@ -10,6 +10,9 @@ export {
   type EstimatorName,
   ESTIMATORS,
   lossEvaluations,
+  rateFor,
+  SMOOTHING_KERNELS,
+  type SmoothingKernel,
   stepFor,
 } from "./core/estimator.ts";
 export { type Initialization, initialParameters } from "./core/initialization.ts";
@@ -48,11 +51,18 @@ export {
   type OptimizerState,
 } from "./core/optimizers.ts";
 export { createRandom, type GeneratorName, GENERATORS } from "./core/generators.ts";
-export { type Random, Xoshiro } from "./core/random.ts";
+export { nextSample, type Random, Xoshiro } from "./core/random.ts";
+export { type Surrogate, type SurrogateName, SURROGATES } from "./core/surrogate.ts";
 export { type ScheduleName, SCHEDULES } from "./core/schedule.ts";
 export { drawDigits } from "./data/digits.ts";
 export { idxDataSet, type IdxFiles } from "./data/idx.ts";
-export { type DataSet, densityOf, type Labels, type Samples } from "./data/samples.ts";
+export {
+  type DataSet,
+  densityOf,
+  type Labels,
+  type Samples,
+  withValidation,
+} from "./data/samples.ts";
 export { readTensors, type Tensor, type Tensors, writeTensors } from "./data/tensors.ts";
 export {
   asTensors,
@@ -72,6 +82,7 @@ export {
   type Method,
   METHODS,
 } from "./engine.ts";
+export { flipNotice } from "./method/flips.ts";
 export { compareGradients, type Comparison } from "./method/gradcheck.ts";
 export { roundingNotice } from "./method/rounding.ts";
 export { train, type TrainingEvent, type TrainingOptions } from "./method/training.ts";

@@ -15,7 +15,7 @@ import {
 import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import type { Samples } from "../src/data/samples.ts";
-import { activations, losses } from "../src/operations/registry.ts";
+import { activationOf, losses } from "../src/operations/registry.ts";
 import { differences, slicesOf } from "../src/gpu/differences.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import { epsilonConstants, Forward } from "../src/gpu/forward.ts";
@@ -260,7 +260,7 @@ function assertChanges(
 
 /** float64's changes of an activation. */
 export function checkCpuActivation(activation: Activation): void {
-  const { activate, derivative, change } = activations[activation];
+  const { activate, derivative, change } = activationOf(activation);
   const actual = pairsFor(activation).map(({ z, dz }) => change(activate(z), derivative(z), z, dz));
   assertChanges(actual, pairsFor(activation), "float64");
 }

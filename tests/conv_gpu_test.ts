@@ -25,7 +25,7 @@ import { Forward } from "../src/gpu/forward.ts";
 import { type Gpu, GpuEngine } from "../src/gpu/engine.ts";
 import { copiesErrorBound } from "../src/method/bounds.ts";
 import { UNIT } from "../src/method/twin.ts";
-import { activations, losses } from "../src/operations/registry.ts";
+import { activationOf, losses } from "../src/operations/registry.ts";
 import { engineOptions, gpuTest, randomSamples } from "./support.ts";
 
 /** A term of a sum: an output, what it takes, and by what that is multiplied. */
@@ -133,7 +133,7 @@ class Reference {
           (from ? of(from.layer)[from.at] : 1);
       }
       inputs.push(z);
-      values.push(z.map(activations[activation].activate));
+      values.push(z.map(activationOf(activation).activate));
     });
     return { values, inputs, winners, logits: values.at(-1)! };
   }
@@ -168,7 +168,7 @@ class Reference {
     for (let l = layers.length - 1; l >= 0; l--) {
       const { activation, from } = layers[l];
       const error = errors[l] = errors[l].map((value, j) =>
-        value * size(activations[activation].derivative(inputs[l][j]))
+        value * size(activationOf(activation).derivative(inputs[l][j]))
       );
       winners[l].forEach((at, out) => {
         if (from[0] !== DATA) errors[from[0]][at] += error[out];
@@ -231,7 +231,7 @@ class Reference {
         const change = weight === undefined ? da : da * (Math.abs(w[weight]) + h) + Math.abs(a) * h;
         d[out] += factor * change;
       }
-      moved.push(d.map((value) => value * activations[activation].steepest));
+      moved.push(d.map((value) => value * activationOf(activation).steepest));
     });
     const most = Math.max(...moved.at(-1)!);
     if (loss === "cross-entropy") return 2 * most;

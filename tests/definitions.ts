@@ -1,7 +1,7 @@
 /** Activations as textbooks have them, in arithmetic of 90 digits: what all others are measured by. */
 
 import { Decimal } from "decimal.js";
-import type { ActivationName } from "../src/operations/registry.ts";
+import type { activations } from "../src/operations/registry.ts";
 
 // Values of e^-100, moved by 1e-20, have 44 + 20 digits in front of the first that counts.
 export const Exact = Decimal.clone({ precision: 90, minE: -9e15, maxE: 9e15 });
@@ -29,7 +29,7 @@ const geluArgument = (z: Exact) => {
 };
 
 /** The functions as textbooks have them. */
-export const DEFINITIONS: Record<ActivationName, (z: Exact) => Exact> = {
+export const DEFINITIONS: Record<keyof typeof activations, (z: Exact) => Exact> = {
   identity: (z) => z,
   sigmoid: logistic,
   tanh: (z) => logistic(z.mul(2)).mul(2).minus(1),
@@ -43,4 +43,5 @@ export const DEFINITIONS: Record<ActivationName, (z: Exact) => Exact> = {
   "hard-sigmoid": (z) => clamp(z.div(6).plus("0.5"), 0, 1),
   clip: (z) => clamp(z, 0, 6),
   sign: (z) => exact(z.isZero() ? 0 : z.s),
+  "round 4": (z) => Exact.max(clamp(z, 0, 1).mul(3).minus("0.5").ceil(), 0).div(3),
 };

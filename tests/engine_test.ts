@@ -13,7 +13,7 @@ import { Xoshiro } from "../src/core/random.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
 import type { Engine, EngineOptions } from "../src/engine.ts";
-import { activations } from "../src/operations/registry.ts";
+import { activationOf } from "../src/operations/registry.ts";
 import { GpuEngine } from "../src/gpu/engine.ts";
 import { copiesErrorBound } from "../src/method/bounds.ts";
 import {
@@ -71,7 +71,7 @@ Deno.test("differences equal the literal definition in float64, on random networ
         const network = createNetwork({ inputs, hidden, classes, activation, loss, epsilon });
         const parameters = freshParameters(network, 1, seed);
         const samples = randomSamples(batch, network, false, seed);
-        const h = activations[activation].states ? 0.5 : 0.01;
+        const h = activationOf(activation).states ? 0.5 : 0.01;
         const settings = { estimator, h };
         const [a, b] = await Promise.all(
           (["differences", "copies"] as const).map((method) =>
@@ -116,7 +116,7 @@ const SHAPES: [number, number[], number, number, boolean][] = [
  * cross-entropy, for worst cases of squares of unbounded values say nothing.
  */
 const PAIRS = ACTIVATIONS.flatMap((activation, i) => {
-  const other = activations[activation].range[1] === Infinity ? "cross-entropy" : "squared-error";
+  const other = activationOf(activation).range[1] === Infinity ? "cross-entropy" : "squared-error";
   return LOSSES.filter((loss) => i < 3 || loss === other).map((loss) =>
     [activation, loss] as const
   );
@@ -135,7 +135,7 @@ for (const [activation, loss] of PAIRS) {
       const samples = randomSamples(batch, network, bytes);
       const parameters = freshParameters(network);
       // A step unit sees only large nudges.
-      const h = activations[activation].states ? 0.5 : 1e-3;
+      const h = activationOf(activation).states ? 0.5 : 1e-3;
       const options = engineOptions(network, samples, batch, { h });
       using gpu = new GpuEngine(await open(), options);
       gpu.setParameters(parameters);

@@ -16,7 +16,7 @@ import { GpuEngine } from "../src/gpu/engine.ts";
 import { copiesErrorBound } from "../src/method/bounds.ts";
 import { compareGradients } from "../src/method/gradcheck.ts";
 import { onDevice } from "../src/method/parity.ts";
-import { activations } from "../src/operations/registry.ts";
+import { activationOf } from "../src/operations/registry.ts";
 import {
   all,
   assertClose,
@@ -37,7 +37,7 @@ import {
 const waysOf = (options: EngineOptions): Way[] => planFor(options).gradient.map(({ way }) => way);
 
 const SMOOTH = ACTIVATIONS.filter((name) => {
-  const { pieces, states } = activations[name] as { pieces?: unknown; states?: unknown };
+  const { pieces, states } = activationOf(name) as { pieces?: unknown; states?: unknown };
   return !pieces && !states;
 });
 /** Piecewise units and units of few values that keep quarters quarters. */

@@ -336,13 +336,19 @@ Deno.test("costs are what the float64 engine counts", () => {
   const planned = costOf(planOf(padded, options).gradient), count = counted(padded, options);
   assert.ok(count <= planned && count > 0.8 * planned, `${count} of ${planned}`);
   // Units of a few values: the weights into them are counted alone, for those behind take zeros.
-  for (const activation of ["step", "sign"] as const) {
+  // Nudges as far as these flip every step unit, but leave out the values in between.
+  for (const [activation, share] of [["step", 1], ["sign", 1 / 2]] as const) {
     const network = chain(activation, "sigmoid", "tanh");
-    const options = { ...OPTIONS, batch: 3, nonzeros: 5, distinct: 5 };
+    const estimator = createEstimator("central", 1e6);
+    const options = { ...OPTIONS, batch: 3, nonzeros: 5, distinct: 5, estimator };
     const { gradient: [first] } = planOf(network, options);
     const elements = Uint32Array.from({ length: 5 * 3 }, (_, i) => i);
-    assert.equal(counted(network, options, elements), costOf([first]));
+    assert.equal(counted(network, options, elements), share * costOf([first]));
   }
+  // States that no nudge reaches cost nothing: a third of a level's gap is from one threshold at most.
+  const near = { ...OPTIONS, estimator: createEstimator("central", 1 / 9) };
+  const { gradient: [few] } = planOf(chain("round 4", "sigmoid"), near);
+  assert.equal(few.stages[0].rows, near.batch * 3);
 });
 
 Deno.test("rows of 784-50-50-10, by hand", () => {

@@ -24,7 +24,8 @@ function sigmoid(z: Exact): Exact {
 }
 
 /** An activation's value. */
-const activate = (name: Layer["activation"], z: Exact) => DEFINITIONS[name](z);
+const activate = (name: Layer["activation"], z: Exact) =>
+  DEFINITIONS[name as keyof typeof DEFINITIONS](z);
 
 /** f(z + dz) - f(z); f(-z) = 1 - f(z) and tanh(z) = 2 f(2z) - 1 keep what 1 would swallow. */
 export function change(name: Layer["activation"], z: Exact, dz: Exact): Exact {

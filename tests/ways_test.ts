@@ -15,7 +15,7 @@ import type { Way } from "../src/core/plan.ts";
 import { CpuEngine } from "../src/cpu/engine.ts";
 import { planFor } from "../src/cpu/work.ts";
 import type { EngineOptions } from "../src/engine.ts";
-import { activations } from "../src/operations/registry.ts";
+import { activationOf } from "../src/operations/registry.ts";
 import {
   assertClose,
   assertGradient,
@@ -34,8 +34,8 @@ function waysOf(network: Network): Way[] {
   return planFor(options).gradient.map(({ way }) => way);
 }
 
-const PIECES = ACTIVATIONS.filter((name) => activations[name].pieces);
-const STATES = ACTIVATIONS.filter((name) => activations[name].states);
+const PIECES = ACTIVATIONS.filter((name) => activationOf(name).pieces);
+const STATES = ACTIVATIONS.filter((name) => activationOf(name).states);
 const STENCILS = ["forward", "central", "five-point"] as const;
 
 /** Random networks with joins; nudges from far below a kink's distance to far above it. */
@@ -159,7 +159,7 @@ function atKinks(network: Network, parameters: Float64Array, samples: EngineOpti
       for (let i = 0; i < first.inputs; i++) {
         sum += samples.x[i] * parameters[first.offset + i * first.outputs + j];
       }
-      z += activations[first.activation].activate(sum) *
+      z += activationOf(first.activation).activate(sum) *
         parameters[second.offset + j * second.outputs + k];
     }
     const kink = second.activation === "hard-sigmoid"

@@ -14,7 +14,7 @@ import { parametersIn } from "../src/data/weights.ts";
 import { unrolled } from "../src/gpu/narrow.ts";
 import { compose, type Fillings, type KernelName, KERNELS, ROLES } from "../src/gpu/shaders.ts";
 import type { Activation } from "../src/operations/activation.ts";
-import { activations } from "../src/operations/registry.ts";
+import { activationOf } from "../src/operations/registry.ts";
 import { engineOptions, ROOT, startServer } from "./support.ts";
 import { hasChromium } from "./tools.ts";
 
@@ -812,8 +812,14 @@ const ROWS: Partial<Record<KernelName, (keyof typeof ROLES.rows)[]>> = {
 };
 
 /** Whether a kernel is ever composed so. */
-function isMade(kernel: KernelName, { activation, rows, effect }: Fillings): boolean {
-  const { pieces, states, series }: Activation = activations[activation!];
+function isMade(
+  kernel: KernelName,
+  { activation, rows, effect, surrogate }: Fillings,
+): boolean {
+  if (surrogate !== "none" && !["dense", "conv", "maxpool", "pointwise"].includes(kernel)) {
+    return false;
+  }
+  const { pieces, states, series }: Activation = activationOf(activation!);
   if (!(ROWS[kernel]?.includes(rows!) ?? true)) return false;
   if (["flip", "list_states", "collect_states"].includes(kernel)) return states !== undefined;
   if (kernel === "narrow") return series === true;
@@ -836,12 +842,14 @@ const UNROLLED = [[9], [9, 5]].flatMap((widths) =>
 function compositions(kernel: KernelName): [code: string, name: string][] {
   const first = Object.fromEntries(
     Object.entries(ROLES).map(([role, pieces]) => [role, Object.keys(pieces)[0]]),
-  );
+  ) as Fillings;
   const numbers = { block: 128, lanes: 8, splits: 4 };
   const imported = compose(KERNELS[kernel], { ...first, ...numbers, unrolled: UNROLLED[0] });
   let fillings: Fillings[] = [{ ...first, ...numbers }];
   for (const [role, pieces] of Object.entries(ROLES)) {
-    if (!imported.includes(`<<< ${role}: `)) continue;
+    // Operations may import a surrogate of their derivative.
+    const isOpen = role === "surrogate" && imported.includes("<<< activation: ");
+    if (!isOpen && !imported.includes(`<<< ${role}: `)) continue;
     fillings = fillings.flatMap((filling) =>
       Object.keys(pieces).map((piece) => ({ ...filling, [role]: piece }))
     );

@@ -21,7 +21,7 @@ import { CpuEngine } from "../src/cpu/engine.ts";
 import { forward, gather } from "../src/cpu/forward.ts";
 import type { Samples } from "../src/data/samples.ts";
 import type { EngineOptions } from "../src/engine.ts";
-import { activations } from "../src/operations/registry.ts";
+import { activationOf } from "../src/operations/registry.ts";
 import { tapCount, tapsOf } from "../src/operations/window.ts";
 import {
   assertClose,
@@ -75,7 +75,7 @@ function logitsOf(network: Network, parameters: Float64Array, sample: ArrayLike<
   known.set(DATA, { values: Array.from(sample), errors: Array.from(sample, () => 0) });
   network.layers.forEach((layer, l) => {
     const { kind, from, inputs, outputs, offset, window, activation } = layer;
-    const { activate, steepest } = activations[activation];
+    const { activate, steepest } = activationOf(activation);
     const taken = from.map((source) => known.get(source)!), [{ values: x, errors: e }] = taken;
     const values: number[] = [], errors: number[] = [];
     for (let k = 0; k < outputs; k++) {
@@ -189,8 +189,8 @@ function assertWithin(
   }
 }
 
-const PIECES = ACTIVATIONS.filter((name) => activations[name].pieces);
-const CONTINUOUS = ACTIVATIONS.filter((name) => activations[name].steepest < Infinity);
+const PIECES = ACTIVATIONS.filter((name) => activationOf(name).pieces);
+const CONTINUOUS = ACTIVATIONS.filter((name) => activationOf(name).steepest < Infinity);
 
 const cases = fc.record({
   seed: fc.integer({ min: 0, max: 1_000_000 }),

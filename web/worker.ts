@@ -199,6 +199,9 @@ async function begin(
   engine.setParameters(parameters);
   const notice = ng.roundingNotice(options, engine, parameters);
   if (notice) notices.push(notice);
+  const next = ng.nextSample(random, data.train.count, settings.batch);
+  const flips = ng.flipNotice(options, parameters, next);
+  if (flips) notices.push(flips);
   run = { settings, data, options, random, engine, notices, losses: [] };
   return ready(run);
 }

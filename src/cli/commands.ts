@@ -16,7 +16,17 @@ import {
 } from "./places.ts";
 
 const NETWORK = ["network", "inputShape", "activation", "loss", "epsilon"] as const;
-const DIFFERENCE = ["estimator", "queries", "h", "engine", "backend", "seed"] as const;
+const DIFFERENCE = [
+  "estimator",
+  "queries",
+  "kernel",
+  "points",
+  "h",
+  "engine",
+  "backend",
+  "seed",
+] as const;
+const SURROGATE = ["surrogate", "surrogateWidth"] as const;
 const UPDATE = ["lr", "optimizer", "weightDecay", "schedule"] as const;
 
 /** Relative errors up to here pass, by default, for an engine that computes in float32. */
@@ -47,6 +57,8 @@ export function createCommands() {
   const train = withOptions(
     program.command("train").description("train a network and test it"),
     ...["data", "hidden", ...NETWORK, "init", "steps", "batch", ...UPDATE, ...DIFFERENCE] as const,
+    ...SURROGATE,
+    "validation",
     ...["rng", "evalEvery", "save", "saveEvery", "resume", "override", "layout"] as const,
     ...["log", "plot", "plan", "profile", "json"] as const,
   );

@@ -1,7 +1,6 @@
 /** `gradcheck`: an engine's gradient against float64, tensor by tensor, at one h or over many. */
 
 import { openEngine } from "../backend.ts";
-import { createEstimator } from "../core/estimator.ts";
 import { createRandom } from "../core/generators.ts";
 import { notFinite } from "../core/finite.ts";
 import { initialParameters } from "../core/initialization.ts";
@@ -164,7 +163,7 @@ async function sweep(
   for (const h of SWEEP) {
     const at: EngineOptions = {
       ...options,
-      estimator: createEstimator(options.estimator.name, h, options.estimator.queries || 1),
+      estimator: { ...options.estimator, h },
     };
     const exact = await reference({ parameters, options: at }, "differences");
     const error = async (method: "differences" | "copies") => {

@@ -2,7 +2,15 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Backend, BACKENDS } from "../backend.ts";
-import { createEstimator, type EstimatorName, ESTIMATORS, stepFor } from "../core/estimator.ts";
+import {
+  createEstimator,
+  type EstimatorName,
+  ESTIMATORS,
+  rateFor,
+  SMOOTHING_KERNELS,
+  type SmoothingKernel,
+  stepFor,
+} from "../core/estimator.ts";
 import { type GeneratorName, GENERATORS } from "../core/generators.ts";
 import type { Initialization } from "../core/initialization.ts";
 import {
@@ -14,6 +22,7 @@ import {
   LOSSES,
   type Network,
   type Node,
+  parseActivation,
   parseNodes,
   type Shape,
   shapeOf,
@@ -26,6 +35,7 @@ import {
 import { structures } from "../operations/registry.ts";
 import type { Structure } from "../operations/structure.ts";
 import { type OptimizerName, OPTIMIZERS } from "../core/optimizers.ts";
+import { type Surrogate, type SurrogateName, SURROGATES } from "../core/surrogate.ts";
 import { type ScheduleName, SCHEDULES } from "../core/schedule.ts";
 import type { DataSet, Samples } from "../data/samples.ts";
 import { type Layout, LAYOUTS } from "../data/weights.ts";
@@ -46,15 +56,20 @@ export interface Options {
   init: Initialization;
   steps: number;
   batch: number;
-  lr: number;
+  lr?: number;
+  validation?: number;
   optimizer: OptimizerName;
   weightDecay: number;
   schedule: ScheduleName;
   estimator: EstimatorName;
   queries: number;
+  kernel: SmoothingKernel;
+  points: number;
   h?: number;
   sharing?: boolean;
   engine: Method;
+  surrogate?: SurrogateName;
+  surrogateWidth?: number;
   backend: Backend;
   seed: number;
   evalEvery: number;
@@ -113,6 +128,17 @@ function parseHidden(text: string): number[] {
   return widths;
 }
 
+function parseOneActivation(text: string): Activation {
+  try {
+    return parseActivation(text.trim());
+  } catch (error) {
+    const isNone = !ACTIVATIONS.some((name) => name.split(" ")[0] === text.trim().split(" ")[0]);
+    throw new InvalidArgumentError(
+      isNone ? suggestion(text, ACTIVATIONS) : (error as Error).message,
+    );
+  }
+}
+
 function parseNetwork(text: string): Node[] {
   try {
     return parseNodes(text);
@@ -160,7 +186,7 @@ const shared = {
   activation: new Option(
     "--activation <names>",
     `${ACTIVATIONS.join(", ")}; one for all hidden layers, or one for each`,
-  ).argParser((text) => text.split(",").map(oneOf(ACTIVATIONS)))
+  ).argParser((text) => text.split(",").map(parseOneActivation))
     .default(["sigmoid"], "sigmoid"),
   loss: new Option("--loss <name>", LOSSES.join(", ")).argParser(oneOf(LOSSES))
     .default("cross-entropy"),
@@ -170,7 +196,12 @@ const shared = {
     .argParser(parseInit).default(0.01),
   steps: new Option("--steps <number>", "steps to train").argParser(number).default(600),
   batch: new Option("--batch <number>", "samples a step").argParser(number).default(100),
-  lr: new Option("--lr <number>", "learning rate").argParser(number).default(0.1),
+  lr: new Option("--lr <number>", "learning rate (default 0.1; 0.5 for sgd where a unit has steps)")
+    .argParser(number),
+  validation: new Option(
+    "--validation <number>",
+    "hold out the last so many training samples, and evaluate them instead of the test set",
+  ).argParser(number),
   optimizer: new Option("--optimizer <name>", OPTIMIZERS.join(", "))
     .argParser(oneOf(OPTIMIZERS)).default("sgd"),
   weightDecay: new Option("--weight-decay <number>", "share of each weight taken, times the rate")
@@ -181,14 +212,30 @@ const shared = {
     .argParser(oneOf(ESTIMATORS)).default("central"),
   queries: new Option("--queries <number>", "random directions a step, for spsa")
     .argParser(number).default(1),
+  kernel: new Option(
+    "--kernel <name>",
+    `${SMOOTHING_KERNELS.join(", ")}: what smoothed smooths with`,
+  )
+    .argParser(oneOf(SMOOTHING_KERNELS)).default("logistic"),
+  points: new Option("--points <number>", "of smoothed, on either side").argParser(number)
+    .default(16),
   h: new Option(
     "--h <number>",
-    "step of the difference (default 1e-4; 1 where a unit has steps, 1e-6 with a maxpool)",
+    "step of the difference, or scale of the kernel (default 1e-4; 1 where a unit has steps, 1e-6 with a maxpool)",
   )
     .argParser(number),
   sharing: new Option("--no-sharing", "every copy by itself, sharing nothing: to compare with"),
   engine: new Option("--engine <name>", METHODS.join(", ")).argParser(oneOf(METHODS))
     .default("differences"),
+  surrogate: new Option(
+    "--surrogate <name>",
+    `${SURROGATES.join(", ")}: what backprop takes for the derivative of units with steps`,
+  ).argParser(oneOf(SURROGATES)),
+  surrogateWidth: new Option(
+    "--surrogate-width <number>",
+    "how far a surrogate reaches (default 1)",
+  )
+    .argParser(number),
   backend: new Option("--backend <name>", BACKENDS.join(", ")).argParser(oneOf(BACKENDS))
     .default("auto"),
   seed: new Option("--seed <number>", "everything random follows it").argParser(number)
@@ -286,8 +333,8 @@ export function withOptions(command: Command, ...names: (keyof typeof shared)[])
 
 /** The training run that the options describe. */
 export function trainingOf(options: Options): TrainingOptions {
-  const { steps, batch, lr: learningRate, schedule, evalEvery, saveEvery } = options;
-  return { steps, batch, learningRate, schedule, evalEvery, saveEvery };
+  const { steps, batch, schedule, evalEvery, saveEvery } = options;
+  return { steps, batch, learningRate: rateOf(options), schedule, evalEvery, saveEvery };
 }
 
 /** What an engine is told, for a network and the samples it trains on. */
@@ -305,7 +352,22 @@ export function engineOptionsOf(
     batch: options.batch,
     seed: options.seed,
     sharing: options.sharing,
+    surrogate: surrogateOf(options),
   };
+}
+
+/**
+ * The surrogate that the options describe.
+ * @throws {TypeError} when a width is given without one.
+ */
+function surrogateOf({ surrogate: name, surrogateWidth }: Options): Surrogate | undefined {
+  if (name) return { name, width: surrogateWidth ?? 1 };
+  if (surrogateWidth === undefined) return undefined;
+  throw new TypeError(
+    `Cannot use --surrogate-width: there is no surrogate; give --surrogate ${
+      SURROGATES.join(" or ")
+    }`,
+  );
 }
 
 /** The operations that the options describe, all but the last layer. */
@@ -372,12 +434,22 @@ export function networkOf(options: Options, widths: readonly number[], path: str
   return network;
 }
 
+/** The operations that decide on what is not given. */
+const given = ({ network, activation }: Options) =>
+  network ?? activation.map((operation) => ({ operation }));
+
 /** The step of the difference: the one given, or what the network needs. */
-export function stepOf({ h, network, activation }: Options): number {
-  return h ?? stepFor(network ?? activation.map((operation) => ({ operation })));
+export function stepOf(options: Options): number {
+  return options.h ?? stepFor(given(options));
+}
+
+/** The learning rate: the one given, or what the network needs. */
+export function rateOf(options: Options): number {
+  return options.lr ?? rateFor(given(options), options.optimizer);
 }
 
 /** The estimator that the options describe. */
 export function estimatorOf(options: Options) {
-  return createEstimator(options.estimator, stepOf(options), options.queries);
+  const { estimator, queries, kernel, points } = options;
+  return createEstimator(estimator, stepOf(options), queries, { kernel, points });
 }

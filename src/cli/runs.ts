@@ -16,6 +16,7 @@ import {
   nodesOf,
   type Options,
   optionsFrom,
+  rateOf,
   stepOf,
   textOf,
 } from "./options.ts";
@@ -36,7 +37,20 @@ const FIXED = [
     "optimizer",
     "weightDecay",
   ] as const,
-  ...["schedule", "estimator", "queries", "h", "engine", "seed", "rng"] as const,
+  ...[
+    "schedule",
+    "estimator",
+    "queries",
+    "kernel",
+    "points",
+    "h",
+    "engine",
+    "surrogate",
+    "surrogateWidth",
+    "seed",
+    "rng",
+    "validation",
+  ] as const,
 ];
 /** Options that are kept with it too, and may be given anew. */
 const FREE = ["steps", "data"] as const;
@@ -168,7 +182,7 @@ async function saveRun(
   // What the data said of their shape is kept with the weights, which do not tell it.
   const inputShape = isOfMaps(options) ? network.inputShape : undefined;
   const settings = {
-    ...textOf({ ...options, inputShape, h: stepOf(options) }, names),
+    ...textOf({ ...options, inputShape, h: stepOf(options), lr: rateOf(options) }, names),
     fingerprint: await fingerprint(data),
   };
   const [parameters, state] = [await engine.parameters(), await engine.optimizerState()];

@@ -2,11 +2,14 @@
 
 import { resourceUsage } from "node:process";
 import { openEngine } from "../backend.ts";
+import { withValidation } from "../data/samples.ts";
 import { lossEvaluations } from "../core/estimator.ts";
+import { nextSample } from "../core/random.ts";
 import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
 import { EngineLost } from "../engine.ts";
+import { flipNotice } from "../method/flips.ts";
 import { roundingNotice } from "../method/rounding.ts";
 import { checkTraining, train } from "../method/training.ts";
 import { textCurve } from "./curve.ts";
@@ -21,6 +24,7 @@ import {
   type Given,
   networkFor,
   type Options,
+  rateOf,
   tellSkipped,
   trainingOf,
 } from "./options.ts";
@@ -100,7 +104,8 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
     if (options.log !== undefined) await claim(options.log);
   }
 
-  const data = loaded?.data ?? await load(options);
+  const all = loaded?.data ?? await load(options);
+  const data = options.validation === undefined ? all : withValidation(all, options.validation);
   checkTraining(training, data.train.count);
   if (loaded) {
     checkFitsData(loaded.network, data, options.resume!);
@@ -120,7 +125,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       initialParameters(network, options.init, random, options.rng !== "r");
   if (options.profile) {
     const { tellProfile } = await import("./profile.ts");
-    const { lr: rate, steps, json = false } = options;
+    const { steps, json = false } = options, rate = rateOf(options);
     await tellProfile(engineOptions, { parameters: weights(), random, rate, steps, json });
     return EXIT.done;
   }
@@ -130,10 +135,15 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   const notice = roundingNotice(engineOptions, engine, start);
   if (notice) tell(notice);
   if (loaded?.checkpoint) random.state = loaded.checkpoint.random;
+  const next = nextSample(random, data.train.count, options.batch);
+  const flips = flipNotice(engineOptions, start, next);
+  if (flips) tell(`Note: ${flips}`);
   tell(
     `Training ${shapeOf(network)} on ${data.name} (${count(data.train.count)} samples), ` +
       `engine ${options.engine}` +
+      (options.surrogate ? ` with the surrogate ${options.surrogate}` : "") +
       (options.engine === "backprop" ? "" : ` with h = ${engineOptions.estimator.h}`) +
+      ` at the learning rate ${training.learningRate}` +
       ` on ${engine.adapter}` +
       (loaded ? `, going on from step ${done} of ${options.resume}` : ""),
   );
@@ -233,6 +243,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       engine: options.engine,
       estimator: options.engine === "backprop" ? null : options.estimator,
       data: data.name,
+      validation: options.validation ?? null,
       seed: options.seed,
       weights: await sha256(await engine.parameters()), // as 64-bit floats, W1, b1, W2, ...
     }));
@@ -241,7 +252,10 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   tell("");
   if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(losses)}\n`);
   costLines(options, parameters, steps, seconds).forEach(tell);
-  tell(`Loss ${loss.toFixed(4)} (mean of the last 100 steps), test accuracy ${percent(accuracy)}.`);
+  tell(
+    `Loss ${loss.toFixed(4)} (mean of the last 100 steps), ` +
+      `${options.validation === undefined ? "test" : "validation"} accuracy ${percent(accuracy)}.`,
+  );
   if (options.save !== undefined && saved) tell(`Wrote ${options.save}.`);
   if (options.plot !== undefined && plotted) tell(`Wrote ${options.plot}.`);
   return exit;

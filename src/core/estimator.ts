@@ -5,13 +5,19 @@
  * of the loss there. Random directions nudge all weights at once, as SPSA does.
  */
 
-import { activations } from "../operations/registry.ts";
-import type { Activation } from "../operations/activation.ts";
+import { activationOf, structures } from "../operations/registry.ts";
 import type { Node } from "./network.ts";
 
 /** Estimators by name; `--estimator` spells them so. */
-export const ESTIMATORS = ["forward", "central", "five-point", "spsa"] as const;
+export const ESTIMATORS = ["forward", "central", "five-point", "smoothed", "spsa"] as const;
 export type EstimatorName = (typeof ESTIMATORS)[number];
+
+/** Kernels that `smoothed` smooths with, by name; `--kernel` spells them so. */
+export const SMOOTHING_KERNELS = ["triangle", "exponential", "logistic"] as const;
+export type SmoothingKernel = (typeof SMOOTHING_KERNELS)[number];
+
+/** The most points of a smoothed difference on either side. */
+export const MOST_POINTS = 60;
 
 /** One evaluation in a stencil: the loss at w + offset h, with its weight in the sum. */
 export interface StencilPoint {
@@ -22,9 +28,13 @@ export interface StencilPoint {
 /**
  * The derivative by f(w + offset h) - f(w), summed with the coefficients and divided by h
  * (Fornberg, "Generation of finite difference formulas on arbitrarily spaced grids", 1988).
- * f(w) itself needs no copy: its change is 0.
+ * f(w) itself needs no copy: its change is 0. Points are evenly spaced: ahead, behind, and so on
+ * outward; the first says how far apart.
  */
-export const STENCILS: Record<Exclude<EstimatorName, "spsa">, readonly StencilPoint[]> = {
+export const STENCILS: Record<
+  Exclude<EstimatorName, "smoothed" | "spsa">,
+  readonly StencilPoint[]
+> = {
   "forward": [{ offset: 1, coefficient: 1 }],
   "central": [{ offset: 1, coefficient: 1 / 2 }, { offset: -1, coefficient: -1 / 2 }],
   "five-point": [
@@ -35,22 +45,59 @@ export const STENCILS: Record<Exclude<EstimatorName, "spsa">, readonly StencilPo
   ],
 };
 
+/**
+ * Of a kernel G of the scale 1: -G'(x) for x > 0, up to a factor, and how far the points go: where G
+ * has fallen to a hundredth of G(0), or all the way where it ends.
+ */
+const KERNELS: Record<SmoothingKernel, { falls(x: number): number; reach: number }> = {
+  triangle: { falls: () => 1, reach: 1 },
+  exponential: { falls: (x) => Math.exp(-x), reach: Math.log(100) },
+  logistic: { falls: (x) => Math.tanh(x / 2) / Math.cosh(x / 2) ** 2, reach: 2 * Math.acosh(10) },
+};
+
+/**
+ * The derivative of the loss smoothed along one weight: of its convolution with a kernel G, an even
+ * density,
+ *   (f * G)'(w) = integral over x > 0 of -G'(x) (f(w + x) - f(w - x)),
+ * as a sum over evenly spaced x, made exact where f is linear (Katkovnik and Kulchytsky, "Convergence
+ * of a class of random search algorithms", 1972, who draw the x: smoothed functionals). Where f jumps at w
+ * + t, the jump counts about G(t): units far from their threshold are seen, too, the less the
+ * farther, where a central difference sees all up to h alike and none beyond.
+ */
+function smoothedStencil(kernel: SmoothingKernel, points: number): readonly StencilPoint[] {
+  const { falls, reach } = KERNELS[kernel];
+  const places = Array.from({ length: points }, (_, k) => (k + 1) * reach / points);
+  const whole = places.reduce((sum, x) => sum + 2 * x * falls(x), 0);
+  return places.flatMap((x) => [
+    { offset: x, coefficient: falls(x) / whole },
+    { offset: -x, coefficient: -falls(x) / whole },
+  ]);
+}
+
 /** A choice of estimator with its settings. */
 export interface Estimator {
   readonly name: EstimatorName;
-  /** The step h of the difference. */
+  /** The step h of the difference; the scale of the kernel where it is smoothed. */
   readonly h: number;
   /** Random directions a step, for `spsa`; 0 for stencils. */
   readonly queries: number;
+  /** Of `smoothed`: what it smooths with, and its points on either side. */
+  readonly smoothing?: { readonly kernel: SmoothingKernel; readonly points: number };
 }
 
 /**
  * Checks and completes a choice of estimator.
- * @throws {RangeError} when h is no number that can be divided by, or queries no positive whole
- *   number.
+ * @param smoothing default a logistic kernel, and 16 points on either side.
+ * @throws {RangeError} when h is no number that can be divided by, queries no positive whole number, or
+ *   points none up to `MOST_POINTS`.
  */
-export function createEstimator(name: EstimatorName, h: number, queries = 1): Estimator {
-  // Where h is subnormal it has lost digits, and 1 / h is infinite; five-point goes to 2h.
+export function createEstimator(
+  name: EstimatorName,
+  h: number,
+  queries = 1,
+  { kernel = "logistic", points = 16 }: Partial<NonNullable<Estimator["smoothing"]>> = {},
+): Estimator {
+  // Where h is subnormal it has lost digits, and 1 / h is infinite; stencils go to 2h and beyond.
   if (!(h >= 2 ** -1022 && h <= 2 ** 1022)) {
     throw new RangeError(
       `Cannot take differences with h = ${h}: h must be a positive number from 2.3e-308 to 4.4e307`,
@@ -59,12 +106,20 @@ export function createEstimator(name: EstimatorName, h: number, queries = 1): Es
   if (!Number.isInteger(queries) || queries < 1) {
     throw new RangeError(`Cannot use ${queries} queries: give a whole number from 1`);
   }
-  return { name, h, queries: name === "spsa" ? queries : 0 };
+  if (!Number.isInteger(points) || points < 1 || points > MOST_POINTS) {
+    throw new RangeError(
+      `Cannot take ${points} points on either side: give a whole number from 1 to ${MOST_POINTS}`,
+    );
+  }
+  const smoothing = name === "smoothed" ? { smoothing: { kernel, points } } : {};
+  return { name, h, queries: name === "spsa" ? queries : 0, ...smoothing };
 }
 
 /** The points that nudge one weight, or two for a random direction (w + h d and w - h d). */
-export function stencilOf(estimator: Estimator): readonly StencilPoint[] {
-  return STENCILS[estimator.name === "spsa" ? "central" : estimator.name];
+export function stencilOf({ name, smoothing }: Estimator): readonly StencilPoint[] {
+  if (name !== "smoothed") return STENCILS[name === "spsa" ? "central" : name];
+  const { kernel, points } = smoothing!;
+  return smoothedStencil(kernel, points);
 }
 
 /**
@@ -75,7 +130,9 @@ export function stencilOf(estimator: Estimator): readonly StencilPoint[] {
  */
 export function checkFloat32(estimator: Estimator, batch: number): void {
   const coefficients = stencilOf(estimator).map(({ coefficient }) => Math.abs(coefficient));
-  const least = 2 ** -100, largest = Math.min(...coefficients) / batch * 2 ** 126;
+  const farthest = Math.max(...stencilOf(estimator).map(({ offset }) => Math.abs(offset)));
+  const least = 2 ** -100;
+  const largest = Math.min(Math.min(...coefficients) / batch * 2 ** 126, 2 ** 127 / farthest);
   const { h } = estimator;
   if (h >= least && h <= largest) return;
   throw new RangeError(
@@ -93,14 +150,23 @@ export function lossEvaluations(estimator: Estimator, parameters: number): numbe
   return stencilOf(estimator).length * directions;
 }
 
+/** Whether some of the operations have steps, which only a nudge that is long enough takes. */
+export const hasSteps = (nodes: readonly Pick<Node, "operation">[]): boolean =>
+  nodes.some(({ operation }) => !(operation in structures) && activationOf(operation).states);
+
+/**
+ * The learning rate where none is given: the tutorial's 0.1, and for plain steps along the gradient of
+ * units with steps, whose differences over a large h are small, 0.5.
+ */
+export const rateFor = (nodes: readonly Pick<Node, "operation">[], optimizer: string): number =>
+  optimizer === "sgd" && hasSteps(nodes) ? 0.5 : 0.1;
+
 /**
  * The step h that a network needs where none is given: the tutorial's 1e-4; 1 where units have steps,
  * which a short nudge does not reach; and less where neighbours compete to be a max pool's largest,
  * which a longer nudge of a filter decides anew in many places.
  */
 export function stepFor(nodes: readonly Pick<Node, "operation">[]): number {
-  const names = nodes.map(({ operation }) => operation);
-  const known: Record<string, Activation> = activations;
-  if (names.some((name) => known[name]?.states)) return 1;
-  return names.includes("maxpool") ? 1e-6 : 1e-4;
+  if (hasSteps(nodes)) return 1;
+  return nodes.some(({ operation }) => operation === "maxpool") ? 1e-6 : 1e-4;
 }

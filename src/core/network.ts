@@ -11,6 +11,7 @@
 
 import {
   type ActivationName,
+  activationOf,
   activations,
   losses,
   type LossName,
@@ -332,17 +333,26 @@ export function parseNodes(text: string): Node[] {
         return { operation: name, ...structure.parse(rest) as object } as Node;
       }
       if (name === "") throw new SyntaxError("there is nothing");
-      if (!(ACTIVATIONS as readonly string[]).includes(name)) {
-        throw new SyntaxError(`there is no ${name}, but ${[...TYPED, ...ACTIVATIONS].join(", ")}`);
-      }
-      if (rest.length > 0) throw new SyntaxError(`${name} takes no ${rest[0]}`);
-      return { operation: name as Activation };
+      return { operation: parseActivation(words.join(" "), TYPED) };
     } catch (error) {
       throw new SyntaxError(
         `operation ${i + 1}, "${words.join(" ")}": ${(error as Error).message}`,
       );
     }
   });
+}
+
+/**
+ * Reads an activation as people type it: "relu", "round 4".
+ * @param others names that could stand there, too.
+ * @throws {SyntaxError} when it is none.
+ */
+export function parseActivation(text: string, others: readonly string[] = []): Activation {
+  const [name] = text.split(" ");
+  if (!ACTIVATIONS.some((known) => known.split(" ")[0] === name)) {
+    throw new SyntaxError(`there is no ${name}, but ${[...others, ...ACTIVATIONS].join(", ")}`);
+  }
+  return activationOf(text).name as Activation;
 }
 
 /** An operation as people type it. */

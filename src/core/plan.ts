@@ -8,8 +8,8 @@
  * and is each layer's way. A nudge of a convolution's weight moves one channel's map.
  */
 
-import type { Activation } from "../operations/activation.ts";
-import { activations, losses } from "../operations/registry.ts";
+import { activationOf, losses } from "../operations/registry.ts";
+import { statesWithin } from "../operations/states.ts";
 import { sizeOfShape } from "../operations/structure.ts";
 import { tapCount } from "../operations/window.ts";
 import { type Estimator, stencilOf } from "./estimator.ts";
@@ -97,7 +97,7 @@ export interface PlanOptions {
 
 /** Whether all behind layer l is linear between kinks and changes of a pool's winner. */
 const isStraightBehind = (layers: readonly Layer[], l: number) =>
-  layersBehind(layers, l).every((m) => activations[layers[m].activation].pieces);
+  layersBehind(layers, l).every((m) => activationOf(layers[m].activation).pieces);
 
 /**
  * Whether one direction a sample and weight serves all its copies up to the first kink: a whole map
@@ -108,7 +108,7 @@ export const mapsGoStraight = (
   l: number,
   { sharing }: Pick<PlanOptions, "sharing">,
 ): boolean =>
-  sharing && activations[layers[l].activation].pieces !== undefined && isStraightBehind(layers, l);
+  sharing && activationOf(layers[l].activation).pieces !== undefined && isStraightBehind(layers, l);
 
 /** The one layer that takes layer l; `undefined` where none or several do. */
 function takerOf(layers: readonly Layer[], l: number): number | undefined {
@@ -152,14 +152,14 @@ function wayOf(network: Network, l: number, { sharing, fused }: PlanOptions): Wa
   if (layers[l].kind === "conv") return "maps";
   if (l === last) return "logit";
   if (!sharing) return "rows";
-  if (activations[layers[l].activation].states) return "states";
+  if (activationOf(layers[l].activation).states) return "states";
   const behind = layersBehind(layers, l);
   if (behind.length === 1 && behind[0] === last) return "direct";
   if (isStraightBehind(layers, l)) return "straight";
   const isChain = behind.every((m, i) =>
     layers[m].kind === "dense" && layers[m].from[0] === (i === 0 ? l : behind[i - 1])
   );
-  const isSmooth = (m: number) => (activations[layers[m].activation] as Activation).series === true;
+  const isSmooth = (m: number) => activationOf(layers[m].activation).series === true;
   const isNarrow = fused !== undefined && behind.length <= fused.layers &&
     layers[last].outputs <= fused.classes && isSmooth(l) &&
     behind.slice(0, -1).every((m) => layers[m].outputs <= fused.width && isSmooth(m));
@@ -190,7 +190,7 @@ function costsBehind({ layers }: Network, l: number): { layer: number; multiplyA
   const sums = new Map<number, number>(), starts = unitsOf(layers[l]);
   for (const start of starts) {
     for (const [m, { taken, units }] of movedBehind(layers, l, start)) {
-      const { work } = activations[layers[m].activation];
+      const { work } = activationOf(layers[m].activation);
       const cost = productsOf(layers[m], taken) + (units[1] - units[0]) * work;
       sums.set(m, (sums.get(m) ?? 0) + cost);
     }
@@ -221,7 +221,7 @@ function stagesOfMaps(network: Network, l: number, options: PlanOptions): Stage[
   const share = from[0] === DATA ? (options.nonzeros - 1) / inputs : 1;
   const cells = window!.kernel[0] * window!.kernel[1];
   const moved = (weights * share * tapCount(window!) / cells + outputs) / (weights + bias);
-  const each = moved * activations[activation].work;
+  const each = moved * activationOf(activation).work;
   const isStraight = mapsGoStraight(layers, l, options);
   const what = isStraight ? "directions" : "nudges";
   const behind = [
@@ -248,6 +248,14 @@ function stagesOfMaps(network: Network, l: number, options: PlanOptions): Stage[
   ];
 }
 
+/** The most that a nudge moves a unit's input by; where it takes the data, these count as up to 1. */
+function reachOf(layers: readonly Layer[], l: number, { estimator }: PlanOptions): number {
+  const [from] = layers[l].from;
+  const range = from === DATA ? [1] : activationOf(layers[from].activation).range;
+  const farthest = Math.max(...stencilOf(estimator).map(({ offset }) => Math.abs(offset)));
+  return farthest * estimator.h * Math.max(1, ...range.map(Math.abs));
+}
+
 /** The stages of a layer whose weights are nudged one by one. */
 function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): Stage[] {
   if (way === "maps") return stagesOfMaps(network, l, options);
@@ -257,8 +265,9 @@ function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): 
   const entries = isData ? options.nonzeros : inputs + 1;
   const slots = isData && options.sharing ? options.distinct : entries;
   const points = stencilOf(options.estimator).length;
-  const { work, states = [] } = activations[activation];
-  const responses = batch * outputs * (states.length - 1);
+  const { work, states } = activationOf(activation);
+  const responses = batch * outputs *
+    (states ? statesWithin(states, reachOf(layers, l, options)) : 0);
   const copies = batch * slots * outputs * points;
 
   const behind = (rows: number, what?: string) => stagesBehind(network, l, rows, what);
@@ -278,6 +287,7 @@ function stagesOf(network: Network, l: number, way: Way, options: PlanOptions): 
       return [lossOf(copies, 1), collect];
     case "states":
       return [
+        stage(`flips, ${activation}`, responses, work),
         ...behind(responses, "responses, "),
         lossOf(responses, classes),
         stage("collect", pick, points),
@@ -305,7 +315,7 @@ function wholeCost(layer: Layer, entries: number): number {
   const { kind, from, inputs, outputs, activation } = layer;
   const share = from[0] === DATA && kind !== "maxpool" ? (entries - 1) / inputs : 1;
   const biases = kind === "dense" ? outputs : 0;
-  return share * productsOf(layer) + biases + outputs * activations[activation].work;
+  return share * productsOf(layer) + biases + outputs * activationOf(activation).work;
 }
 
 /** Where all weights are taken at once. */

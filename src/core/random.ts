@@ -114,3 +114,10 @@ export class Xoshiro implements Random {
     return drawn;
   }
 }
+
+/** What `random` will sample next, left undrawn. */
+export function nextSample(random: Random, population: number, size: number): Uint32Array {
+  const state = random.state.slice(), sample = random.sample(population, size);
+  random.state = state;
+  return sample;
+}

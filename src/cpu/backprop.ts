@@ -1,7 +1,8 @@
 /** The chain rule in float64, for comparison only: nothing that trains numerically uses it. */
 
 import { DATA, type Network, residualsOf } from "../core/network.ts";
-import { losses } from "../operations/registry.ts";
+import { type Surrogate, surrogateSlope } from "../core/surrogate.ts";
+import { activationOf, losses } from "../operations/registry.ts";
 import type { Trace } from "./forward.ts";
 import { convolutionGradient, isWindowed, meansGradient, type Windowed } from "./windows.ts";
 
@@ -27,11 +28,24 @@ function backThrough(
   }
 }
 
+/** What a layer's values are differentiated by: their derivatives, or a surrogate of them. */
+function slopesOf(
+  { layers }: Network,
+  trace: Trace,
+  l: number,
+  surrogate?: Surrogate,
+): Float64Array { // [batch, outputs]
+  const { states } = activationOf(layers[l].activation);
+  if (!surrogate || !states) return trace.derivatives[l];
+  return trace.inputs[l].map(surrogateSlope(states, surrogate));
+}
+
 /** The derivative of the mean loss by backpropagation. */
 export function backprop(
   network: Network,
   parameters: Float64Array, // [parameters]
   trace: Trace,
+  surrogate?: Surrogate,
 ): Float64Array { // [parameters]
   const { layers, classes } = network;
   const { batch, residuals } = trace;
@@ -48,7 +62,8 @@ export function backprop(
   }
   for (let l = layers.length - 1; l >= 0; l--) {
     const { kind, from, inputs, outputs, offset } = layers[l];
-    const error = errors[l].map((value, at) => value * trace.derivatives[l][at]); // dL/dz
+    const slopes = slopesOf(network, trace, l, surrogate);
+    const error = errors[l].map((value, at) => value * slopes[at]); // dL/dz
     if (kind === "sum") {
       for (const source of from) {
         if (source !== DATA) error.forEach((value, at) => errors[source][at] += value);

@@ -5,7 +5,7 @@
 
 import { directionSign } from "../core/directions.ts";
 import { type Network, residualsOf } from "../core/network.ts";
-import { activations, losses } from "../operations/registry.ts";
+import { activationOf, losses } from "../operations/registry.ts";
 import { forward, mean, type Trace } from "./forward.ts";
 import type { Share } from "./share.ts";
 import {
@@ -71,7 +71,7 @@ export function changeAlong(
           }
         }
       }
-      const { change } = activations[activation];
+      const { change } = activationOf(activation);
       changed.push(dz.map((dz, j) =>
         change(
           trace.values[l + 1][n * (outputs + 1) + j],

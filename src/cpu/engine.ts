@@ -10,6 +10,7 @@ import {
   type OptimizerState,
   updateParameters,
 } from "../core/optimizers.ts";
+import { checkSurrogate } from "../core/surrogate.ts";
 import type { Way } from "../core/plan.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
@@ -51,6 +52,7 @@ export class CpuEngine implements Engine {
       LARGEST_ARRAY,
       "the CPU engine",
     );
+    checkSurrogate(options.network, options.method, options.surrogate);
     checkSamples(options.samples, options.network.classes, "float64");
     this.#options = options;
     const plan = planFor(options);
@@ -96,6 +98,7 @@ export class CpuEngine implements Engine {
     const problem = {
       network,
       method,
+      surrogate: this.#options.surrogate,
       estimator,
       parameters: this.#parameters,
       batch: gather(samples, indices),

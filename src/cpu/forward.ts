@@ -2,7 +2,7 @@
 
 import { type Layer, type Network, residualsOf } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
-import { activations, losses } from "../operations/registry.ts";
+import { activationOf, losses } from "../operations/registry.ts";
 import {
   addBiases,
   addConvolution,
@@ -125,7 +125,7 @@ export function forward(network: Network, parameters: Float64Array, batch: Batch
       if (kind === "dense") dense(layer, parameters, taken[0], z);
       else sum(taken, z, outputs);
     }
-    const { activate, derivative } = activations[activation];
+    const { activate, derivative } = activationOf(activation);
     const a = new Float64Array(batch.size * (outputs + 1)).fill(1);
     for (let n = 0; n < batch.size; n++) {
       for (let j = 0; j < outputs; j++) a[n * (outputs + 1) + j] = activate(z[n * outputs + j]);

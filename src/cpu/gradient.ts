@@ -6,6 +6,7 @@
 
 import { type Estimator, stencilOf } from "../core/estimator.ts";
 import type { Network } from "../core/network.ts";
+import type { Surrogate } from "../core/surrogate.ts";
 import type { Way } from "../core/plan.ts";
 import type { Gradient, Method } from "../engine.ts";
 import { backprop } from "./backprop.ts";
@@ -19,6 +20,7 @@ import type { Share } from "./share.ts";
 export interface Problem {
   readonly network: Network;
   readonly method: Method;
+  readonly surrogate?: Surrogate;
   readonly estimator: Estimator;
   readonly parameters: Float64Array; // [parameters]
   readonly batch: Batch;
@@ -67,7 +69,7 @@ export function evaluate(problem: Problem, share: Share): Part {
     : method === "copies"
     ? copies(network, parameters, batch, stencil, h, share, elements)
     : share.index === 0 // backpropagation is one piece
-    ? chosen(backprop(network, parameters, trace), elements)
+    ? chosen(backprop(network, parameters, trace, problem.surrogate), elements)
     : new Float64Array(elements?.length ?? network.parameters);
   return { loss: mean(trace.losses), values };
 }

@@ -7,7 +7,7 @@
 import { movedBehind, type Range } from "../core/moved.ts";
 import { layersBehind, type Network, residualsOf } from "../core/network.ts";
 import { mapsGoStraight, type Way } from "../core/plan.ts";
-import { activations, losses } from "../operations/registry.ts";
+import { activationOf, losses } from "../operations/registry.ts";
 import type { Trace } from "./forward.ts";
 import { addConvolution, addMeans, changeLargest, moveLargest, type Windowed } from "./windows.ts";
 
@@ -34,7 +34,7 @@ export type Respond = (
 
 /** What a unit's value is changed by. */
 function unitOf({ network, trace }: Unperturbed, l: number) {
-  const { outputs, activation } = network.layers[l], f = activations[activation];
+  const { outputs, activation } = network.layers[l], f = activationOf(activation);
   return (n: number, j: number) => {
     const at = n * outputs + j;
     const a = trace.values[l + 1][n * (outputs + 1) + j];
@@ -110,7 +110,7 @@ class Straight implements Through {
 
   unit(m: number, n: number, k: number, dz: number): number {
     const { network: { layers }, trace } = this.at, { outputs, activation } = layers[m];
-    const { slope, bounds } = activations[activation].pieces!;
+    const { slope, bounds } = activationOf(activation).pieces!;
     const z = trace.inputs[m][n * outputs + k], [below, above] = bounds(z);
     this.#narrow((below - z) / dz, (above - z) / dz);
     return slope(z) * dz;
@@ -201,16 +201,17 @@ function byLogit({ network, trace }: Unperturbed): Respond {
   return (n, j, dz, dL) => changesOfOne(residuals, n * width, batch.labels[n], classes, j, dz, dL);
 }
 
-/** Units of a few values: one response for each other value, which copies pick by where z goes. */
+/** Units of a few values: one response for each other value that any nudge takes them to. */
 function byStates(at: Unperturbed, l: number): Respond {
-  const { activate, states } = activations[at.network.layers[l].activation];
+  const { of } = activationOf(at.network.layers[l].activation).states!;
   const unit = unitOf(at, l), respond = responseOfUnit(at, l);
   return (n, j, dz, dL) => {
-    const { a, z } = unit(n, j), responses = new Map([[a, 0]]);
-    for (const state of states!) {
-      if (state !== a) responses.set(state, respond(n, j, state - a));
+    const { z, change } = unit(n, j), responses = new Map([[of(z), 0]]);
+    for (let m = 0; m < dz.length; m++) {
+      const state = of(z + dz[m]);
+      if (!responses.has(state)) responses.set(state, respond(n, j, change(dz[m])));
+      dL[m] = responses.get(state)!;
     }
-    for (let m = 0; m < dz.length; m++) dL[m] = responses.get(activate(z + dz[m]))!;
   };
 }
 

@@ -57,6 +57,30 @@ export function checkSamples(
   );
 }
 
+/**
+ * A data set whose last so many training samples are held out, in place of the test set: what settings are
+ * chosen by without a look at it.
+ * @throws {RangeError} when they are no whole number from 1, or none would be left to train on.
+ */
+export function withValidation(data: DataSet, held: number): DataSet {
+  const { count } = data.train;
+  if (!(Number.isInteger(held) && held >= 1 && held < count)) {
+    throw new RangeError(
+      `Cannot hold out ${held} samples for validation: give a whole number from 1 to ${
+        count - 1
+      }, ` +
+        `as there are ${count} training samples`,
+    );
+  }
+  const part = (from: number, to: number): Samples => ({
+    count: to - from,
+    inputs: data.train.inputs,
+    x: data.train.x.subarray(from * data.train.inputs, to * data.train.inputs),
+    labels: data.train.labels.subarray(from, to),
+  });
+  return { ...data, train: part(0, count - held), test: part(count - held, count) };
+}
+
 /** Samples that a density is measured on, at most. */
 const MEASURED = 1000;
 

@@ -229,6 +229,8 @@ function runLength(
         `${Math.floor(most)}; use a smaller batch or narrower layers`,
     );
   }
-  const unit = most < whole ? points : whole; // a stencil has 1, 2 or 4 points
+  let unit = whole; // of the points, too
+  while (unit % points !== 0) unit += whole;
+  if (most < unit) unit = points;
   return Math.floor(most / unit) * unit;
 }

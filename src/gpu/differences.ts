@@ -9,8 +9,8 @@ import { type Fused, type Plan, planOf, type Way } from "../core/plan.ts";
 import { DATA, type Layer, layerName } from "../core/network.ts";
 import { densityOf, type Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
-import type { Activation } from "../operations/activation.ts";
-import { type ActivationName, activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
+import { statesWithin } from "../operations/states.ts";
 import type { Command, Gpu } from "./device.ts";
 import { laneCount, tilesOf } from "./forward.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
@@ -23,7 +23,7 @@ import { type Stage, uploadStencil } from "./stage.ts";
 /** The largest absolute input that a layer can have; the constant 1 included. */
 function largestInput({ network: { layers }, samples }: EngineOptions, { from: [from] }: Layer) {
   if (from === DATA) return largestValue(samples);
-  return Math.max(1, ...activations[layers[from].activation].range.map(Math.abs));
+  return Math.max(1, ...activationOf(layers[from].activation).range.map(Math.abs));
 }
 
 /** The largest absolute value of the samples, the constant 1 included. */
@@ -56,7 +56,10 @@ function nudgesOf(stage: Stage, layer: Layer): { stencil: GPUBuffer; measure: Co
   const { gpu, options, forward } = stage, farthest = farthestOf(options);
   const reach = reachOf(options, layer), { inputs, from: [from] } = layer;
   const turns = options.batch * (inputs + 1) / REACH_THREADS + REACH_THREADS;
-  const isKnown = reach < 3e38 || farthest > TINY || turns > 0.9 * gpu.loopTurns;
+  // Where there are more states than two, fewer are evaluated for it, too.
+  const isOfUse = farthest <= TINY ||
+    (activationOf(layer.activation).states?.values.length ?? 0) > 2;
+  const isKnown = reach < 3e38 || !isOfUse || turns > 0.9 * gpu.loopTurns;
   const stencil = uploadStencil(gpu, options, reach);
   if (isKnown) return { stencil, measure: [] };
   const a = forward.values(from).buffer;
@@ -98,9 +101,10 @@ const isFused = (gpu: Gpu, options: EngineOptions) =>
 /** The most turns of loops that a thread takes over a sample where it sums up a gradient. */
 function turnsOfSums(gpu: Gpu, options: EngineOptions): number {
   const { network: { layers }, estimator } = options;
-  const states = Math.max(0, ...layers.map(({ activation }) => statesOf(activation)));
-  const turnsOfEntry = states > 0 ? 2 + stencilOf(estimator).length * (2 + states) : 1;
-  const collected = 4 + states + gpu.block * turnsOfEntry;
+  const thresholds = Math.max(0, ...layers.map((layer) => reachedOf(options, layer)));
+  // Of one entry; points that are many take no loop.
+  const turns = 1 + (stencilOf(estimator).length <= 4 ? stencilOf(estimator).length + 1 : 0);
+  const collected = 4 + (thresholds > 0 ? thresholds * (2 + gpu.block * turns) : gpu.block);
   return Math.max(isFused(gpu, options) ? turnsOfSample(gpu, options) : 0, collected);
 }
 
@@ -238,10 +242,10 @@ function direct(stage: Stage, l: number): Command[] {
   ];
 }
 
-/** Values that a unit of that activation has, where they are but a few; else 0. */
-function statesOf(name: ActivationName): number {
-  const { states }: Activation = activations[name];
-  return states?.length ?? 0;
+/** Other states that nudges may move a unit of that layer to, where it has but a few; else 0. */
+function reachedOf(options: EngineOptions, layer: Layer): number {
+  const { states } = activationOf(layer.activation);
+  return states ? statesWithin(states, reachOf(options, layer)) : 0;
 }
 
 /** Whether it is Mesa's software Vulkan, which alone ends loops. */
@@ -288,7 +292,7 @@ class Responses {
     this.#l = l;
     this.#rows = rows;
     this.#slots = slots;
-    this.#perSample = slots?.perSample ?? statesOf(layer.activation);
+    this.#perSample = slots?.perSample ?? activationOf(layer.activation).states!.values.length;
     const most = Math.min(
       gpu.scratchBytes / (4 * batch * this.#perSample),
       4 * rows.quads / batch,
@@ -389,7 +393,7 @@ class Responses {
           this.#command(
             "list_states",
             [Math.ceil(this.#units / 64), this.#batch],
-            { part, items, values: this.#values, responses: this.#responses },
+            { part, items, companions: this.#companions, responses: this.#responses },
             { WORKGROUP: 64 },
           ),
           ...this.#listed(first, items, "flip"),
@@ -405,6 +409,10 @@ class Responses {
 
   get #values(): GPUBuffer {
     return this.#stage.forward.values(this.#l).buffer;
+  }
+
+  get #companions(): GPUBuffer {
+    return this.#stage.forward.companions[this.#l];
   }
 
   /** See shaders/shared/part.wgsl. */
@@ -479,7 +487,7 @@ class Responses {
     const behind = layers.slice(this.#l + 1, -1);
     const chain: Chain = {
       widths: behind.map(({ outputs }) => outputs),
-      factors: behind.map(({ activation }) => activations[activation].steepest),
+      factors: behind.map(({ activation }) => activationOf(activation).steepest),
       classes,
       points: Number(this.#constants.POINTS),
     };
@@ -542,7 +550,7 @@ class Responses {
           // What the unrolled text is made of, for its twin.
           ...Object.fromEntries(behind.flatMap(({ outputs, activation }, i) => [
             [`WIDTH_${i + 1}`, outputs],
-            [`STEEPEST_${i + 1}`, activations[activation].steepest],
+            [`STEEPEST_${i + 1}`, activationOf(activation).steepest],
           ])),
         },
         { unrolled: unrolled(chain, shapeOf(gpu)) },
@@ -594,7 +602,8 @@ class Responses {
     const points = isFlip ? 1 : Number(this.#constants.POINTS);
     const stencil = isFlip ? this.#stage.whole : this.#stencil;
     const most = Math.floor(4 * rows.quads / points);
-    const total = this.#batch * this.#units * (this.#perSample - 1);
+    const perUnit = isFlip ? reachedOf(this.#stage.options, this.#layer) : this.#perSample - 1;
+    const total = this.#batch * this.#units * perUnit;
     const { index, room } = this.#stage.roomOf(isRare ? Math.min(most, total) : total, total);
     const commands: Command[] = [];
     if (room < total) {
@@ -623,7 +632,7 @@ class Responses {
             ...(isFlip ? {} : { slots: this.#slots!.slots }),
             moves: rows.moves,
             values: this.#values,
-            companions: forward.companions[this.#l],
+            companions: this.#companions,
           },
           constants,
           { rows: "listed" },
@@ -655,8 +664,12 @@ class Responses {
 
   #collectStates(part: GPUBuffer): Command {
     const { entries, starts } = this.#lists;
-    const companions = this.#stage.forward.companions[this.#l];
-    return this.#sum("collect_states", part, { entries, companions }, starts);
+    return this.#sum(
+      "collect_states",
+      part,
+      { entries, companions: this.#companions },
+      starts,
+    );
   }
 
   get #lists() {

@@ -5,6 +5,7 @@
 
 import { checkFit } from "../core/fit.ts";
 import { checkElements } from "../core/network.ts";
+import { checkSurrogate } from "../core/surrogate.ts";
 import { checkParameters, checkSteps, withoutSubnormals } from "../core/finite.ts";
 import { directionKey } from "../core/directions.ts";
 import {
@@ -136,8 +137,9 @@ export class GpuEngine implements Engine {
     this.adapter = gpu.adapter;
     this.software = gpu.software;
     this.#options = options;
-    const { network, optimizer, estimator, samples, batch } = options;
+    const { network, optimizer, estimator, samples, batch, surrogate } = options;
     const { parameters } = network;
+    checkSurrogate(network, options.method, surrogate);
     const method = methodOf(options);
     this.#lists = new Lists(gpu);
     this.#slices = [differences, backprop].includes(method) ? slicesOf(gpu, options) : 1;
@@ -155,7 +157,15 @@ export class GpuEngine implements Engine {
     this.#state = gpu.buffer("optimiser state", 8 * parameters);
     this.#rates = gpu.buffer("learning rates", 16 * MAX_GROUP);
     this.#losses = gpu.buffer("losses", 4 * (MAX_GROUP + NOTHING_NOTED.length));
-    this.#forward = new Forward(gpu, network, this.#parameters, samples, batch, MAX_GROUP);
+    this.#forward = new Forward(
+      gpu,
+      network,
+      this.#parameters,
+      samples,
+      batch,
+      MAX_GROUP,
+      surrogate,
+    );
     this.#gradient = gpu.buffer("gradient", 4 * parameters * this.#slices);
     this.#keys = gpu.buffer("direction keys", 4 * estimator.queries * MAX_GROUP);
 

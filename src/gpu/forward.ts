@@ -3,7 +3,9 @@
 import { DATA, type Layer, layerName, type Network, residualsOf } from "../core/network.ts";
 import { checkSamples, type Samples } from "../data/samples.ts";
 import type { Command, Gpu } from "./device.ts";
+import type { Surrogate } from "../core/surrogate.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
+import type { Fillings } from "./shaders.ts";
 import {
   blocksOf,
   channelsOf,
@@ -86,9 +88,13 @@ export class Forward {
   readonly #data: Values;
   readonly #values: Values[]; // layers
   readonly #gpu: Gpu;
+  readonly #surrogate: Surrogate | undefined;
   readonly #indices: GPUBuffer; // [steps, batch]
 
-  /** @param steps the most batches that one `begin` announces. */
+  /**
+   * @param steps the most batches that one `begin` announces.
+   * @param surrogate of the derivative of units with steps.
+   */
   constructor(
     gpu: Gpu,
     network: Network,
@@ -96,10 +102,12 @@ export class Forward {
     samples: Samples,
     batch: number,
     steps: number,
+    surrogate?: Surrogate,
   ) {
     const { layers, inputs, classes } = network;
     const { block } = gpu;
     this.#gpu = gpu;
+    this.#surrogate = surrogate;
     this.batch = batch;
     this.step = gpu.buffer("step", 4);
     this.#indices = gpu.buffer("batch indices", 4 * batch * steps);
@@ -217,8 +225,8 @@ export class Forward {
           companions: this.companions[l],
           window: uploadWindow(gpu, layer, lines),
         },
-        { WORKGROUP: lanesOf(gpu) },
-        { activation: layer.activation, ...filterOf(layer) },
+        { WORKGROUP: lanesOf(gpu), ...this.#width },
+        { ...this.#fillings(layer), ...filterOf(layer) },
         this.batch * workOf(window) / parts.length,
       )
     );
@@ -238,14 +246,14 @@ export class Forward {
         winners: this.winners[l]!,
         window: uploadWindow(gpu, layer),
       },
-      { WORKGROUP: lanesOf(gpu) },
-      { activation: layer.activation },
+      { WORKGROUP: lanesOf(gpu), ...this.#width },
+      this.#fillings(layer),
       this.batch * workOf(window),
     );
   }
 
   #dense(parameters: GPUBuffer, layer: Layer, l: number): Command {
-    const { inputs, outputs, offset, activation, from: [from] } = layer;
+    const { inputs, outputs, offset, from: [from] } = layer;
     const { software, block } = this.#gpu;
     const lanes = software ? 8 : Math.min(64, Math.ceil((outputs + 1) / 4));
     const splits = software ? 1 : Math.min(32, Math.floor(256 / lanes));
@@ -261,13 +269,14 @@ export class Forward {
         values: this.#values[l].buffer,
         companions: this.companions[l],
       },
-      { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset },
-      { activation, block, lanes, splits },
+      { INPUTS: inputs, OUTPUTS: outputs, OFFSET: offset, ...this.#width },
+      { ...this.#fillings(layer), block, lanes, splits },
       this.batch * (inputs + 1) * outputs,
     );
   }
 
-  #sum({ outputs, from, activation }: Layer, l: number): Command[] {
+  #sum(layer: Layer, l: number): Command[] {
+    const { outputs, from } = layer;
     return from.map((source, i) =>
       command(
         this.#gpu,
@@ -278,10 +287,19 @@ export class Forward {
           values: this.#values[l].buffer,
           companions: this.companions[l],
         },
-        { WIDTH: outputs, ADD: i > 0, LAST: i === from.length - 1 },
-        { activation },
+        { WIDTH: outputs, ADD: i > 0, LAST: i === from.length - 1, ...this.#width },
+        this.#fillings(layer),
       )
     );
+  }
+
+  /** What computes a layer's values and derivatives. */
+  #fillings({ activation }: Layer): Fillings {
+    return { activation, surrogate: this.#surrogate?.name };
+  }
+
+  get #width(): Constants {
+    return this.#surrogate ? { SURROGATE_WIDTH: this.#surrogate.width } : {};
   }
 
   /** Announces the batches of the next submission. */

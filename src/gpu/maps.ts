@@ -366,14 +366,13 @@ class Part {
 
   /** The logits' directions, and how far they hold. */
   #directions(buffers: Record<string, GPUBuffer>, places: number, rows: number) {
-    const { rows: { straight }, superposition } = this.#way, { gpu } = this.#stage;
+    const { rows: { straight }, superposition } = this.#way;
     if (superposition) {
       const logits = straight.buffer(0), bound = { ...this.#bound, ...buffers };
       const sum = superposition.add(straight, rows, logits, bound, this.#constants);
       return { commands: [sum], logits };
     }
-    const one = Float32Array.of(1, ...new Array(15).fill(0));
-    const moved = { ...buffers, stencil: gpu.upload("one", one, GPUBufferUsage.UNIFORM) };
+    const moved = { ...buffers, stencil: this.#stage.whole };
     const { moves, reaches, quads } = straight;
     const { commands, logits } = this.#propagate("taps", "straight", moved, places, 1);
     const begin = this.#command(

@@ -5,7 +5,7 @@
  * network fills: which activation, which loss, which optimiser.
  */
 
-import { activations, losses } from "../operations/registry.ts";
+import { type ActivationName, activationOf, activations, losses } from "../operations/registry.ts";
 import sgd from "../../shaders/optimizers/sgd.wgsl" with { type: "text" };
 import momentum from "../../shaders/optimizers/momentum.wgsl" with { type: "text" };
 import nesterov from "../../shaders/optimizers/nesterov.wgsl" with { type: "text" };
@@ -14,6 +14,10 @@ import rmsprop from "../../shaders/optimizers/rmsprop.wgsl" with { type: "text" 
 import adam from "../../shaders/optimizers/adam.wgsl" with { type: "text" };
 import weight from "../../shaders/perturbations/weight.wgsl" with { type: "text" };
 import signs from "../../shaders/perturbations/signs.wgsl" with { type: "text" };
+import noSurrogate from "../../shaders/surrogates/none.wgsl" with { type: "text" };
+import identitySurrogate from "../../shaders/surrogates/identity.wgsl" with { type: "text" };
+import clippedSurrogate from "../../shaders/surrogates/clipped.wgsl" with { type: "text" };
+import sigmoidSurrogate from "../../shaders/surrogates/sigmoid.wgsl" with { type: "text" };
 import tiles from "../../shaders/products/tiles.wgsl" with { type: "text" };
 import blocks from "../../shaders/products/blocks.wgsl" with { type: "text" };
 import backpropGradient from "../../shaders/backprop_gradient.wgsl" with { type: "text" };
@@ -56,6 +60,7 @@ import notes from "../../shaders/shared/notes.wgsl" with { type: "text" };
 import origin from "../../shaders/shared/origin.wgsl" with { type: "text" };
 import parts from "../../shaders/shared/parts.wgsl" with { type: "text" };
 import sums from "../../shaders/shared/sums.wgsl" with { type: "text" };
+import states from "../../shaders/shared/states.wgsl" with { type: "text" };
 import special from "../../shaders/shared/special.wgsl" with { type: "text" };
 import optimizerStep from "../../shaders/shared/step.wgsl" with { type: "text" };
 
@@ -212,6 +217,12 @@ export const ROLES = {
   loss: textsOf(losses),
   optimizer: { sgd, momentum, nesterov, adagrad, rmsprop, adam },
   perturbation: { weight, chosen, signs },
+  surrogate: {
+    none: noSurrogate,
+    identity: identitySurrogate,
+    clipped: clippedSurrogate,
+    sigmoid: sigmoidSurrogate,
+  },
   product: { tiles, blocks },
   filter: { weights: filterWeights, mean: filterMean },
   rows: {
@@ -230,9 +241,13 @@ export const ROLES = {
  */
 const NUMBERS = ["block", "lanes", "splits"] as const;
 
+/** What fills a role that is left open. */
+const UNFILLED: Partial<Record<keyof typeof ROLES, string>> = { surrogate: "none" };
+
 /** Which piece fills each role, and the numbers. */
 export type Fillings =
-  & { readonly [Role in keyof typeof ROLES]?: keyof typeof ROLES[Role] }
+  & { readonly [Role in Exclude<keyof typeof ROLES, "activation">]?: keyof typeof ROLES[Role] }
+  & { readonly activation?: ActivationName }
   & { readonly [Name in (typeof NUMBERS)[number]]?: number }
   & {
     /** What is unrolled in narrow.wgsl. */
@@ -263,6 +278,7 @@ const SHARED: Record<string, string> = {
   row_quads: rowQuads,
   slots_layout: slotsLayout,
   special,
+  states,
   sums,
   superposed,
   step: optimizerStep,
@@ -291,8 +307,11 @@ export function compose(code: string, fillings: Fillings = {}): string {
         ? `const ${name.toUpperCase()} = ${fillings[number]}u;`
         : name === "unrolled"
         ? fillings.unrolled
+        : name === "activation" && fillings.activation
+        ? activationOf(fillings.activation).wgsl
         : SHARED[name] ??
-          (ROLES[role] as Record<string, string> | undefined)?.[fillings[role] ?? ""];
+          (ROLES[role] as Record<string, string> | undefined)
+            ?.[fillings[role] ?? UNFILLED[role] ?? ""];
       if (piece === undefined) {
         throw new SyntaxError(`Cannot compose a shader: nothing is given for #import ${name}`);
       }

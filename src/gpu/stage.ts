@@ -51,6 +51,9 @@ export function createStage(parts: Parts): Stage {
   };
 }
 
+/** Numbers in a stencil's table: four a point, of twice MOST_POINTS and some behind that stays 0. */
+const STENCIL = 4 * 128;
+
 /** How rows and columns of a product are shared out: which product, and what a workgroup takes. */
 export function productOf(gpu: Gpu) {
   return gpu.software
@@ -59,8 +62,10 @@ export function productOf(gpu: Gpu) {
 }
 
 /**
- * The stencil as kernels take it: (offset h, coefficient / (h batch)) a point, four of them.
- * @param reach the most by which a nudge moves what it moves first: behind the first point's two.
+ * The stencil as kernels take it, a row a point: (offset h, coefficient / (h batch), reach, and the sum
+ * of this and all farther points' coefficients on its side). Points are evenly spaced, those ahead
+ * before those behind, so that kernels find them by division, too; rows behind the last are 0.
+ * @param reach the most by which a nudge moves what it moves first: in the first row.
  * @throws {RangeError} when float32 has no room for h.
  */
 export function uploadStencil(
@@ -69,17 +74,22 @@ export function uploadStencil(
   reach = Infinity,
 ): GPUBuffer {
   checkFloat32(estimator, batch);
-  const table = new Float32Array(16);
-  stencilOf(estimator).forEach(({ offset, coefficient }, s) => {
-    table.set([offset * estimator.h, coefficient / (estimator.h * batch)], 4 * s);
+  const table = new Float32Array(STENCIL), stencil = stencilOf(estimator);
+  const [{ offset: spacing }] = stencil, step = Math.fround(spacing * estimator.h);
+  stencil.forEach(({ offset, coefficient }, s) => {
+    const farther = stencil.filter((point) => point.offset / offset >= 1);
+    const beyond = farther.reduce((sum, point) => sum + point.coefficient, 0);
+    const scale = 1 / (estimator.h * batch);
+    const place = Math.round(offset / spacing) * step;
+    table.set([place, coefficient * scale, 0, beyond * scale], 4 * s);
   });
   table[2] = Math.min(reach, 3e38);
   return gpu.upload("stencil", table, GPUBufferUsage.UNIFORM | GPUBufferUsage.STORAGE);
 }
 
-/** A stencil of one point with the coefficient 1. */
+/** A stencil of one point, 1 away, with the coefficient 1. */
 function wholeStencil(gpu: Gpu): GPUBuffer {
-  const table = new Float32Array(16);
-  table[1] = 1;
+  const table = new Float32Array(STENCIL);
+  table.set([1, 1]);
   return gpu.upload("whole", table, GPUBufferUsage.UNIFORM);
 }

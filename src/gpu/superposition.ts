@@ -7,7 +7,7 @@
 
 import { layerBetween, poolBehind } from "../core/plan.ts";
 import { type Layer, layerName, type Network } from "../core/network.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, PART, type Rows, walkersOf } from "./rows.ts";
@@ -67,7 +67,7 @@ export class Winners {
           values: forward.values(l).buffer,
           companions: forward.companions[l],
         },
-        { WORKGROUP: lanes, HALF_BY_STEEPEST: 0.499999 / activations[activation].steepest },
+        { WORKGROUP: lanes, HALF_BY_STEEPEST: 0.499999 / activationOf(activation).steepest },
         { activation },
         batch * channels * this.area * cells * ACTIVATION_WORK,
       ),

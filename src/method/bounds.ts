@@ -3,7 +3,7 @@
 import { stencilOf } from "../core/estimator.ts";
 import { DATA } from "../core/network.ts";
 import type { EngineOptions } from "../engine.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import { cellsOf, countsOf, weightsOf } from "./windows.ts";
 
 /**
@@ -70,7 +70,7 @@ export function copiesErrorBound(
           add(j, undefined, offset + window.output[0] * weights + Math.floor(j / places));
         }
       }
-      const { states, steepest, range: [low], activate } = activations[activation];
+      const { states, steepest, range: [low], activate } = activationOf(activation);
       // What rises from end to end is largest there; what falls first is nowhere below its range.
       const least = Number.isFinite(low) ? Math.abs(low) : 0;
       given.push({

@@ -5,8 +5,7 @@
 
 import type { Source } from "../gpu/device.ts";
 import type { KernelName } from "../gpu/shaders.ts";
-import type { Activation } from "../operations/activation.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import { changedLayer, FAR, itemsOf, mapsOf, type Row, rowsOf, rowsThrough } from "./row_twins.ts";
 import {
   CHANGE_UNITS,
@@ -85,7 +84,7 @@ function marginTwin(
   const companions = before.floats("companions"), sights = before.floats("sights");
   const cells = allCells(window), a = before.floats("a");
   const area = areaOf(window.output), [channels, , columns] = window.output;
-  const { slope, bounds } = (activations[activation] as Activation).pieces!;
+  const { slope, bounds } = activationOf(activation).pieces!;
   return (n: number, channel: number, position: number) => {
     const [top, left] = pooled.cornerOf(position);
     const group = Math.floor(channel * window.groups / channels);

@@ -29,7 +29,7 @@ import type { EngineOptions, Method } from "../engine.ts";
 import type { Command } from "../gpu/device.ts";
 import { type Gpu, GpuEngine } from "../gpu/engine.ts";
 import type { KernelName } from "../gpu/shaders.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import { copiesErrorBound } from "./bounds.ts";
 import { WrongNumbers } from "./errors.ts";
 import { compareGradients } from "./gradcheck.ts";
@@ -137,7 +137,7 @@ const around = (width: number, data: number, front: Activation, back: Activation
 
 /** Whether units have but a few values, which float32 and float64 agree on where sums are exact. */
 const hasStates = (activation: Activation) =>
-  (activations[activation] as { states?: unknown }).states !== undefined;
+  (activationOf(activation) as { states?: unknown }).states !== undefined;
 const nudgesOf = (activation: Activation) => hasStates(activation) ? FLIPS : NUDGES;
 
 /** Networks of maps: groups and strides, pools that overlap and of padded maps, of data and of values. */

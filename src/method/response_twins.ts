@@ -7,8 +7,7 @@
 
 import { tables } from "../gpu/narrow.ts";
 import type { KernelName } from "../gpu/shaders.ts";
-import type { Activation } from "../operations/activation.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import { changedLayer, FAR, itemsOf, partOf, rowsOf, rowsThrough, unitAt } from "./row_twins.ts";
 import {
   ACTIVATION_UNITS,
@@ -31,6 +30,9 @@ import {
 
 /** The largest change for which series are taken: TINY in shaders/shared/special.wgsl. */
 const TINY = 2 ** -12;
+
+/** What states lie within reach of is looked for a little farther: FARTHER in list_states.wgsl. */
+const FARTHER = Math.fround(1.0000153);
 
 /** Inputs of a run, and the blocks in it: see shaders/shared/entries_layout.wgsl. */
 const RUN = 1024;
@@ -123,17 +125,20 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
   },
 
   list_states(before, _constants, { activation }, after, [, batch = 1]) {
-    const { firstUnit, outputs, width, own } = partOf(before), values = before.floats("values");
-    const { states = [] } = activations[activation!] as Activation;
+    const { firstUnit, outputs, width, own } = partOf(before);
+    const companions = before.floats("companions");
+    const { values: { length }, of } = activationOf(activation!).states!;
+    const [, , reach] = before.floats("stencil"), far = Math.fround(reach * FARTHER);
     const must = new Set<number>(), responses: Expected[] = [];
     for (let n = 0; n < batch; n++) {
       for (let unit = 0; unit < own; unit++) {
-        states.forEach((state, q) => {
-          const index = (n * states.length + q) * width + unit;
-          if (state === values[n * (outputs + 1) + firstUnit + unit]) {
-            responses.push({ index, value: 0 });
-          } else must.add(index);
-        });
+        const z = companions[2 * (n * outputs + firstUnit + unit) + 1];
+        const [from, to] = [z - far, z + far].map((z) => of(Math.fround(z)));
+        for (let q = from; q <= to; q++) {
+          const index = (n * length + q) * width + unit;
+          if (q === of(z)) responses.push({ index, value: 0 });
+          else must.add(index);
+        }
       }
     }
     return [
@@ -172,13 +177,14 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
   },
 
   flip(before, constants, { activation, rows }) {
-    const { outputs, width } = partOf(before), values = before.floats("values");
-    const { states = [] } = activations[activation!] as Activation;
+    const { outputs, width } = partOf(before), companions = before.floats("companions");
+    const { values, of } = activationOf(activation!).states!;
     const elements = [...rowsOf(before, rows!, constants)].map((at): Expected => {
-      const state = states[Math.floor(at.response / width) % states.length];
-      return { index: at.row, value: state - values[at.n * (outputs + 1) + at.unit] };
+      const to = Math.floor(at.response / width) % values.length;
+      const from = of(companions[2 * (at.n * outputs + at.unit) + 1]);
+      return { index: at.row, value: values[to] - values[from], scale: 1 };
     });
-    return [{ buffer: "moves", kind: "floats", elements, bound: 0 }];
+    return [{ buffer: "moves", kind: "floats", elements, bound: 2 * UNIT }];
   },
 
   move_one(before, constants, { rows }) {
@@ -297,7 +303,7 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
   },
 
   narrow_series(before, { WIDTH, FIRST }, { activation }, _after, [, batch = 1]) {
-    const unit = unitAt(before, WIDTH), { change } = activations[activation!];
+    const unit = unitAt(before, WIDTH), { change } = activationOf(activation!);
     const elements = range(batch * WIDTH).flatMap((i): Expected[] => {
       const [a, c, z] = unit(Math.floor(i / WIDTH), i % WIDTH);
       // f(z + d) - f(z) = c (d + q d^2 + ...), of which both sides leave c q d^2.
@@ -338,7 +344,7 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     const table = before.floats("table"), w = before.floats("parameters");
     const series = before.floats("series"), labels = before.words("labels");
     const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
-    const [, , reach] = before.floats("stencil"), { range: most } = activations[activation!];
+    const [, , reach] = before.floats("stencil"), { range: most } = activationOf(activation!);
     const moved = Math.min(steepest(activation!) * reach, most[1] - most[0]);
     const weightInto = (unit: number, k: number) =>
       w[OFFSET_NEXT + (firstUnit + unit) * widths[0] + k];
@@ -450,7 +456,7 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
     const { INPUTS, OUTPUTS, OFFSET, PARAMETERS, POINTS, BATCH, SLICES } = constants;
     const { firstUnit, width, own } = partOf(before), companions = before.floats("companions");
     const responses = before.floats("responses"), points = pointsOf(before, POINTS);
-    const { states = [], activate } = activations[activation!] as Activation;
+    const { values: { length }, of } = activationOf(activation!).states!;
     const sums = new Sums();
     for (const { slice, n } of sliced(constants)) {
       const inputs = [...listed(before, INPUTS, block, n, 0, Math.ceil((INPUTS + 1) / block))];
@@ -460,14 +466,20 @@ export const RESPONSE_TWINS: Partial<Record<KernelName, Twin>> = {
         for (let i = 0; i <= INPUTS; i++) sums.add(into(i), 0);
         for (const { i, value } of inputs) {
           for (const { offset, coefficient } of points) {
-            const q = states.indexOf(activate(z + offset * value));
-            const response = responses[(n * states.length + q) * width + unit];
-            sums.add(into(i), coefficient * response);
+            const from = of(z), to = of(Math.fround(z + Math.fround(offset * value)));
+            const responseTo = (q: number) => responses[(n * length + q) * width + unit];
+            // The kernel adds up what each threshold on the way brings.
+            let scale = 0;
+            for (let q = from; q !== to; q += Math.sign(to - from)) {
+              scale += Math.abs(responseTo(q)) + Math.abs(responseTo(q + Math.sign(to - from)));
+            }
+            sums.add(into(i), coefficient * responseTo(to), Math.abs(coefficient) * scale);
           }
         }
       }
     }
-    const bound = (Math.ceil(BATCH / SLICES) * (POINTS + 1) + POINTS) * UNIT;
+    const states = activationOf(activation!).states!.values.length;
+    const bound = (Math.ceil(BATCH / SLICES) * (POINTS + states) + POINTS) * UNIT;
     return [{ buffer: "gradient", kind: "floats", elements: sums, bound }];
   },
 };

@@ -3,8 +3,7 @@
  * them, how far they hold, and the lists that they are taken from.
  */
 
-import type { Activation } from "../operations/activation.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import {
   ACTIVATION_UNITS,
   changed,
@@ -212,7 +211,7 @@ export function rowsThrough(
   moved: (row: Row, k: number) => Moved,
 ): Output[] {
   const ROWS = 4 * constants.ROW_QUADS, { width, units, startOf } = changedLayer(before);
-  const unit = unitAt(before, units), { pieces } = activations[activation!] as Activation;
+  const unit = unitAt(before, units), { pieces } = activationOf(activation!);
   const isStraight = effect === "straight";
   const known = isStraight ? before.floats("reaches") : new Float32Array();
   const bound = (terms + ACTIVATION_UNITS) * UNIT;

@@ -4,8 +4,7 @@
  */
 
 import type { KernelName } from "../gpu/shaders.ts";
-import type { Activation } from "../operations/activation.ts";
-import { activations } from "../operations/registry.ts";
+import { activationOf } from "../operations/registry.ts";
 import { pooledIn, sightOf } from "./map_twins.ts";
 import { FAR, rowsOf } from "./row_twins.ts";
 import { type Expected, type Memory, type Numbers, range, type Twin, UNIT } from "./twin.ts";
@@ -19,8 +18,7 @@ const foursOf = ({ CLASSES }: Numbers) => Math.ceil(CLASSES / 4);
 const logitAt = (constants: Numbers, row: number, n: number, k: number) =>
   4 * (row * constants.PLACES + n * foursOf(constants)) + k;
 
-const piecesOf = (fillings: Parameters<Twin>[2]) =>
-  (activations[fillings.activation!] as Activation).pieces!;
+const piecesOf = (fillings: Parameters<Twin>[2]) => activationOf(fillings.activation!).pieces!;
 
 /** What is below float32's normal numbers may be 0. */
 const tiny = (value: number, bound: number) => Math.max(Math.abs(value), 2 ** -126 / bound);

@@ -12,7 +12,7 @@
 import { type Layer, type Loss, residualsOf } from "../core/network.ts";
 import type { Groups, Source } from "../gpu/device.ts";
 import type { Activation } from "../operations/activation.ts";
-import { activations, losses as lossFunctions } from "../operations/registry.ts";
+import { activationOf, losses as lossFunctions } from "../operations/registry.ts";
 
 /** Half of float32's distance from 1 to the next number: the largest relative rounding error. */
 export const UNIT = 2 ** -24;
@@ -70,11 +70,11 @@ export type Twin = (
 
 /** How much an error of z can change an activation's value, at most; jumps are not for errors. */
 export const steepest = (name: Layer["activation"]) => {
-  const { states, steepest }: Activation = activations[name];
+  const { states, steepest }: Activation = activationOf(name);
   return states ? 0 : steepest;
 };
 
-/** The four points of a stencil as a kernel finds them. */
+/** The points of a stencil as a kernel finds them. */
 export function pointsOf(memory: Memory, count: number) {
   const table = memory.floats("stencil");
   return Array.from({ length: count }, (_, s) => ({
@@ -143,7 +143,7 @@ export function* listed(
 
 /** What a unit keeps as it follows from z, whose own error is relative to `magnitude`. */
 export function activated(activation: Layer["activation"], z: number, magnitude: number) {
-  const { activate, derivative } = activations[activation];
+  const { activate, derivative } = activationOf(activation);
   const value = activate(z), slope = derivative(z);
   return {
     value,
@@ -162,7 +162,7 @@ export function changed(
   /** What dz's own error is relative to. */
   magnitude: number,
 ): { value: number; scale: number } {
-  const value = activations[activation].change(a, c, z, dz);
+  const value = activationOf(activation).change(a, c, z, dz);
   return { value, scale: steepest(activation) * magnitude + Math.abs(value) * (1 + magnitude) };
 }
 

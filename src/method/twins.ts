@@ -10,7 +10,7 @@ import { type Loss, residualsOf } from "../core/network.ts";
 import { initOptimizer, type OptimizerName, updateParameters } from "../core/optimizers.ts";
 import type { Source } from "../gpu/device.ts";
 import type { KernelName } from "../gpu/shaders.ts";
-import { activations, losses as lossFunctions } from "../operations/registry.ts";
+import { activationOf, losses as lossFunctions } from "../operations/registry.ts";
 import { type Measured, worseOf } from "./measured.ts";
 import { MAP_TWINS } from "./map_twins.ts";
 import { SUPERPOSITION_TWINS } from "./superposition_twins.ts";
@@ -187,7 +187,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
   hidden_gradient(before, constants, { activation, loss, block = 0 }) {
     const { INPUTS, OUTPUTS, OFFSET, NEXT, CLASSES, BATCH, POINTS } = constants;
     const { SLICES, PARAMETERS } = constants;
-    const { change } = activations[activation!];
+    const { change } = activationOf(activation!);
     const w = before.floats("parameters"), labels = before.words("labels");
     const values = before.floats("values"), companions = before.floats("companions");
     const residuals = before.doubles("residuals"), points = pointsOf(before, POINTS);
@@ -329,6 +329,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
     const [first] = before.words("copies"), points = pointsOf(before, POINTS);
     const copies = before.floats("copy_losses"), losses = before.floats("losses");
     const sums = new Sums();
+    const terms = Math.ceil(BATCH / 32) * (POINTS + 1) + 40;
     const from = first / POINTS,
       to = Math.min(DIRECTIONS, from + Math.floor(ROWS / BATCH / POINTS));
     for (let direction = from; direction < to; direction++) {
@@ -340,7 +341,7 @@ export const TWINS: Partial<Record<KernelName, Twin>> = {
         sums.add(direction, Math.fround(CENTRE) * losses[n]);
       }
     }
-    return [{ buffer: "slopes", kind: "floats", elements: sums, bound: (BATCH + 10) * UNIT }];
+    return [{ buffer: "slopes", kind: "floats", elements: sums, bound: terms * UNIT }];
   },
 
   directions_dense(before, constants, { activation, block = 0 }) {

@@ -6,6 +6,8 @@
  * exact changes have as a factor, and its input.
  */
 
+import type { States } from "./states.ts";
+
 /** One activation. */
 export interface Activation {
   readonly name: string;
@@ -34,6 +36,6 @@ export interface Activation {
     slope(z: number): number;
     bounds(z: number): readonly [number, number];
   };
-  /** All its values, where they are but a few. */
-  readonly states?: readonly number[];
+  /** Its values, where they are but a few. */
+  readonly states?: States;
 }

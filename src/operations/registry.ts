@@ -15,6 +15,7 @@ import type { Loss } from "./loss.ts";
 import { avgpool, globalavgpool, maxpool } from "./pool.ts";
 import { relu } from "./relu.ts";
 import { dropout, flatten } from "./rename.ts";
+import { round } from "./round.ts";
 import { scale } from "./scale.ts";
 import { sigmoid } from "./sigmoid.ts";
 import { sign } from "./sign.ts";
@@ -38,7 +39,10 @@ export const structures = {
 };
 export type StructureName = keyof typeof structures;
 
-/** Activations by name, in the order in which they are offered; identity is what none is. */
+/**
+ * Activations by name, in the order in which they are offered; identity is what none is. Of those
+ * that take a number there is one: `activationOf` knows them all.
+ */
 export const activations = {
   identity,
   sigmoid,
@@ -53,8 +57,31 @@ export const activations = {
   "hard-sigmoid": hardSigmoid,
   clip,
   sign,
+  "round 4": round(4) as Activation,
 } satisfies Record<string, Activation>;
-export type ActivationName = keyof typeof activations;
+export type ActivationName = keyof typeof activations | `round ${number}`;
+
+const known = new Map<string, Activation>(Object.entries(activations));
+
+/**
+ * The activation of that name.
+ * @throws {SyntaxError} when it is none: what it should be.
+ */
+export function activationOf(name: string): Activation {
+  const one = known.get(name);
+  if (one) return one;
+  const [family, ...words] = name.split(" ");
+  if (family === "round") {
+    const levels = words.length === 1 && /^\d+$/.test(words[0]) ? Number(words[0]) : NaN;
+    const made = round(levels);
+    known.set(made.name, made);
+    return made;
+  }
+  if (words.length > 0 && known.has(family)) {
+    throw new SyntaxError(`${family} takes no ${words[0]}`);
+  }
+  throw new SyntaxError(`there is no ${name}`);
+}
 
 /** Losses of the output layer by name. */
 export const losses = {

@@ -2,16 +2,15 @@
 
 import wgsl from "../../shaders/operations/sign.wgsl" with { type: "text" };
 import type { Activation } from "./activation.ts";
+import { stepped } from "./states.ts";
 
-export const sign: Activation = {
+export const sign: Activation = stepped({
   name: "sign",
   onnx: "Sign",
   wgsl,
-  activate: (z) => (z > 0 ? 1 : z < 0 ? -1 : 0),
-  change: (a, _c, z, dz) => sign.activate(z + dz) - a,
-  derivative: () => 0,
-  range: [-1, 1],
-  steepest: Infinity,
+  low: -1,
+  perUnit: 1,
+  thresholds: [0, 0],
+  of: (z) => (z > 0 ? 2 : z < 0 ? 0 : 1),
   work: 4,
-  states: [-1, 0, 1],
-};
+});

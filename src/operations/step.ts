@@ -2,15 +2,14 @@
 
 import wgsl from "../../shaders/operations/step.wgsl" with { type: "text" };
 import type { Activation } from "./activation.ts";
+import { stepped } from "./states.ts";
 
-export const step: Activation = {
+export const step: Activation = stepped({
   name: "step",
   wgsl,
-  activate: (z) => (z > 0 ? 1 : 0),
-  change: (a, _c, z, dz) => (z + dz > 0 ? 1 : 0) - a,
-  derivative: () => 0,
-  range: [0, 1],
-  steepest: Infinity,
+  low: 0,
+  perUnit: 1,
+  thresholds: [0],
+  of: (z) => (z > 0 ? 1 : 0),
   work: 3,
-  states: [0, 1],
-};
+});

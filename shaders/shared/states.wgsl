@@ -1,0 +1,40 @@
+// Activations whose values are a few, evenly spaced, for four units: an operation says how many they
+// are (STATES), the first (LOW), what lies between two (GAP), and which of them z has. Twin of
+// src/operations/states.ts.
+
+#import parts
+#import surrogate
+
+// No nudge changes the value by more, however far it moves z.
+fn farthest(reach: f32) -> f32 {
+  return f32(STATES - 1u) * GAP;
+}
+
+fn activate(z: vec4f) -> vec4f {
+  return LOW + GAP * vec4f(state_of(z));
+}
+
+// From one state to another: whole numbers are subtracted, which is exact.
+fn state_change(before: vec4u, behind: vec4u) -> vec4f {
+  return GAP * (vec4f(behind) - vec4f(before));
+}
+
+fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return state_change(state_of(z), state_of(z + dz));
+}
+
+const NEAR_BY = 3e38; // near_change is exact up to here
+fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
+  return change(a, c, z, dz);
+}
+
+const TINY_TO = 3e38; // tiny_change holds as far as that
+
+// It needs no series where dz is tiny.
+fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
+  return Parts(a, z);
+}
+
+fn tiny_change(unit: Parts, dz: f32) -> vec4f {
+  return change(unit.x, vec4f(), unit.y, vec4f(dz));
+}
