@@ -1,6 +1,6 @@
 // rows_filter.wgsl and rows_maxpool.wgsl in one, straight: a filter's weight moves a pooled unit by
-// what the weight sees of the window's winner, as far as what it sees of the window keeps within the
-// window's margin: see margins.wgsl. A thread takes four rows, all of a sample, and all units of the
+// what the weight sees of the window's winner, as far as the nudge keeps within the window's margin: see
+// margins.wgsl. A thread takes four rows, all of a sample, and all units of the
 // channel. Twin of rows_filter_pool() in src/method/map_twins.ts.
 
 #import special
@@ -12,8 +12,7 @@ override ROW_QUADS: u32;
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>; // [batch, inputs + 1]
-@group(0) @binding(1) var<storage, read> patches: array<f32>; // [batch, maps, padded rows, padded columns]
-@group(0) @binding(2) var<storage, read> margins: array<vec4f>; // [batch, pooled units]
+@group(0) @binding(1) var<storage, read> margins: array<vec4f>; // [batch, pooled units]
 @group(0) @binding(4) var<storage, read_write> changes: array<vec4f>; // [pooled units of a channel, ROW_QUADS]
 @group(0) @binding(8) var<storage, read_write> reaches: array<vec4f>; // [2: ahead and behind, ROW_QUADS]
 
@@ -38,10 +37,9 @@ fn pool_quad(quad: u32) {
   let down = weights % cells / window.kernel.y * window.dilation.x;
   let across = weights % window.kernel.y * window.dilation.y;
   let maps_taken = n * (inputs_of_window() + 1u) + map * window.input.x * window.input.y;
-  let patches_taken = (n * window.groups * window.taken + map) * pooled.padded.x * pooled.padded.y;
   let area = pooled.output.x * pooled.output.y;
   let units = n * window.groups * window.given * area + channel * area;
-  var nearest = vec4f(); // in shares of a margin, for a nudge of 1
+  var nearest = vec4f();
   var k = 0u;
   for (var y = 0u; y < pooled.output.x; y++) {
     for (var x = 0u; x < pooled.output.y; x++) {
@@ -53,9 +51,7 @@ fn pool_quad(quad: u32) {
       let within = (rows < vec4u(window.input.x)) & (columns < vec4u(window.input.y));
       let at = maps_taken + select(vec4u(), rows * window.input.y + columns, within);
       let here = select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), within);
-      let corner_of = patches_taken + (corner.x + down) * pooled.padded.y + corner.y + across;
-      let most = vec4f(patches[corner_of.x], patches[corner_of.y], patches[corner_of.z], patches[corner_of.w]);
-      nearest = max(nearest, select(margin.x * most, vec4f(margin.y), is_bias));
+      nearest = max(nearest, select(vec4f(margin.x), vec4f(margin.y), is_bias));
       changes[k * ROW_QUADS + quad] = margin.z * select(here, vec4f(1.0), is_bias);
       k += 1u;
     }

@@ -1,12 +1,13 @@
-// Whether a convolution's units see anything but 0: for each group and position, whatever the filter. A
-// thread takes a position, workgroups side by side groups and samples. Twin of sight() in src/method/map_twins.ts.
+// The largest absolute value that a convolution's units see: for each group and position, whatever the
+// filter. A thread takes a position, workgroups side by side groups and samples. Twin of sight() in
+// src/method/map_twins.ts.
 
 #import window
 
 override WORKGROUP: u32;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>; // [batch, inputs + 1]
-@group(0) @binding(1) var<storage, read_write> sights: array<u32>; // [batch, groups, positions], 1 or 0
+@group(0) @binding(1) var<storage, read_write> sights: array<f32>; // [batch, groups, positions]
 
 @compute @workgroup_size(WORKGROUP)
 fn sight(@builtin(global_invocation_id) id: vec3u) {
@@ -17,15 +18,15 @@ fn sight(@builtin(global_invocation_id) id: vec3u) {
   let place = place_of(id.x, window.output);
   let first = id.z * (inputs_of_window() + 1u) +
     id.y * window.taken * window.input.x * window.input.y;
-  var seen = 0u;
+  var seen = 0.0;
   for (var line = 0u; line < window.taken * window.kernel.x; line++) {
     let on = line_of(line);
     for (var across = 0u; across < window.kernel.y; across++) {
       let at = place_taken(place, vec2u(on.y, across));
       let within = is_within(at, window.input);
       let input = on.x * window.input.x * window.input.y + at.x * window.input.y + at.y;
-      let bits = bitcast<u32>(a[first + select(0u, input, within)]) & 0x7fffffffu;
-      seen = select(seen, 1u, within && bits != 0u);
+      let value = abs(a[first + select(0u, input, within)]);
+      seen = select(seen, max(seen, value), within);
     }
   }
   sights[(id.z * window.groups + id.y) * positions + id.x] = seen;

@@ -42,12 +42,12 @@ import {
   SMOOTH_LOSSES,
 } from "./support.ts";
 
-/** A network of maps into three classes. */
-const mapped = (inputShape: Shape, nodes: string | readonly Node[]): Network =>
+/** A network of maps into so many classes. */
+const mapped = (inputShape: Shape, nodes: string | readonly Node[], classes = 3): Network =>
   connect({
     inputs: sizeOfShape(inputShape),
     inputShape,
-    classes: 3,
+    classes,
     nodes: typeof nodes === "string" ? parseNodes(nodes) : nodes,
   });
 
@@ -190,6 +190,11 @@ const WAYS: Record<string, Network> = {
   "joined, straight": mapped([2, 5, 4], residual("relu", "clip")),
   "joined, smooth": mapped([2, 5, 4], residual("gelu", "tanh")),
   "a dense layer behind": mapped([1, 8, 7], "conv 4x3, relu, maxpool 2, dense 5, relu"),
+  "a dense layer behind, in groups, and no pool": mapped(
+    [2, 6, 7],
+    "conv 4x3x2 groups 2 stride 2x1 pad 1, clip, dense 6, relu",
+    18,
+  ),
   "step units": mapped([1, 7, 7], "conv 4x2, step, maxpool 2, conv 3x2, sign"),
 };
 
@@ -318,8 +323,9 @@ gpuTest("maps: loops that the device would break off are not begun", async (open
   const network = mapped([16, 9, 9], "conv 2x5, relu, maxpool 2");
   const options = engineOptions(network, randomSamples(4, network), 4, { h: 1e-2 });
   const parameters = freshParameters(network), expected = await gradientOnCpu(options, parameters);
-  // To look through 16 maps of 5 x 5 takes 560 turns, and through a thread's windows of the pool 305:
-  // with fewer than the first the pool goes by itself, and with fewer than the second none does.
+  // To compare what units of the pool's windows see of 16 maps of 5 x 5 takes 9004 turns, and a thread's
+  // windows of the pool 305: with fewer than the first the pool goes by itself, and with fewer than the
+  // second none does.
   for (const loopTurns of [Infinity, 400]) {
     using gpu = Object.assign(await open(), { loopTurns });
     const kernels: string[] = [];

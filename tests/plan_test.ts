@@ -198,6 +198,23 @@ Deno.test("the maps of a simple convolutional network, by hand", () => {
     { label: "cross-entropy", rows: 2 * rows, multiplyAdds: 2 * rows * loss },
     { label: "collect", rows: 2 * rows, multiplyAdds: 2 * rows },
   ]);
+  // On a device what the units of the maps do is added up.
+  const { gradient: [added] } = planOf(network, {
+    ...OPTIONS,
+    batch: 100,
+    nonzeros: 1 + 784 / 4,
+    distinct: 60,
+    superposed: true,
+  });
+  assert.deepEqual(added.stages.slice(0, 2), [
+    {
+      label: "directions of units, dense 1: 4320 to 100, relu",
+      rows: 100 * 4320,
+      multiplyAdds: 100 * 4320 * 200,
+    },
+    { label: "directions, added up", rows, multiplyAdds: rows * 144 * 3 },
+  ]);
+  assert.deepEqual(added.stages.slice(2), first.stages.slice(4));
   assert.deepEqual(forward.slice(0, 2).map(({ multiplyAdds }) => multiplyAdds), [
     100 * (30 * 25 * 576 / 4 + 30 * 576 * work),
     100 * 30 * 576,

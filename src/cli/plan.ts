@@ -26,7 +26,16 @@ export async function tellPlan(
 ): Promise<void> {
   const { network, estimator, batch, method, samples, sharing = true } = options;
   const density = densityOf(samples), fused = await fusedHere(backend);
-  const plan = planOf(network, { estimator, batch, method, ...density, sharing, fused });
+  const superposed = backend !== "cpu";
+  const plan = planOf(network, {
+    estimator,
+    batch,
+    method,
+    ...density,
+    sharing,
+    fused,
+    superposed,
+  });
   if (json) {
     console.log(JSON.stringify({
       network: shapeOf(network),

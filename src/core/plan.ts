@@ -91,6 +91,8 @@ export interface PlanOptions {
   readonly sharing: boolean;
   /** What the fused way takes; none of it by default. */
   readonly fused?: Fused;
+  /** Whether what the units of maps do to the logits is added up: see `layerBetween`. */
+  readonly superposed?: boolean;
 }
 
 /** Whether all behind layer l is linear between kinks and changes of a pool's winner. */
@@ -107,6 +109,42 @@ export const mapsGoStraight = (
   { sharing }: Pick<PlanOptions, "sharing">,
 ): boolean =>
   sharing && activationOf(layers[l].activation).pieces !== undefined && isStraightBehind(layers, l);
+
+/** The one layer that takes layer l; `undefined` where none or several do. */
+function takerOf(layers: readonly Layer[], l: number): number | undefined {
+  const [m, ...others] = layers.flatMap(({ from }, m) => from.includes(l) ? [m] : []);
+  return others.length > 0 ? undefined : m;
+}
+
+/**
+ * The max pool that takes convolution l, where it is the only one that does and its windows lie
+ * within the map: both can be taken in one.
+ */
+export function poolBehind(layers: readonly Layer[], l: number): number | undefined {
+  const m = takerOf(layers, l);
+  if (m === undefined) return undefined;
+  const { kind, window, activation } = layers[m];
+  if (kind !== "maxpool" || activation !== "identity") return undefined;
+  const { input, output, kernel, stride, dilation, pad } = window!;
+  const isWithin = [0, 1].every((d) =>
+    dilation[d] === 1 && pad[d] === 0 &&
+    (output[d + 1] - 1) * stride[d] + kernel[d] <= input[d + 1]
+  );
+  return isWithin ? m : undefined;
+}
+
+/**
+ * The layer of units between convolution l, pooled or not, and the logits, where there is just one:
+ * what each unit of the maps does to the logits is then evaluated once for all filters' weights that
+ * move it, and added up for each.
+ */
+export function layerBetween(layers: readonly Layer[], l: number): number | undefined {
+  const m = takerOf(layers, poolBehind(layers, l) ?? l), last = layers.length - 1;
+  if (m === undefined || layers[m].kind !== "dense" || layers[last].kind !== "dense") return;
+  return m < last && takerOf(layers, m) === last && layers[last].activation === "identity"
+    ? m
+    : undefined;
+}
 
 /** The way of a layer's copies. */
 function wayOf(network: Network, l: number, { sharing, fused }: PlanOptions): Way {
@@ -187,11 +225,27 @@ function stagesOfMaps(network: Network, l: number, options: PlanOptions): Stage[
   const each = moved * activationOf(activation).work;
   const isStraight = mapsGoStraight(layers, l, options);
   const what = isStraight ? "directions" : "nudges";
+  const behind = [
+    stage(loss, copies, classes * losses[loss].work),
+    stage("collect", copies, 1),
+  ];
+  const between = isStraight && options.superposed ? layerBetween(layers, l) : undefined;
+  if (between !== undefined) {
+    const units = layers[between].inputs, [channels] = window!.output;
+    return [
+      stage(
+        `directions of units, ${layerName(network, between)}`,
+        batch * units,
+        layers[between].outputs * classes,
+      ),
+      stage("directions, added up", rows, units / channels * (1 + classes)),
+      ...behind,
+    ];
+  }
   return [
     stage(`${what}, ${activation}`, isStraight ? rows : copies, each),
     ...stagesBehind(network, l, isStraight ? rows : copies, isStraight ? "directions, " : ""),
-    stage(loss, copies, classes * losses[loss].work),
-    stage("collect", copies, 1),
+    ...behind,
   ];
 }
 

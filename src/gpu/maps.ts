@@ -5,8 +5,8 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import { type Layer, layerName, sizeOfShape, type Window } from "../core/network.ts";
-import { mapsGoStraight } from "../core/plan.ts";
+import { type Layer, layerName, sizeOfShape } from "../core/network.ts";
+import { layerBetween, mapsGoStraight, poolBehind } from "../core/plan.ts";
 import type { Command } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import {
@@ -18,9 +18,8 @@ import {
   spansOf,
   walkersOf,
 } from "./rows.ts";
-import { activationOf } from "../operations/registry.ts";
-import { lanesOf, uploadWindow } from "./window.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
+import { isSuperposed, Superposition, turnsOfWinners, Winners } from "./superposition.ts";
 
 /** A weight of a filter, by its place in it, the bias behind the last; and where its sum goes. */
 interface Tap {
@@ -109,7 +108,16 @@ function roomFor(
   let width = 1, work = 1, rows = 1;
   layers.forEach((layer, l) => {
     if (layer.kind !== "conv") return;
-    const isPooled = isStraight && poolBehind(gpu, layers, l) !== undefined;
+    const [channels] = layer.window!.output;
+    const padded = 4 * Math.ceil((weightsOf(layer) + 1) / 4);
+    const wanted = channels * up(Math.ceil(batch * padded * points / expected), band);
+    if (isStraight && isSuperposed(gpu, network, l, batch)) {
+      width = Math.max(width, network.classes);
+      work = Math.max(work, layers[layerBetween(layers, l)!].inputs / channels * network.classes);
+      rows = Math.max(rows, wanted);
+      return;
+    }
+    const isPooled = isStraight && pooledOn(gpu, layers, l) !== undefined;
     const spans = [...spansOf(layers, l)].filter(([m]) => !isPooled || m !== l)
       .sort(([a], [b]) => a - b);
     spans.forEach(([m, { count }], i) => {
@@ -121,37 +129,16 @@ function roomFor(
       width = Math.max(width, count);
       work = Math.max(work, count * (taken + ACTIVATION_WORK));
     });
-    const [channels] = layer.window!.output;
-    const padded = 4 * Math.ceil((weightsOf(layer) + 1) / 4);
-    rows = Math.max(rows, channels * up(Math.ceil(batch * padded * points / expected), band));
+    rows = Math.max(rows, wanted);
   });
   const least = up(4 * batch * points, band); // of a channel
   return new Rows(gpu, Math.min(rows, taps * least), least, width, work);
 }
 
-/**
- * The max pool that takes convolution `l`, where it is the only one that does and its windows lie
- * within the map: both can be taken in one, where a thread can look through all that a unit sees.
- */
-function poolBehind(
-  { loopTurns }: Stage["gpu"],
-  layers: readonly Layer[],
-  l: number,
-): number | undefined {
-  const takers = layers.flatMap(({ from }, m) => from.includes(l) ? [m] : []);
-  const [m] = takers, { kind, window, activation } = layers[m];
-  if (takers.length > 1 || kind !== "maxpool" || activation !== "identity") return undefined;
-  const { input, output, kernel, stride, dilation, pad } = window!;
-  const isWithin = [0, 1].every((d) =>
-    dilation[d] === 1 && pad[d] === 0 &&
-    (output[d + 1] - 1) * stride[d] + kernel[d] <= input[d + 1]
-  );
-  return isWithin && seenBy(layers[l].window!) <= 0.9 * loopTurns ? m : undefined;
+/** The pool that is taken in one with convolution `l`, where a thread gets to the end of its loops. */
+function pooledOn({ loopTurns }: Stage["gpu"], layers: readonly Layer[], l: number) {
+  return turnsOfWinners(layers, l) <= 0.9 * loopTurns ? poolBehind(layers, l) : undefined;
 }
-
-/** Turns of loops over all that a unit of a convolution sees, each loop's last turn ending it. */
-const seenBy = ({ input: [maps], groups, kernel: [down, across] }: Window) =>
-  maps / groups * down * (across + 2);
 
 /** Rows that a product's thread takes: each channel's rows are whole bands of them. */
 const bandOf = (gpu: Stage["gpu"]) => 4 * productOf(gpu).quads;
@@ -180,6 +167,9 @@ export function mapsTo(
 ): Command[] {
   const { gpu, options: { network, batch, estimator } } = stage;
   const isStraight = mapsGoStraight(network.layers, l, { sharing });
+  const superposition = isStraight && isSuperposed(gpu, network, l, batch)
+    ? new Superposition(stage, l)
+    : undefined;
   const { quads } = isStraight ? rows.straight : rows.exact;
   const points = isStraight ? 1 : stencilOf(estimator).length, band = bandOf(gpu);
   // As many taps a channel at a time as the rows have room for, about as many of each.
@@ -191,10 +181,10 @@ export function mapsTo(
       (_, i): Local => ({ channel, taps: taps.slice(i * size, (i + 1) * size) }),
     );
   }).sort((a, b) => b.taps.length - a.taps.length);
-  const m = isStraight ? poolBehind(gpu, network.layers, l) : undefined;
-  const pool = m === undefined ? undefined : new Pool(stage, l, m);
+  const m = isStraight && !superposition ? pooledOn(gpu, network.layers, l) : undefined;
+  const pool = m === undefined ? undefined : new Winners(stage, l, m);
   const spans = spansOf(network.layers, l);
-  const commands: Command[] = [...pool?.commands ?? []];
+  const commands: Command[] = [...(superposition ?? pool)?.commands ?? []];
   for (let first = 0; first < locals.length;) {
     const taps = up(locals[first].taps.length, 4);
     const places = up(batch * taps * points, band);
@@ -204,7 +194,8 @@ export function mapsTo(
     const count = part.findIndex(({ taps: own }) => 2 * own.length <= taps && taps > 4);
     const chosen = count < 0 ? part : part.slice(0, count);
     commands.push(
-      ...new Part(stage, l, { rows, spans, pool, isStraight }, chosen, taps).commands(sums),
+      ...new Part(stage, l, { rows, spans, pool, superposition, isStraight }, chosen, taps)
+        .commands(sums),
     );
     first += chosen.length;
   }
@@ -215,7 +206,8 @@ export function mapsTo(
 interface PartWay {
   readonly rows: MapRows;
   readonly spans: ReadonlyMap<number, Span>;
-  readonly pool: Pool | undefined;
+  readonly pool: Winners | undefined;
+  readonly superposition: Superposition | undefined;
   readonly isStraight: boolean;
 }
 
@@ -355,28 +347,42 @@ class Part {
     const { gpu, options: { network: { classes } } } = this.#stage;
     const places = this.#places(1), locals = this.#locals, rows = locals * places;
     const items = this.#stage.shared("items of taps", 4 * locals * (1 + this.#batch * this.#taps));
-    const buffers = { maps: this.#uniform(places), stencil: this.#stage.whole };
-    const { commands, logits } = this.#propagate("taps", "straight", buffers, places, 1);
-    const { moves, reaches, quads } = this.#way.rows.straight, room = { ROW_QUADS: quads };
+    const buffers = { maps: this.#uniform(places) };
+    const { reaches, quads } = this.#way.rows.straight;
+    const { commands, logits } = this.#directions(buffers, places, rows);
     return [
       this.#command("list_begin", [1], { items }, {}, { LISTS: locals }),
-      this.#command(
-        "move_one",
-        [Math.ceil(rows / 4 / 64)],
-        { ...buffers, moves, reaches },
-        { rows: "taps" },
-        { POINTS: 1, ...room },
-      ),
       ...commands,
       this.#command(
         "respond_taps",
         [walkersOf(gpu, rows / 4, 2 + 6 * (classes + 1)) / 64],
-        { maps: buffers.maps, directions: logits, reaches, items },
+        { ...buffers, directions: logits, reaches, items },
         { work: rows * Number(this.#constants.POINTS) * classes * ACTIVATION_WORK },
-        room,
+        { ROW_QUADS: quads },
       ),
       ...this.#beyond(items),
     ];
+  }
+
+  /** The logits' directions, and how far they hold. */
+  #directions(buffers: Record<string, GPUBuffer>, places: number, rows: number) {
+    const { rows: { straight }, superposition } = this.#way;
+    if (superposition) {
+      const logits = straight.buffer(0), bound = { ...this.#bound, ...buffers };
+      const sum = superposition.add(straight, rows, logits, bound, this.#constants);
+      return { commands: [sum], logits };
+    }
+    const moved = { ...buffers, stencil: this.#stage.whole };
+    const { moves, reaches, quads } = straight;
+    const { commands, logits } = this.#propagate("taps", "straight", moved, places, 1);
+    const begin = this.#command(
+      "move_one",
+      [Math.ceil(rows / 4 / 64)],
+      { ...moved, moves, reaches },
+      { rows: "taps" },
+      { POINTS: 1, ROW_QUADS: quads },
+    );
+    return { commands: [begin, ...commands], logits };
   }
 
   /** The general way of what is listed, so much at a time as the rows have room for. */
@@ -424,69 +430,6 @@ class Part {
       { work: this.#locals * this.#taps * this.#batch },
       { SLICES: slices, STRIDE: stride },
     );
-  }
-}
-
-/** What a max pool behind a convolution is taken in one with it by: see rows_filter_pool.wgsl. */
-class Pool {
-  readonly layer: number;
-  readonly buffers: Record<string, GPUBuffer>;
-  /** Behind the forward pass, before any rows. */
-  readonly commands: Command[];
-
-  constructor({ gpu, forward, options: { network, batch } }: Stage, l: number, m: number) {
-    const { layers } = network, { activation, from: [from], window } = layers[l];
-    const { kernel, stride, output } = layers[m].window!;
-    // The places from which a weight sees windows.
-    const padded = [0, 1].map((d) =>
-      (output[d + 1] - 1) * stride[d] * window!.stride[d] +
-      (window!.kernel[d] - 1) * window!.dilation[d] + 1
-    );
-    const words = Uint32Array.of(...kernel, ...stride, ...output.slice(1), ...padded);
-    const name = layerName(network, m), [maps] = window!.input, { groups } = window!;
-    const [, rows, columns] = window!.output, places = rows * columns;
-    this.layer = m;
-    this.buffers = {
-      a: forward.values(from).buffer,
-      window: uploadWindow(gpu, layers[l]),
-      pooled: gpu.upload("pooled", words, GPUBufferUsage.UNIFORM),
-      patches: gpu.buffer(`patches of ${name}`, 4 * batch * maps * padded[0] * padded[1]),
-      sights: gpu.buffer(`sight of ${layerName(network, l)}`, 4 * batch * groups * places),
-      margins: gpu.buffer(`margins of ${name}`, 16 * batch * layers[m].outputs),
-    };
-    const constants = { BATCH: batch, WORKGROUP: 64 }, cells = kernel[0] * kernel[1];
-    const lanes = lanesOf(gpu), side = { WORKGROUP: lanes };
-    const groupsOf = (things: number) => walkersOf(gpu, things, 3 * cells + 20) / 64;
-    const values = { values: forward.values(l).buffer, companions: forward.companions[l] };
-    this.commands = [
-      command(
-        gpu,
-        "patches",
-        [groupsOf(batch * maps * padded[0] * padded[1])],
-        this.buffers,
-        constants,
-        {},
-        batch * maps * padded[0] * padded[1] * cells,
-      ),
-      command(
-        gpu,
-        "sight",
-        [Math.ceil(places / lanes), groups, batch],
-        this.buffers,
-        side,
-        {},
-        batch * groups * places * seenBy(window!),
-      ),
-      command(
-        gpu,
-        "margins",
-        [Math.ceil(output[1] * output[2] / 4 / lanes), output[0], batch],
-        { ...this.buffers, ...values },
-        { ...side, HALF_BY_STEEPEST: 0.499999 / activationOf(activation).steepest },
-        { activation },
-        batch * layers[m].outputs * cells * ACTIVATION_WORK,
-      ),
-    ];
   }
 }
 

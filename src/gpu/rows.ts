@@ -16,7 +16,7 @@ import { filterOf, uploadWindow } from "./window.ts";
 export const ACTIVATION_WORK = 30;
 
 /** Inputs that a sum takes at a time: llvmpipe ends a thread's loops after 65,535 turns. */
-const PART = 32768;
+export const PART = 32768;
 
 /** Units that a thread takes of most kernels of rows. */
 const UNITS = 16;

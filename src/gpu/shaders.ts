@@ -79,7 +79,6 @@ import maps from "../../shaders/shared/maps.wgsl" with { type: "text" };
 import rowsFilter from "../../shaders/rows_filter.wgsl" with { type: "text" };
 import rowsMaxpool from "../../shaders/rows_maxpool.wgsl" with { type: "text" };
 import rowsFilterPool from "../../shaders/rows_filter_pool.wgsl" with { type: "text" };
-import patches from "../../shaders/patches.wgsl" with { type: "text" };
 import margins from "../../shaders/margins.wgsl" with { type: "text" };
 import pooled from "../../shaders/shared/pooled.wgsl" with { type: "text" };
 import sight from "../../shaders/sight.wgsl" with { type: "text" };
@@ -125,6 +124,12 @@ import directionsMaxpool from "../../shaders/directions_maxpool.wgsl" with { typ
 import maxpool from "../../shaders/maxpool.wgsl" with { type: "text" };
 import filterWeights from "../../shaders/filters/weights.wgsl" with { type: "text" };
 import filterMean from "../../shaders/filters/mean.wgsl" with { type: "text" };
+import outlets from "../../shaders/outlets.wgsl" with { type: "text" };
+import unitDirections from "../../shaders/unit_directions.wgsl" with { type: "text" };
+import strengths from "../../shaders/strengths.wgsl" with { type: "text" };
+import nearest from "../../shaders/nearest.wgsl" with { type: "text" };
+import superpose from "../../shaders/superpose.wgsl" with { type: "text" };
+import superposed from "../../shaders/shared/superposed.wgsl" with { type: "text" };
 import outerSum from "../../shaders/shared/outer_sum.wgsl" with { type: "text" };
 import window from "../../shaders/shared/window.wgsl" with { type: "text" };
 import windowBlock from "../../shaders/shared/window_block.wgsl" with { type: "text" };
@@ -167,9 +172,13 @@ export const KERNELS = {
   "list_begin": listBegin,
   "rows_filter": rowsFilter,
   "rows_filter_pool": rowsFilterPool,
-  "patches": patches,
   "margins": margins,
   "sight": sight,
+  "outlets": outlets,
+  "unit_directions": unitDirections,
+  "strengths": strengths,
+  "nearest": nearest,
+  "superpose": superpose,
   "rows_maxpool": rowsMaxpool,
   "rows_conv": rowsConv,
   "respond_taps": respondTaps,
@@ -281,6 +290,7 @@ const SHARED: Record<string, string> = {
   state_weights: stateWeights,
   states,
   sums,
+  superposed,
   step: optimizerStep,
   window,
   window_block: windowBlock,

@@ -77,3 +77,7 @@ export function blocksOf(gpu: Gpu, groups: number, channels: number, cells: numb
   const blocks = groups * Math.ceil(channels / CHANNELS) * Math.ceil(cells / POSITIONS);
   return Math.ceil(blocks / lanesOf(gpu));
 }
+
+/** Turns of loops over all that a unit of a convolution sees, each loop's last turn ending it. */
+export const seenBy = ({ input: [maps], groups, kernel: [down, across] }: Window) =>
+  maps / groups * down * (across + 2);

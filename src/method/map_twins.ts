@@ -28,7 +28,7 @@ import { type Cell, weightsOf } from "./windows.ts";
 const areaOf = ([, rows, columns]: readonly number[]) => rows * columns;
 
 /** What a filter's weight sees at each of its channel's positions; its bias is the last weight. */
-function sightOf(memory: Memory, window: Found) {
+export function sightOf(memory: Memory, window: Found) {
   const a = memory.floats("a"), weights = weightsOf(window), area = areaOf(window.output);
   const inputs = new Map<number, number>(); // by output and weight
   for (const { output, weight, input } of allCells(window).flat()) {
@@ -42,13 +42,12 @@ function sightOf(memory: Memory, window: Found) {
 }
 
 /** A max pool that is taken in one with a convolution: shaders/shared/pooled.wgsl. */
-function pooledIn(memory: Memory) {
+export function pooledIn(memory: Memory) {
   const words = [...memory.words("pooled")];
-  const [kernel, stride, output, padded] = [0, 2, 4, 6].map((at) => words.slice(at, at + 2));
+  const [kernel, stride, output] = [0, 2, 4].map((at) => words.slice(at, at + 2));
   return {
     kernel,
     output,
-    padded,
     area: output[0] * output[1],
     /** Where the window of a pooled unit begins in the convolution's map, as row and column. */
     cornerOf: (position: number) => [
@@ -82,7 +81,8 @@ function marginTwin(
   activation: NonNullable<Source["fillings"]["activation"]>,
 ) {
   const pooled = pooledIn(before), values = before.floats("values");
-  const companions = before.floats("companions"), sights = before.words("sights");
+  const companions = before.floats("companions"), sights = before.floats("sights");
+  const cells = allCells(window), a = before.floats("a");
   const area = areaOf(window.output), [channels, , columns] = window.output;
   const { slope, bounds } = activationOf(activation).pieces!;
   return (n: number, channel: number, position: number) => {
@@ -96,10 +96,25 @@ function marginTwin(
         value: values[n * (window.outputs + 1) + unit],
         slope: slope(z),
         toKink: Math.min(Math.min(high, FAR) - z, z - Math.max(low, -FAR)),
-        isBlind: sights[(n * window.groups + group) * area + at] === 0,
+        sight: sights[(n * window.groups + group) * area + at],
+        // What it sees, by its weights.
+        view: () => {
+          const view = new Float32Array(weightsOf(window));
+          for (const { weight, input } of cells[unit]) {
+            view[weight] = a[n * (window.inputs + 1) + input];
+          }
+          return view;
+        },
       };
     });
     const winner = seen.reduce((best, one) => one.value > best.value ? one : best);
+    const nudgeTo = (distance: number, sight: number) =>
+      sight === 0 ? FAR : Math.min(distance, 1e7) / Math.max(sight, 1e-30);
+    const seesAlike = ({ value, slope, sight, view }: typeof winner) => {
+      if (value !== winner.value || slope !== winner.slope || sight !== winner.sight) return false;
+      const [one, other] = [view(), winner.view()];
+      return slope !== 0 && one.every((seen, i) => seen === other[i]);
+    };
     const least = (marginOf: (one: typeof winner, toWin: number) => number) =>
       Math.min(...seen.map((one) => {
         const toWin = Math.max((winner.value - one.value) * half, one.slope ? 0 : one.toKink);
@@ -108,8 +123,9 @@ function marginTwin(
     return {
       winner,
       ofWeights: least((one, toWin) => {
-        if (one === winner) return one.isBlind ? FAR : one.toKink;
-        return one.isBlind && (winner.isBlind || one.slope === 0) ? FAR : toWin;
+        if (one === winner) return nudgeTo(one.toKink, one.sight);
+        if (one.sight === 0 && one.slope === 0 || seesAlike(one)) return FAR;
+        return nudgeTo(toWin, Math.max(one.sight, winner.sight));
       }),
       ofBias: least((one, toWin) => {
         if (one === winner) return one.toKink;
@@ -182,16 +198,11 @@ export const MAP_TWINS = {
 
   rows_filter_pool(before, constants, { rows }) {
     const window = windowIn(before), pooled = pooledIn(before), see = sightOf(before, window);
-    const [channels, , columns] = window.output, [maps] = window.input, weights = weightsOf(window);
-    const margins = before.floats("margins"), patches = before.floats("patches");
-    const ROWS = 4 * constants.ROW_QUADS, cells = window.kernel[0] * window.kernel[1];
+    const [channels, , columns] = window.output, weights = weightsOf(window);
+    const margins = before.floats("margins"), ROWS = 4 * constants.ROW_QUADS;
     const changes: Expected[] = [], reaches: Expected[] = [];
     for (const at of rowsOf(before, rows!, constants)) {
       const { n, channel, tap, row } = at, isBias = tap === weights;
-      const group = Math.floor(channel * window.groups / channels);
-      const map = group * (maps / window.groups) + Math.floor(tap / cells);
-      const down = Math.floor(tap % cells / window.kernel[1]) * window.dilation[0];
-      const across = tap % window.kernel[1] * window.dilation[1];
       let nearest = 0;
       for (let k = 0; k < pooled.area; k++) {
         const index = 4 * ((n * channels + channel) * pooled.area + k);
@@ -200,9 +211,7 @@ export const MAP_TWINS = {
         const position = (top + below) * columns + left + beside;
         const value = slope * see(at, position);
         changes.push({ index: k * ROWS + row, value, scale: Math.abs(value) });
-        const first = (n * maps + map) * pooled.padded[0] + top * window.stride[0] + down;
-        const most = patches[first * pooled.padded[1] + left * window.stride[1] + across];
-        nearest = Math.max(nearest, isBias ? ofBias : ofWeights * most);
+        nearest = Math.max(nearest, isBias ? ofBias : ofWeights);
       }
       const value = 0.999999 / Math.min(Math.max(nearest, 1e-30), 1e37);
       reaches.push({ index: row, value, scale: value }, { index: ROWS + row, value, scale: value });
@@ -213,35 +222,16 @@ export const MAP_TWINS = {
     ];
   },
 
-  patches(before, { BATCH }) {
-    const window = windowIn(before), { padded, places } = pooledIn(before);
-    const a = before.floats("a"), [maps, height, width] = window.input;
-    const area = padded[0] * padded[1];
-    const elements = range(BATCH * maps * area).map((index): Expected => {
-      const first = Math.floor(index / area / maps) * (window.inputs + 1) +
-        Math.floor(index / area) % maps * height * width;
-      const top = Math.floor(index % area / padded[1]), left = index % padded[1];
-      const seen = places.map(([down, across]) => {
-        const row = top + down * window.stride[0] - window.pad[0];
-        const column = left + across * window.stride[1] - window.pad[1];
-        const isWithin = row >= 0 && row < height && column >= 0 && column < width;
-        return isWithin ? Math.abs(a[first + row * width + column]) : 0;
-      });
-      return { index, value: Math.max(...seen) };
-    });
-    return [{ buffer: "patches", kind: "floats", elements, bound: 0 }];
-  },
-
   sight(before, _constants, _fillings, _after, [, , batch = 1]) {
     const window = windowIn(before), cells = allCells(window), a = before.floats("a");
     const area = areaOf(window.output), { groups, output: [channels] } = window;
     const elements = range(batch * groups * area).map((index): Expected => {
       const n = Math.floor(index / area / groups), group = Math.floor(index / area) % groups;
       const output = group * channels / groups * area + index % area; // of its first channel
-      const sees = cells[output].some(({ input }) => a[n * (window.inputs + 1) + input] !== 0);
-      return { index, value: Number(sees) };
+      const seen = cells[output].map(({ input }) => Math.abs(a[n * (window.inputs + 1) + input]));
+      return { index, value: Math.max(0, ...seen) };
     });
-    return [{ buffer: "sights", kind: "words", elements, bound: 0 }];
+    return [{ buffer: "sights", kind: "floats", elements, bound: 0 }];
   },
 
   margins(before, { HALF_BY_STEEPEST }, { activation }, _after, [, channels = 1, batch = 1]) {

@@ -199,6 +199,9 @@ const NUDGED: readonly (readonly [Shape, string | readonly Node[], EstimatorName
     [[1, 6, 6], "conv 3x1, relu, maxpool 2", "central", 0.3, 1e-4],
     [[2, 6, 5], "conv 3x2, step, maxpool 2, conv 2x2, sign", "central", ...FLIPS],
     [[2, 5, 4], joinedMaps("relu", "leaky-relu"), "central", 0.3, 1e-4],
+    // What the units of maps do is added up, pooled and not.
+    [[2, 7, 6], "conv 6x3 pad 1, relu, maxpool 2, dense 5, clip", "central", 0.2, 1e-6],
+    [[2, 6, 5], "conv 4x2 groups 2 stride 1x2, leaky-relu, dense 3, relu", "five-point", 1e-4],
   ];
 
 /** A trial of maps. */

@@ -13,6 +13,7 @@ import type { KernelName } from "../gpu/shaders.ts";
 import { activationOf, losses as lossFunctions } from "../operations/registry.ts";
 import { type Measured, worseOf } from "./measured.ts";
 import { MAP_TWINS } from "./map_twins.ts";
+import { SUPERPOSITION_TWINS } from "./superposition_twins.ts";
 import { RESPONSE_TWINS } from "./response_twins.ts";
 import { WINDOW_TWINS } from "./window_twins.ts";
 import {
@@ -80,6 +81,7 @@ const STATE: Record<OptimizerName, readonly number[]> = {
 /** The twins by kernel. */
 export const TWINS: Partial<Record<KernelName, Twin>> = {
   ...MAP_TWINS,
+  ...SUPERPOSITION_TWINS,
   ...RESPONSE_TWINS,
   ...WINDOW_TWINS,
 
