@@ -92,9 +92,6 @@ const FLOATS = new Set<number>([Type.FLOAT, Type.DOUBLE, Type.FLOAT16, Type.BFLO
 
 const typeName = (type: number) => Type[type] ?? `number ${type}`;
 
-/** Whether a file's name says that it is ONNX. */
-export const isOnnxName = (fileName: string): boolean => /\.onnx$/i.test(fileName);
-
 type Refuse = (reason: string, mend?: string) => never;
 
 const refusal = (fileName: string): Refuse => (reason, mend = "export the model anew") => {

@@ -1013,7 +1013,7 @@ export function onnxOf(
   { names = namesOf(network), run = new Map(), description = "" }: OnnxExtras = {},
 ): Uint8Array {
   const initializers: Tensors = new Map(), stored = new Map<string, Stored>();
-  const written: OnnxNode[] = [], taken = new Set(["x", "logits"]);
+  const written: OnnxNode[] = [], taken = new Set<string>();
   const reserve = (name: string) => {
     if (taken.has(name)) {
       throw new TypeError(`Cannot write ${fileName}: two of its values are called ${quote(name)}`);
@@ -1028,6 +1028,10 @@ export function onnxOf(
   };
   const chosen = [...names.values()];
   for (const { name } of chosen) reserve(name);
+  /** A name that none of the weights has. */
+  const free = (name: string): string => taken.has(name) ? free(`${name}_`) : name;
+  const input = free("x"), result = free("logits");
+  reserve(input);
   let count = 0;
   const fresh = (what: string) => {
     let name;
@@ -1063,8 +1067,8 @@ export function onnxOf(
   const nodes: Node[] = [...network.nodes, { operation: "dense", width: network.classes }];
   const outputs: string[] = [], shapes: Shape[] = [];
   nodes.forEach((node, i) => {
-    const from = node.from ?? [i - 1], output = i === nodes.length - 1 ? "logits" : undefined;
-    const values = from.map((source) => source === DATA ? "x" : outputs[source]);
+    const from = node.from ?? [i - 1], output = i === nodes.length - 1 ? result : undefined;
+    const values = from.map((source) => source === DATA ? input : outputs[source]);
     const before = from.map((source) => source === DATA ? network.inputShape : shapes[source]);
     const name = node.operation, [shape] = before;
     if (!(name in structures)) {
@@ -1169,8 +1173,8 @@ export function onnxOf(
     opset,
     nodes: written,
     initializers,
-    inputs: [{ name: "x", isFloat: true, shape: ["batch", ...network.inputShape] }],
-    outputs: [{ name: "logits", isFloat: true, shape: ["batch", network.classes] }],
+    inputs: [{ name: input, isFloat: true, shape: ["batch", ...network.inputShape] }],
+    outputs: [{ name: result, isFloat: true, shape: ["batch", network.classes] }],
     stored,
     description,
   }, fileName);

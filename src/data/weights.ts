@@ -91,6 +91,28 @@ export function inLayout<T>(
   );
 }
 
+/** Says to `inLayout` why a file has not the layout in question. */
+export function refuseLayout(reason: string): never {
+  throw new Misfit(reason);
+}
+
+/**
+ * The first of several candidates that a file fits.
+ * @throws {TypeError} by way of `inLayout`, why the last does not.
+ */
+export function firstFit<C, T>(candidates: readonly C[], read: (candidate: C) => T): T {
+  let reason = new Misfit("its last weights are no matrix");
+  for (const candidate of candidates) {
+    try {
+      return read(candidate);
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error;
+      reason = error;
+    }
+  }
+  throw reason;
+}
+
 /** The only layout in which something can be read; undefined where it is none, or both. */
 export function onlyLayout(read: (layout: Layout) => unknown): Layout | undefined {
   const fits = LAYOUTS.filter((layout) => {
@@ -424,7 +446,7 @@ export function batchIn(
 }
 
 /** The tensor that is named like one of the weights behind a prefix, or else before a suffix. */
-function affixed(tensors: Tensors, affix: string, name: string): string | undefined {
+export function affixed(tensors: Tensors, affix: string, name: string): string | undefined {
   return [affix + name, name + affix].find((full) => tensors.has(full));
 }
 
