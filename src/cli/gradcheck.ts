@@ -22,7 +22,7 @@ import {
   trainingOf,
 } from "./options.ts";
 import { comparisonLines, tableLines } from "./table.ts";
-import { checkFitsData, type Loaded, loadWeights } from "./weights.ts";
+import { checkFitsData, type Loaded, loadWeights, namesLine } from "./weights.ts";
 
 /** The steps that a sweep goes through. */
 const SWEEP = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
@@ -44,6 +44,8 @@ export async function runGradcheck(
   const file = given.weights ?? given.model;
   const loaded = file === undefined ? undefined : await loadWeights(file, given, isGiven, load);
   const options = { ...given, ...loaded?.options };
+  const called = loaded && namesLine(loaded.names, file!);
+  if (called) tell(called);
   if (!(options.rtol > 0)) {
     throw new RangeError(`Cannot check to a tolerance of ${options.rtol}: give a positive number`);
   }

@@ -6,6 +6,7 @@ import { lossEvaluations } from "../core/estimator.ts";
 import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
+import { onnxOf } from "../data/onnx_network.ts";
 import { isOnnxName } from "../data/tensors.ts";
 import { EngineLost } from "../engine.ts";
 import { roundingNotice } from "../method/rounding.ts";
@@ -122,6 +123,9 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   const network = loaded?.network ?? networkFor(options, data);
   const { parameters } = network;
   tellSkipped(network);
+  if (options.save !== undefined && isOnnxName(options.save)) { // not at the end, after hours
+    onnxOf(network, new Float64Array(parameters), options.save, { names: loaded?.names });
+  }
   const engineOptions = engineOptionsOf(options, network, data.train);
   if (options.plan) {
     await tellPlan(engineOptions, options.backend, options.json ?? false);

@@ -6,6 +6,7 @@
  */
 
 import { connect, DATA, type Loss, type Network, type Node } from "../core/network.ts";
+import type { Activation } from "../operations/activation.ts";
 import { activations, type StructureName, structures } from "../operations/registry.ts";
 import {
   type Maps,
@@ -417,8 +418,7 @@ class Reader {
     }
     const isScalar = data.length === 1;
     const ofChannels = !isScalar && lengths.slice(1).every((length) => length === 1);
-    const { operation } = this.nodes[value.node] ?? {};
-    const isDense = operation === "dense";
+    const isDense = this.nodes[value.node]?.operation === "dense";
     // A bias comes later than the layer that it belongs to.
     if (what === "plus" && value.alone && this.open.has(value.node)) {
       const weights = this.weights.get(value.node)!, outputs = weights[1].data.length;
@@ -1003,7 +1003,7 @@ export interface OnnxExtras {
  * An ONNX file of a network, weights as 32-bit floats. What goes in is `x`, [batch, ...], what comes
  * out `logits`, [batch, classes], before any softmax. Gelu takes version 20 of the operators,
  * everything else 13.
- * @throws {TypeError} when two of its tensors have one name.
+ * @throws {TypeError} when ONNX lacks one of its operations, or two tensors have one name.
  * @throws {RangeError} when float32 cannot hold a weight.
  */
 export function onnxOf(
@@ -1110,7 +1110,7 @@ export function onnxOf(
         outputs.push(add("GlobalAveragePool", values));
         break;
       case "scale": { // a batch norm that is one already
-        const channels = shape.length === 3 ? shape[0] : shape[0];
+        const [channels] = shape;
         const constantly = (what: string, value: number) =>
           hold(fresh(what), { shape: [channels], data: new Float64Array(channels).fill(value) });
         outputs.push(
@@ -1145,10 +1145,7 @@ export function onnxOf(
   function activation(name: keyof typeof activations, value: string): string {
     if (name === "step") return add("Relu", [add("Sign", [value])]);
     if (name === "silu") return add("Mul", [value, add("Sigmoid", [value])]);
-    const { onnx, onnxNumbers = {} } = activations[name] as {
-      onnx?: string;
-      onnxNumbers?: Record<string, { here: number }>;
-    };
+    const { onnx, onnxNumbers = {} }: Partial<Activation> = activations[name] ?? {};
     if (!onnx) {
       throw new TypeError(`Cannot write ${fileName}: ONNX has no ${name}; use .h5 or .safetensors`);
     }
