@@ -6,16 +6,19 @@
 import assert from "node:assert/strict";
 import { gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { zipSync } from "fflate";
 import { estimatorOf, trainingOf, withDefaults } from "../src/cli/options.ts";
 import { parseLog } from "../src/cli/plot.ts";
 import { loadRun } from "../src/cli/runs.ts";
 import type { Loaded } from "../src/cli/weights.ts";
 import { createRandom } from "../src/core/generators.ts";
 import { initialParameters } from "../src/core/initialization.ts";
-import { connect, createNetwork } from "../src/core/network.ts";
+import { connect, createNetwork, skippedInput } from "../src/core/network.ts";
 import { Xoshiro } from "../src/core/random.ts";
-import { checkpointTensors } from "../src/data/checkpoint.ts";
+import { checkpointTensors, runTensors } from "../src/data/checkpoint.ts";
 import { idxDataSet, type IdxFiles, parseIdx, writeIdx } from "../src/data/idx.ts";
+import { readOnnx } from "../src/data/onnx.ts";
+import { networkOfOnnx, onnxOf } from "../src/data/onnx_network.ts";
 import { readTensors, type Tensors, writeTensors } from "../src/data/tensors.ts";
 import { checkTraining } from "../src/method/training.ts";
 import {
@@ -27,8 +30,8 @@ import {
   SETTINGS,
   toQuery,
 } from "../web/settings.ts";
-import { inFolder } from "./support.ts";
-import { h5py, PYTHON } from "./tools.ts";
+import { inFolder, randomMaps } from "./support.ts";
+import { h5py, ONNX_MODELS, PYTHON, python } from "./tools.ts";
 
 const RUNS = Number(Deno.env.get("FUZZ_RUNS") ?? 500);
 const SEED = Number(Deno.env.get("FUZZ_SEED") ?? 1);
@@ -318,6 +321,88 @@ f["text"] = "text"`,
       )
     ))
     : [];
+
+/** An array as NumPy writes it, of zeros. */
+function npy(shape: number[], bytes: number): Uint8Array {
+  const header = `{'descr': '<f8', 'fortran_order': False, 'shape': (${shape.join(", ")}), }\n`;
+  const start = Uint8Array.of(0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, header.length, 0);
+  return Uint8Array.of(...start, ...new TextEncoder().encode(header), ...new Uint8Array(bytes));
+}
+
+/** Files of ONNX: of our own networks and, where they are, of its own tests, old ones among them. */
+function models(): Uint8Array[] {
+  const ours = [randomMaps(3), randomMaps(11), NETWORK].map((network) =>
+    onnxOf(network, initialParameters(network, 1, new Xoshiro(1)), "a.onnx")
+  );
+  if (!ONNX_MODELS) return ours;
+  const theirs = [
+    ...["node/test_relu", "pytorch-converted/test_Conv2d_groups", "pytorch-converted/test_Linear"],
+    ...["pytorch-converted/test_BatchNorm2d_eval", "pytorch-converted/test_AvgPool1d"],
+    ...["pytorch-converted/test_PixelShuffle", "node/test_celu_expanded"],
+    ...["pytorch-converted/test_MaxPool2d", "pytorch-converted/test_LogSoftmax"],
+  ].map((name) => Deno.readFileSync(`${ONNX_MODELS}/${name}/model.onnx`));
+  return [...ours, ...theirs];
+}
+
+/** A network is what its parts say, or there is none. */
+const readModel = (bytes: Uint8Array) => {
+  const model = readOnnx(bytes, "a.onnx");
+  try {
+    return networkOfOnnx(model, "a.onnx");
+  } catch (error) {
+    // Some of the files are no network of one input to begin with.
+    assert.match(`${error}`, /^SyntaxError: Cannot [^\n]*$/);
+    return undefined;
+  }
+};
+
+// Protocol buffers have no checksum: what is read has to be a network whose weights are its own.
+Deno.test("fuzz: ONNX", () =>
+  fuzz(models(), readModel, (read) => {
+    if (!read) return;
+    const { network, parameters, names } = read;
+    assert.equal(parameters.length, network.parameters);
+    assert.ok(parameters.every(Number.isFinite));
+    const all = [...names.values()].map(({ name }) => name);
+    assert.equal(new Set(all).size, all.length);
+    skippedInput(network);
+  }));
+
+Deno.test("fuzz: runs in .onnx", () =>
+  inFolder(async (folder) => {
+    const network = randomMaps(3, { epsilon: 0 });
+    const parameters = initialParameters(network, 1, new Xoshiro(1));
+    const whole = checkpointTensors(network, parameters, {
+      state: { first: parameters, second: parameters.map((value) => value * value), steps: 12 },
+      random: createRandom("xoshiro", 1).state,
+      losses: Float64Array.from({ length: 12 }, (_, i) => 2 / (i + 1)),
+      settings: { loss: "cross-entropy", epsilon: "0", steps: "20", optimizer: "adam" },
+    }, "numpy");
+    const file = onnxOf(network, parameters, "a.onnx", { run: runTensors(parameters, whole) });
+    await fuzz([file], (bytes) => resume(`${folder}/a.onnx`, bytes), (loaded) => {
+      checkRun({ ...loaded, network: { ...loaded.network, layers: [] } });
+      assert.equal(loaded.parameters.length, loaded.network.parameters);
+    });
+  }));
+
+// A zip archive has checksums, which the library leaves unread: numbers fill their shapes.
+Deno.test("fuzz: .npz", async () => {
+  const files = await Promise.all(["savez", "savez_compressed"].map((save) =>
+    PYTHON
+      ? python(`
+file = io.BytesIO()
+np.${save}(file, a=np.arange(24.).reshape(2, 3, 4), b=np.asfortranarray(np.ones((5, 4), ">f4")),
+  c=np.arange(7), d=np.zeros(300))
+sys.stdout.buffer.write(file.getvalue())`)
+      : zipSync({ "a.npy": npy([2, 3], 48) })
+  ));
+  await fuzz(files, (bytes) => readTensors(bytes, "a.npz"), (tensors) => {
+    for (const { shape, data } of tensors.values()) {
+      assert.equal(data.length, shape.reduce((product, length) => product * length, 1));
+      assert.ok(data.every(Number.isFinite));
+    }
+  });
+});
 
 // Tensors have no checksum in either format (HDF5 has them for its own tables, and for data only
 // where the writer asked): their numbers must be finite and fill their shapes, and all of the data

@@ -5,10 +5,13 @@
  */
 
 /**
- * A Vulkan driver, the HDF5 library that files are exchanged with, the tutorial's language, and a
- * browser.
+ * A Vulkan driver, the HDF5 library that files are exchanged with, the tutorial's language, a
+ * browser, and ONNX's own checker and models.
  */
-const PACKAGES = ["mesa-vulkan-drivers", "python3-h5py", "r-base-core", "chromium"];
+const PACKAGES = [
+  ...["mesa-vulkan-drivers", "python3-h5py", "r-base-core", "chromium"],
+  ...["python3-onnx", "libonnx-testdata"],
+];
 
 async function run(command: string, args: string[], env: Record<string, string> = {}) {
   const child = new Deno.Command(command, { args, env, stdin: "null" });

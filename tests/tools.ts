@@ -101,3 +101,57 @@ export function hasChromium(): boolean {
   console.log("SKIPPED: no Chromium was found; apt-get install chromium");
   return false;
 }
+
+/** ONNX's own models, with what goes in and comes out. */
+export const ONNX_MODELS = [
+  "/usr/share/libonnx-testdata/data",
+  "/usr/lib/python3/dist-packages/onnx/backend/test/data",
+].find((path) => {
+  try {
+    return Deno.statSync(`${path}/node`).isDirectory;
+  } catch {
+    return false;
+  }
+});
+
+/** Whether there are ONNX's models; fails in CI, and is a loud skip elsewhere. */
+export function hasOnnxModels(): boolean {
+  if (ONNX_MODELS) return true;
+  assert.notEqual(
+    Deno.env.get("GPU"),
+    "required",
+    "no ONNX models: apt-get install libonnx-testdata",
+  );
+  console.log("SKIPPED: no ONNX models were found; apt-get install libonnx-testdata");
+  return false;
+}
+
+/** A Python with ONNX's own library: Debian's, or `python3`. */
+export const ONNX_PYTHON = ["/usr/bin/python3", "python3"].find((command) => {
+  try {
+    return new Deno.Command(command, {
+      args: ["-c", "import onnx, numpy"],
+      stdout: "null",
+      stderr: "null",
+    }).outputSync().success;
+  } catch {
+    return false;
+  }
+});
+
+/** Whether there is ONNX's own library; fails in CI, and is a loud skip elsewhere. */
+export function hasOnnx(): boolean {
+  if (ONNX_PYTHON) return true;
+  assert.notEqual(Deno.env.get("GPU"), "required", "no ONNX: apt-get install python3-onnx");
+  console.log("SKIPPED: no Python with onnx was found; apt-get install python3-onnx");
+  return false;
+}
+
+/** Runs a Python program that has ONNX; text out. */
+export async function onnxPython(program: string, ...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(ONNX_PYTHON!, {
+    args: ["-c", program, ...args],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}

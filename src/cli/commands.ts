@@ -61,32 +61,39 @@ export function createCommands() {
     ...["data", "hidden", ...NETWORK, "init", "steps", "batch", ...UPDATE, ...DIFFERENCE] as const,
     ...SURROGATE,
     "validation",
-    ...["rng", "evalEvery", "save", "saveEvery", "resume", "override", "layout"] as const,
+    ...["rng", "evalEvery", "model", "save", "saveEvery", "resume", "override", "layout"] as const,
     ...["log", "plot", "plan", "profile", "json"] as const,
   );
 
   const evaluate = withOptions(
     program.command("evaluate").description("test weights from a file"),
-    ...["weights", "data", ...NETWORK, "layout", "backend", "seed", "json"] as const,
+    ...["weights", "model", "data", ...NETWORK, "layout", "backend", "seed", "json"] as const,
   );
 
   const gradient = withOptions(
     program.command("gradient").description("gradients of weights and a batch from a file")
       .addOption(
-        new PlaceOption("--input <file>", "W1, b1, W2, b2, ... and a batch x, t", toRead)
+        new PlaceOption(
+          "--input <file>",
+          "W1, b1, W2, b2, ... (or PyTorch's names) and a batch x, t",
+          toRead,
+        )
           .makeOptionMandatory(),
       )
       .addOption(
         new PlaceOption("--out <file>", "where the gradients go: .h5 or .safetensors", toWrite),
       )
-      .option("--check <prefix>", "compare with gradients named so: prefix W1, ... (default GB)")
+      .option(
+        "--check <affix>",
+        "compare with gradients named so: GBW1 (the default) or W1.grad, ...",
+      )
       .option("--rtol <number>", "largest relative error that passes", number, 1e-3),
-    ...[...NETWORK, ...DIFFERENCE, "layout", "json"] as const,
+    ...["model", ...NETWORK, ...DIFFERENCE, "layout", "json"] as const,
   );
 
   const gradcheck = withOptions(
     program.command("gradcheck").description("compare a gradient with float64, tensor by tensor"),
-    ...["weights", "layout", "data", "hidden", ...NETWORK, "init", "batch"] as const,
+    ...["weights", "model", "layout", "data", "hidden", ...NETWORK, "init", "batch"] as const,
     ...[...UPDATE, ...DIFFERENCE, "sharing", "rng", "json"] as const,
   ).option("--steps <number>", "train so many steps before the check", number, 0)
     .option("--rtol <number>", "largest relative error that passes", number, DEFAULT_TOLERANCE)

@@ -2,7 +2,7 @@
 
 import { partOf, targetOf } from "./places.ts";
 
-const ENDINGS = /\.(h5|hdf5|safetensors)$/i;
+const ENDINGS = /\.(h5|hdf5|safetensors)$/i, RUN_ENDINGS = /\.(h5|hdf5|safetensors|onnx)$/i;
 
 /** What the system says, without its number. */
 export function why(error: unknown): string {
@@ -139,13 +139,14 @@ export async function writeOrSay(path: string, bytes: Uint8Array | string): Prom
 }
 
 /**
- * Claims a file that tensors are going to be saved in.
+ * Claims a file that tensors are going to be saved in, or a whole run, which .onnx holds too.
  * @throws {TypeError} when its ending names no format, or it cannot be written.
  */
-export async function claimTensorFile(path: string): Promise<void> {
-  if (!ENDINGS.test(path)) {
+export async function claimTensorFile(path: string, isRun = false): Promise<void> {
+  if (!(isRun ? RUN_ENDINGS : ENDINGS).test(path)) {
+    const formats = isRun ? ".h5, .hdf5, .safetensors or .onnx" : ".h5, .hdf5 or .safetensors";
     throw new TypeError(
-      `Cannot write ${path}: its ending names no known format; use .h5, .hdf5 or .safetensors`,
+      `Cannot write ${path}: its ending names no known format; use ${formats}`,
     );
   }
   await claim(path);

@@ -21,7 +21,7 @@ import {
   trainingOf,
 } from "./options.ts";
 import { comparisonLines, tableLines } from "./table.ts";
-import { checkFitsData, type Loaded, loadWeights } from "./weights.ts";
+import { checkFitsData, type Loaded, loadWeights, namesLine } from "./weights.ts";
 
 /** The steps that a sweep goes through. */
 const SWEEP = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
@@ -40,10 +40,11 @@ export async function runGradcheck(
 ): Promise<number> {
   const tell = (line: string) => given.json ? console.error(line) : console.log(line);
   const load = ({ data, seed }: Options) => loadDataSet(data, { seed, tell });
-  const loaded = given.weights === undefined
-    ? undefined
-    : await loadWeights(given.weights, given, isGiven, load);
+  const file = given.weights ?? given.model;
+  const loaded = file === undefined ? undefined : await loadWeights(file, given, isGiven, load);
   const options = { ...given, ...loaded?.options };
+  const called = loaded && namesLine(loaded.names, file!);
+  if (called) tell(called);
   if (!(options.rtol > 0)) {
     throw new RangeError(`Cannot check to a tolerance of ${options.rtol}: give a positive number`);
   }
@@ -70,7 +71,7 @@ async function reach(
   checkTraining(training, Infinity); // before any data is fetched
   const data = loaded?.data ?? await loadDataSet(options.data, { seed: options.seed, tell });
   checkTraining(training, data.train.count);
-  if (loaded) checkFitsData(loaded.network, data, options.weights!);
+  if (loaded) checkFitsData(loaded.network, data, (options.weights ?? options.model)!);
   const network = loaded?.network ?? networkFor(options, data);
   tellSkipped(network);
   const engineOptions = engineOptionsOf(options, network, data.train);

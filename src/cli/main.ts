@@ -43,15 +43,15 @@ train.action(async (options: Options) => {
 });
 
 evaluate.action((options: Options) => {
-  if (options.weights === undefined) {
-    throw new TypeError("Cannot evaluate nothing: give --weights FILE");
+  const weights = options.weights ?? options.model;
+  if (weights === undefined) {
+    throw new TypeError("Cannot evaluate nothing: give --weights FILE, or --model FILE.onnx");
   }
-  const weights = options.weights;
   return runEvaluate({ ...withDefaults(options), weights }, given(evaluate));
 });
 
 gradient.action(async (options: GradientOptions) => {
-  exitCode = await runGradient(withDefaults(options));
+  exitCode = await runGradient(withDefaults(options), given(gradient));
 });
 
 gradcheck.action(async (options: Options & { rtol: number; sweep?: boolean }) => {

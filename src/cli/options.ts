@@ -80,6 +80,7 @@ export interface Options {
   rng: GeneratorName;
   layout?: Layout;
   weights?: string;
+  model?: string;
   save?: string;
   saveEvery?: number;
   resume?: string;
@@ -248,10 +249,15 @@ const shared = {
     .argParser(oneOf(LAYOUTS)),
   weights: new PlaceOption(
     "--weights <file>",
-    "weights W1, b1, W2, ... from .h5 or .safetensors",
+    "weights W1, b1, W2, ... from .h5, .safetensors or .npz",
     toRead,
   ),
-  save: new PlaceOption("--save <file>", "weights and losses, as .h5 or .safetensors", toSave),
+  model: new PlaceOption("--model <file.onnx>", "network and weights from ONNX", toRead),
+  save: new PlaceOption(
+    "--save <file>",
+    "weights and losses, as .h5, .safetensors or .onnx",
+    toSave,
+  ),
   saveEvery: new Option("--save-every <number>", "save each so many steps, and at the end")
     .argParser(number),
   resume: new PlaceOption(
@@ -270,6 +276,10 @@ const shared = {
   profile: new Option("--profile", "print what a few steps' time goes to on the GPU, and stop"),
   json: new Option("--json", "standard output is exactly one JSON object"),
 };
+
+/** The name of an option as it is typed, without its dashes. */
+export const flagOf = (name: string) =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** Options as they would be typed, to be kept with a run. */
 export function textOf(
@@ -323,6 +333,14 @@ export function withOptions(command: Command, ...names: (keyof typeof shared)[])
   return command.hook("preAction", (_, command) => {
     const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
     const short = ["hidden", "activation"].find(isGiven);
+    const other = ["network", "hidden", "activation", "inputShape", "weights", "resume"]
+      .find(isGiven);
+    if (isGiven("model") && other) {
+      command.error(
+        `Cannot use --${flagOf(other)} with --model: the file says the network and its weights; ` +
+          `leave one of them out`,
+      );
+    }
     if (isGiven("network") && short) {
       command.error(
         `Cannot build two networks: --network says all that --${short} does; leave one of them out`,

@@ -4,13 +4,16 @@ import { decodeHex } from "@std/encoding/hex";
 import { createRandom } from "../core/generators.ts";
 import { type Network, weightedLayers } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
-import { checkpointTensors } from "../data/checkpoint.ts";
+import { checkpointTensors, runTensors } from "../data/checkpoint.ts";
+import { onnxOf } from "../data/onnx_network.ts";
 import type { DataSet } from "../data/samples.ts";
-import { writeTensors } from "../data/tensors.ts";
+import { isOnnxName, writeTensors } from "../data/tensors.ts";
+import type { Names } from "../data/weights.ts";
 import type { Engine } from "../engine.ts";
 import { sha256 } from "./digest.ts";
 import { writeWhole } from "./files.ts";
 import {
+  flagOf,
   type Given,
   isOfMaps,
   nodesOf,
@@ -55,9 +58,10 @@ const FIXED = [
 /** Options that are kept with it too, and may be given anew. */
 const FREE = ["steps", "data"] as const;
 
-/** The name of an option as it is typed. */
-const flag = (name: string) =>
-  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+const flag = (name: string) => `--${flagOf(name)}`;
+
+/** Options that a file in which the network itself lies does not keep. */
+const OF_NETWORK: readonly string[] = ["network", "inputShape", "hidden", "activation"];
 
 /** The sum of all samples and labels, to tell whether data are those that a run began with. */
 async function fingerprint({ train, test }: DataSet): Promise<string> {
@@ -81,8 +85,10 @@ export async function loadRun(
   const { settings } = loaded.checkpoint ?? {};
   const widths = weightedLayers(loaded.network.layers).slice(0, -1).map((layer) => layer.outputs);
   // Weights alone say how wide the network is, and no more.
-  const kept = settings && "network" in settings
+  const kept = settings && ("network" in settings || loaded.onnx)
     ? settings
+    : loaded.onnx
+    ? {}
     : { ...settings, hidden: widths.join(",") || "none" };
   const saved = optionsFrom(kept, [...FIXED, ...FREE], path);
   const texts = (of: Options) => textOf({ ...of, network: [...nodesOf(of)] }, FIXED);
@@ -101,8 +107,15 @@ export async function loadRun(
   }
   const unsaid = Object.entries(saved).filter(([name]) => !given(name as keyof Options));
   const { layout } = loaded; // it is saved again as it was
-  const { inputShape } = loaded.options;
-  const merged: Options = { ...options, layout, inputShape, ...Object.fromEntries(unsaid) };
+  const { inputShape, network, epsilon } = loaded.options;
+  const ofFile = loaded.onnx ? { network, epsilon } : {};
+  const merged: Options = {
+    ...options,
+    layout,
+    inputShape,
+    ...ofFile,
+    ...Object.fromEntries(unsaid),
+  };
   const state = loaded.checkpoint?.random, words = createRandom(merged.rng, 1).state.length;
   // A generator with nothing but zeros in it draws zeros for ever.
   if (state && (state.length !== words || state.filter((word) => word !== 0).length < 2)) {
@@ -132,10 +145,14 @@ export async function checkSameData(
   }
 }
 
+const DESCRIPTION = "Gives logits. Initializers that no node takes are where the training stands.";
+
 /** A run with nothing under way. */
 export interface Run {
   readonly options: Options;
   readonly network: Network;
+  /** What its weights are called in a file; default W1, b1, W2, ... */
+  readonly names?: Names;
   readonly data: DataSet;
   readonly engine: Engine;
   readonly random: Random;
@@ -173,20 +190,31 @@ export async function saveOrRecover(path: string, run: Run): Promise<boolean> {
  */
 async function saveRun(
   path: string,
-  { options, network, data, engine, random, losses }: Run,
+  { options, network, names, data, engine, random, losses }: Run,
 ): Promise<void> {
+  const isOnnx = isOnnxName(path);
   // The network is kept in the form in which it was given.
-  const names = [...FIXED, ...FREE].filter((name) =>
-    options.network ? name !== "hidden" && name !== "activation" : name !== "network"
+  const kept = [...FIXED, ...FREE].filter((name) =>
+    isOnnx
+      ? !OF_NETWORK.includes(name)
+      : options.network
+      ? name !== "hidden" && name !== "activation"
+      : name !== "network"
   );
   // What the data said of their shape is kept with the weights, which do not tell it.
   const inputShape = isOfMaps(options) ? network.inputShape : undefined;
   const settings = {
-    ...textOf({ ...options, inputShape, h: stepOf(options), lr: rateOf(options) }, names),
+    ...textOf({ ...options, inputShape, h: stepOf(options), lr: rateOf(options) }, kept),
     fingerprint: await fingerprint(data),
   };
   const [parameters, state] = [await engine.parameters(), await engine.optimizerState()];
   const run = { state, random: random.state, losses, settings };
-  const tensors = checkpointTensors(network, parameters, run, options.layout ?? "numpy");
+  const layout = isOnnx ? "numpy" : options.layout ?? "numpy";
+  const tensors = checkpointTensors(network, parameters, run, layout, names);
+  if (isOnnx) {
+    const extras = { names, run: runTensors(parameters, tensors), description: DESCRIPTION };
+    await writeWhole(path, onnxOf(network, parameters, path, extras));
+    return;
+  }
   await writeWhole(path, await writeTensors(tensors, path));
 }

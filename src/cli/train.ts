@@ -8,6 +8,8 @@ import { nextSample } from "../core/random.ts";
 import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { shapeOf } from "../core/network.ts";
+import { onnxOf } from "../data/onnx_network.ts";
+import { isOnnxName } from "../data/tensors.ts";
 import { EngineLost } from "../engine.ts";
 import { flipNotice } from "../method/flips.ts";
 import { roundingNotice } from "../method/rounding.ts";
@@ -82,9 +84,16 @@ function costLines(options: Options, parameters: number, steps: number, seconds:
 export async function runTrain(given: Options, isGiven: Given): Promise<number> {
   const tell = (line: string) => given.json ? console.error(line) : console.log(line);
   const load = ({ data, seed }: Options) => loadDataSet(data, { seed, tell });
-  const loaded = given.resume === undefined
-    ? undefined
-    : await loadRun(given.resume, given, isGiven, load);
+  const file = given.resume ?? given.model;
+  const found = file === undefined ? undefined : await loadRun(file, given, isGiven, load);
+  // A model is where a run begins, whatever run it came from.
+  const loaded = found && given.model !== undefined ? { ...found, checkpoint: undefined } : found;
+  if (loaded?.onnx?.closed !== undefined) {
+    throw new TypeError(
+      `Cannot train ${file}: it ends in ${loaded.onnx.closed}, and what is trained ends in a dense ` +
+        `layer; put a Gemm behind it`,
+    );
+  }
   const options = loaded?.options ?? given;
   const done = loaded?.checkpoint?.state.steps ?? 0;
   using interrupt = new Interrupt();
@@ -98,8 +107,13 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   if (options.profile && options.backend === "cpu") {
     throw new TypeError("Cannot profile a step on the CPU: it has no dispatches; use the GPU");
   }
+  if (loaded?.onnx && options.save !== undefined && !isOnnxName(options.save)) {
+    throw new TypeError(
+      `Cannot save the network of ${file} in ${options.save}: only .onnx holds it; name one so`,
+    );
+  }
   if (!options.plan && !options.profile) {
-    if (options.save !== undefined) await claimTensorFile(options.save);
+    if (options.save !== undefined) await claimTensorFile(options.save, true);
     if (options.plot !== undefined) await claimFigureFile(options.plot);
     if (options.log !== undefined) await claim(options.log);
   }
@@ -108,12 +122,15 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   const data = options.validation === undefined ? all : withValidation(all, options.validation);
   checkTraining(training, data.train.count);
   if (loaded) {
-    checkFitsData(loaded.network, data, options.resume!);
-    await checkSameData(options.resume!, loaded, data);
+    checkFitsData(loaded.network, data, file!);
+    await checkSameData(file!, loaded, data);
   }
   const network = loaded?.network ?? networkFor(options, data);
   const { parameters } = network;
   tellSkipped(network);
+  if (options.save !== undefined && isOnnxName(options.save)) { // not at the end, after hours
+    onnxOf(network, new Float64Array(parameters), options.save, { names: loaded?.names });
+  }
   const engineOptions = engineOptionsOf(options, network, data.train);
   if (options.plan) {
     await tellPlan(engineOptions, options.backend, options.json ?? false);
@@ -145,7 +162,11 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       (options.engine === "backprop" ? "" : ` with h = ${engineOptions.estimator.h}`) +
       ` at the learning rate ${training.learningRate}` +
       ` on ${engine.adapter}` +
-      (loaded ? `, going on from step ${done} of ${options.resume}` : ""),
+      (loaded
+        ? `, ${
+          given.model === undefined ? `going on from step ${done} of ${file}` : `from ${file}`
+        }`
+        : ""),
   );
 
   const evaluationsPerStep = options.engine === "backprop"
@@ -160,7 +181,10 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       "{eta_formatted} left",
   );
   let losses = new Float64Array(options.steps);
-  const run = () => ({ options, network, data, engine, random, losses: losses.subarray(0, step) });
+  const run = () => ({
+    ...{ options, network, names: loaded?.names, data, engine },
+    ...{ random, losses: losses.subarray(0, step) },
+  });
   let step = done;
   losses.set(loaded?.checkpoint?.losses ?? []);
   const accuracies: [number, number][] = [];

@@ -6,7 +6,7 @@
 import type { Network } from "../core/network.ts";
 import { initOptimizer, type OptimizerState } from "../core/optimizers.ts";
 import type { Tensor, Tensors } from "./tensors.ts";
-import { asTensors, type Layout } from "./weights.ts";
+import { asTensors, type Layout, type Names } from "./weights.ts";
 
 /** Where a run stands. */
 export interface Checkpoint {
@@ -30,8 +30,9 @@ export function checkpointTensors(
   parameters: Float64Array, // [parameters]
   { state, random, losses, settings }: Checkpoint,
   layout: Layout,
+  names?: Names,
 ): Tensors {
-  const tensors = asTensors(network, parameters, layout);
+  const tensors = asTensors(network, parameters, layout, undefined, names);
   const steps = losses.length;
   tensors.set("losslist", { shape: layout === "r" ? [1, steps] : [steps], data: losses });
   tensors.set("checkpoint/step", vector([state.steps]));
@@ -89,6 +90,36 @@ class Parts {
     }
     return settings as Record<string, unknown>;
   }
+}
+
+/** Weights in 64 bits, in a file whose own are of 32. */
+const PARAMETERS = "checkpoint/parameters";
+
+/** The tensors of a run that are no weights, for a file that has 32 bits for these. */
+export function runTensors(
+  parameters: Float64Array, // [parameters]
+  tensors: Tensors,
+): Tensors {
+  const run = new Map(
+    [...tensors].filter(([name]) => name === "losslist" || name.startsWith("checkpoint/")),
+  );
+  if (parameters.some((value) => Math.fround(value) !== value)) {
+    run.set(PARAMETERS, vector(parameters));
+  }
+  return run;
+}
+
+/**
+ * The weights of a run in 64 bits, where its file has them; else those given.
+ * @throws {SyntaxError} when they are as many as no weights of it.
+ */
+export function parametersOfRun(
+  tensors: Tensors,
+  fileName: string,
+  parameters: Float64Array, // [parameters]
+): Float64Array {
+  if (!tensors.has(PARAMETERS)) return parameters;
+  return new Parts(tensors, fileName).numbers(PARAMETERS, parameters.length);
 }
 
 const holdsRun = (tensors: Tensors) =>

@@ -1,5 +1,5 @@
 /**
- * Named tensors in files: chooses the format, HDF5 or safetensors.
+ * Named tensors in files: chooses the format, HDF5, safetensors, NumPy's or ONNX.
  *
  * Bytes in, bytes out: opening and saving files is the caller's, and so is what the names mean
  * (W1, b1, ...) and whether R stored a matrix transposed; shapes are delivered as in the file.
@@ -11,11 +11,19 @@ import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 
 export type { ReadOptions, Tensor, Tensors, WriteOptions } from "./elements.ts";
 
+/** Whether a file's name says that it is ONNX. */
+export const isOnnxName = (fileName: string): boolean => /\.onnx$/i.test(fileName);
+
+/** Whether the bytes begin as those of a zip archive do. */
+const isNpz = (bytes: Uint8Array) => [0x50, 0x4b, 0x03, 0x04].every((byte, i) => bytes[i] === byte);
+
 const HDF5_ENDING = /\.(h5|hdf5)$/i;
 const SAFETENSORS_ENDING = /\.safetensors$/i;
+const NPZ_ENDING = /\.npz$/i;
 
 /**
- * Every numeric tensor of a file, HDF5 where the content says so, else safetensors.
+ * Every numeric tensor of a file: HDF5 where the content or the ending says so; the arrays of an .npz
+ * file, or the initializers of an .onnx file, by the ending; else safetensors.
  *
  * @param bytes the whole file
  * @param fileName its name, for error messages
@@ -29,6 +37,13 @@ export async function readTensors(
 ): Promise<Tensors> {
   // An .h5 file without HDF5's signature is a broken HDF5 file, not a strange safetensors file.
   if (isHdf5(bytes) || HDF5_ENDING.test(fileName)) return await readHdf5(bytes, fileName, options);
+  // What few files need is loaded where it is needed.
+  if (isNpz(bytes) || NPZ_ENDING.test(fileName)) {
+    return (await import("./npz.ts")).readNpz(bytes, fileName, options);
+  }
+  if (isOnnxName(fileName)) {
+    return (await import("./onnx.ts")).readOnnx(bytes, fileName).initializers;
+  }
   return readSafetensors(bytes, fileName, options).tensors;
 }
 

@@ -1,6 +1,7 @@
 /**
  * What the tensors of a file mean: a network's weights W1, b1, W2, b2, ..., a batch x and t, and
- * gradients named like the weights behind a prefix.
+ * gradients named like the weights behind a prefix, or before a suffix. A file may have other names
+ * for the weights: those that PyTorch gives, or those in an ONNX file.
  *
  * NumPy's files hold W1 as [inputs, outputs], a convolution's as [out, in, height, width], which is
  * PyTorch's order, and x as [batch, inputs] or [batch, channels, height, width]. R fills arrays by
@@ -11,7 +12,6 @@
 import {
   layerName,
   type Network,
-  type ParameterTensor,
   parameterTensors,
   type Shape,
   sizeOfShape,
@@ -24,6 +24,33 @@ import type { Tensor, Tensors } from "./tensors.ts";
 /** Whose order of dimensions a file has. */
 export const LAYOUTS = ["numpy", "r"] as const;
 export type Layout = (typeof LAYOUTS)[number];
+
+/** What a file calls one of the weights' tensors, and how it lies there. */
+export interface Naming {
+  readonly name: string;
+  /** As NumPy would order it. */
+  readonly shape: readonly number[];
+  /** Whether it is a matrix [outputs, inputs]: the weights of a dense layer, as PyTorch has them. */
+  readonly turned: boolean;
+}
+
+/** What a file calls the weights, by our names W1, b1, W2, ..., in their order. */
+export type Names = ReadonlyMap<string, Naming>;
+
+/** All names of a network's weights: those that are said, and ours for the rest. */
+export function namesOf(network: Network, said: ReadonlyMap<string, Naming> = new Map()): Names {
+  const taken = new Set([...said.values()].map(({ name }) => name));
+  return new Map(
+    parameterTensors(network).map(({ name, shape }) => {
+      const naming = said.get(name);
+      if (naming) return [name, naming];
+      let free = name;
+      while (taken.has(free)) free += "_";
+      taken.add(free);
+      return [name, { name: free, shape, turned: false }];
+    }),
+  );
+}
 
 /** Why tensors do not fit what is to be read out of them. */
 class Misfit extends Error {}
@@ -64,6 +91,28 @@ export function inLayout<T>(
   );
 }
 
+/** Says to `inLayout` why a file has not the layout in question. */
+export function refuseLayout(reason: string): never {
+  throw new Misfit(reason);
+}
+
+/**
+ * The first of several candidates that a file fits.
+ * @throws {TypeError} by way of `inLayout`, why the last does not.
+ */
+export function firstFit<C, T>(candidates: readonly C[], read: (candidate: C) => T): T {
+  let reason = new Misfit("its last weights are no matrix");
+  for (const candidate of candidates) {
+    try {
+      return read(candidate);
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error;
+      reason = error;
+    }
+  }
+  throw reason;
+}
+
 /** The only layout in which something can be read; undefined where it is none, or both. */
 export function onlyLayout(read: (layout: Layout) => unknown): Layout | undefined {
   const fits = LAYOUTS.filter((layout) => {
@@ -86,7 +135,7 @@ function find(tensors: Tensors, name: string): Tensor {
 }
 
 /** A tensor whose dimensions are turned around, the last first: a matrix is transposed. */
-function turned({ shape, data }: Tensor): Tensor {
+export function turned({ shape, data }: Tensor): Tensor {
   // How far apart in what is turned the neighbours along each of the given dimensions lie.
   const steps = shape.map((_, d) => sizeOfShape(shape.slice(0, d)));
   const at = shape.map(() => 0), result = new Float64Array(data.length);
@@ -143,6 +192,131 @@ function depthOf(tensors: Tensors): number {
   return Math.max(1, ...numbers.map(Number));
 }
 
+/** Weights as PyTorch names them: a module's, [outputs, inputs] or [out, in, height, width]. */
+const MODULE = /^(.+)\.weight$/;
+
+/** The modules of a file with PyTorch's names, none where it has W1: gradients are left out. */
+export function modulesIn(tensors: Tensors, affix: string): string[] {
+  if (tensors.has("W1")) return [];
+  return [...tensors.keys()].flatMap((name) => {
+    const module = MODULE.exec(name)?.[1];
+    const isGradient = module !== undefined && affix !== "" && name.startsWith(affix) &&
+      tensors.has(name.slice(affix.length));
+    return module === undefined || isGradient ? [] : [module];
+  });
+}
+
+/** Steps of a search for an order of modules, at most. */
+const MOST_STEPS = 100_000;
+
+/**
+ * The only order of modules in which each fits where it stands; where there are several, that of the
+ * numbers in their names, if these differ in nothing else.
+ * @param fits whether a module fits at a place, behind another.
+ */
+function orderOf(
+  modules: readonly string[],
+  fits: (module: string, place: number, before: string | undefined) => boolean,
+): string[] {
+  const orders: string[][] = [], left = new Set(modules);
+  let steps = 0;
+  const search = (order: string[]) => {
+    if (orders.length > 1 || ++steps > MOST_STEPS) return;
+    if (left.size === 0) orders.push([...order]);
+    for (const module of [...left]) {
+      if (!fits(module, order.length, order.at(-1))) continue;
+      left.delete(module);
+      search([...order, module]);
+      left.add(module);
+    }
+  };
+  search([]);
+  if (orders.length === 1 && steps <= MOST_STEPS) return orders[0];
+  const byNumber = modules.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const isFit = byNumber.every((module, l) => fits(module, l, byNumber[l - 1]));
+  const kinds = new Set(modules.map((module) => module.replaceAll(/\d+/g, "#")));
+  if (isFit && kinds.size === 1) return byNumber;
+  const list = modules.map((module) => `${module}.weight`).join(", ");
+  if (orders.length === 0 && steps <= MOST_STEPS) {
+    throw new Misfit(`in no order do the shapes of ${list} fit the network's layers`);
+  }
+  throw new Misfit(
+    `the shapes of ${list} fit the network's layers in more than one order, and their names tell none`,
+  );
+}
+
+/** Reads the widths of dense layers out of modules that PyTorch names, in the order in which they chain. */
+export function moduleWidths(
+  tensors: Tensors,
+  modules: readonly string[],
+  layout: Layout,
+): { widths: number[]; order: string[] } {
+  const shape = (module: string) => {
+    const { shape } = matrix(tensors, `${module}.weight`, layout);
+    return { inputs: shape[1], outputs: shape[0] };
+  };
+  const order = orderOf(
+    modules,
+    (module, _, before) => before === undefined || shape(module).inputs === shape(before).outputs,
+  );
+  return {
+    order,
+    widths: [shape(order[0]).inputs, ...order.map((module) => shape(module).outputs)],
+  };
+}
+
+/** The names of a network's weights in a file where PyTorch gave them, by order and shape. */
+export function moduleNames(
+  tensors: Tensors,
+  modules: readonly string[],
+  network: Network,
+  layout: Layout,
+  known?: readonly string[],
+): Names {
+  const all = parameterTensors(network), layers = weightedLayers(network.layers);
+  if (modules.length !== layers.length) {
+    throw new Misfit(
+      `it has weights of ${modules.length} modules (${modules.join(", ")}), and the network has ` +
+        `weights in ${layers.length} layers`,
+    );
+  }
+  const stored = (l: number) => {
+    const { shape } = all.find(({ name }) => name === `W${l + 1}`)!;
+    return layers[l].kind === "dense" ? shape.toReversed() : shape;
+  };
+  const order = known ?? orderOf(modules, (module, l) => {
+    const { shape } = ordered(tensors, `${module}.weight`, layout);
+    return textOfShape(shape) === textOfShape(stored(l));
+  });
+  const statistic = order.find((module) => tensors.has(`${module}.running_mean`));
+  if (statistic !== undefined) {
+    throw new Misfit(
+      `${statistic} is a batch norm with a mean of its own: export the model to ONNX`,
+    );
+  }
+  return namesOf(
+    network,
+    new Map(order.flatMap((module, l): [string, Naming][] => {
+      const turned = layers[l].kind === "dense";
+      const bias = all.find(({ name }) => name === `b${l + 1}`)!;
+      return [
+        [`W${l + 1}`, { name: `${module}.weight`, shape: stored(l), turned }],
+        [`b${l + 1}`, { name: `${module}.bias`, shape: bias.shape, turned: false }],
+      ];
+    })),
+  );
+}
+
+/** The outputs of modules that may be a network's last layer: each is how many classes there may be. */
+export function moduleClasses(
+  tensors: Tensors,
+  modules: readonly string[],
+  layout: Layout,
+): number[] {
+  const shapes = modules.map((module) => ordered(tensors, `${module}.weight`, layout).shape);
+  return [...new Set(shapes.flatMap((shape) => shape.length === 2 ? [shape[0]] : []))];
+}
+
 /** How many classes weights tell apart: the length of the last bias. */
 export function classesIn(tensors: Tensors): number {
   return vector(tensors, `b${depthOf(tensors)}`).length;
@@ -182,10 +356,15 @@ export function weightsIn(tensors: Tensors, layout: Layout): Weights {
  * Reads the weights of a network whose operations are known, W1, b1, W2, b2, ...
  * @throws {TypeError} by way of `inLayout`, naming the first that is not the network's, and its layer.
  */
-export function parametersIn(tensors: Tensors, network: Network, layout: Layout): Float64Array {
-  const found = namedLikeWeights(tensors, "", network, layout);
+export function parametersIn(
+  tensors: Tensors,
+  network: Network,
+  layout: Layout,
+  names: Names = namesOf(network),
+): Float64Array {
+  const found = namedLikeWeights(tensors, "", network, layout, names);
   const all = parameterTensors(network), missing = all.find(({ name }) => !found.has(name));
-  if (missing) throw new Misfit(`it has no ${missing.name}`);
+  if (missing) throw new Misfit(`it has no ${names.get(missing.name)!.name}`);
   const depth = depthOf(tensors), layers = weightedLayers(network.layers).length;
   if (depth > layers) {
     throw new Misfit(`it has W${depth}, and the network has weights in ${layers} layers`);
@@ -266,34 +445,42 @@ export function batchIn(
   return { count, inputs, x: data, labels };
 }
 
+/** The tensor that is named like one of the weights behind a prefix, or else before a suffix. */
+export function affixed(tensors: Tensors, affix: string, name: string): string | undefined {
+  return [affix + name, name + affix].find((full) => tensors.has(full));
+}
+
 /**
- * Reads a vector of the parameters' length out of tensors named like the weights behind a prefix.
- * @returns the tensors that there are, by the weights' names, row-major as in the network.
+ * Reads a vector of the parameters' length out of tensors named like the weights with a prefix or a
+ * suffix.
+ * @returns the tensors that there are, by our names of the weights, row-major as in the network.
  */
 export function namedLikeWeights(
   tensors: Tensors,
-  prefix: string,
+  affix: string,
   network: Network,
   layout: Layout,
+  names: Names = namesOf(network),
 ): Map<string, Float64Array> {
   const found = new Map<string, Float64Array>();
   for (const { name, shape, size } of parameterTensors(network)) {
-    const full = prefix + name;
-    if (!tensors.has(full)) continue;
+    const naming = names.get(name)!, full = affixed(tensors, affix, naming.name);
+    if (full === undefined) continue;
     if (shape.length === 1) {
       const data = vector(tensors, full);
       if (data.length !== size) throw new Misfit(`${full} has ${data.length} values, not ${size}`);
       found.set(name, data);
       continue;
     }
-    const { shape: theirs, data } = ordered(tensors, full, layout);
-    if (textOfShape(theirs) !== textOfShape(shape)) {
+    const tensor = ordered(tensors, full, layout);
+    if (textOfShape(tensor.shape) !== textOfShape(naming.shape)) {
       throw new Misfit(
-        `${full} is ${textOfShape(theirs)} where ${name} of ${ownerOf(network, name)} is ` +
-          textOfShape(shape),
+        `${full} is ${textOfShape(tensor.shape)} where ${naming.name} of ${
+          ownerOf(network, name)
+        } is ${textOfShape(naming.shape)}`,
       );
     }
-    found.set(name, data);
+    found.set(name, naming.turned ? turned(tensor).data : tensor.data);
   }
   return found;
 }
@@ -305,13 +492,13 @@ function ownerOf(network: Network, name: string): string {
 }
 
 /** The shape that a tensor of the network has in a file: vectors are R's matrices of one row. */
-function storedShape({ shape }: ParameterTensor, layout: Layout): readonly number[] {
+function storedShape({ shape }: Naming, layout: Layout): readonly number[] {
   if (layout === "numpy") return shape;
   return shape.length === 1 ? [shape[0], 1] : shape.toReversed();
 }
 
 /**
- * A vector of the parameters' length as tensors W1, b1, W2, ...
+ * A vector of the parameters' length as tensors W1, b1, W2, ..., or as a file names these.
  * @param like a file's tensors, whose shapes are kept where they hold the same names.
  */
 export function asTensors(
@@ -319,14 +506,16 @@ export function asTensors(
   parameters: Float64Array, // [parameters]
   layout: Layout,
   like: Tensors = new Map(),
+  names: Names = namesOf(network),
 ): Tensors {
   return new Map(
-    parameterTensors(network).map((tensor) => {
-      const { name, offset, size } = tensor;
-      const data = parameters.slice(offset, offset + size);
-      return [name, {
-        shape: like.get(name)?.shape ?? storedShape(tensor, layout),
-        data: layout === "r" ? turned({ shape: tensor.shape, data }).data : data,
+    parameterTensors(network).map(({ name, shape, offset, size }) => {
+      const naming = names.get(name)!;
+      const ours = { shape, data: parameters.slice(offset, offset + size) };
+      const data = naming.turned ? turned(ours).data : ours.data;
+      return [naming.name, {
+        shape: like.get(naming.name)?.shape ?? storedShape(naming, layout),
+        data: layout === "r" ? turned({ shape: naming.shape, data }).data : data,
       }];
     }),
   );

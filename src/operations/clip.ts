@@ -9,6 +9,7 @@ const LOW = 0, HIGH = 6;
 export const clip: Activation = {
   name: "clip",
   onnx: "Clip",
+  onnxNumbers: { min: { here: LOW, unsaid: -Infinity }, max: { here: HIGH, unsaid: Infinity } },
   wgsl,
   activate: (z) => Math.min(Math.max(z, LOW), HIGH),
   change: (_a, _c, z, dz) => rampChange(LOW, HIGH, z, dz),

@@ -7,6 +7,7 @@ import { expm1 } from "./special.ts";
 export const elu: Activation = {
   name: "elu",
   onnx: "Elu",
+  onnxNumbers: { alpha: { here: 1, unsaid: 1 } },
   wgsl,
   activate: (z) => (z > 0 ? z : expm1(z)),
   // By the signs before and after. Below 0, e^(z+dz) - e^z = e^z (e^dz - 1), or, where e^dz might

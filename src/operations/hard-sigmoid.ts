@@ -9,6 +9,7 @@ const HIGH = 3, WIDTH = 2 * HIGH;
 export const hardSigmoid: Activation = {
   name: "hard-sigmoid",
   onnx: "HardSigmoid",
+  onnxNumbers: { alpha: { here: 1 / WIDTH, unsaid: 0.2 }, beta: { here: 0.5, unsaid: 0.5 } },
   wgsl,
   // Taken from the lower kink: z / 6 + 1/2 would lose the digits of what is left beside it.
   activate: (z) => Math.min(Math.max(z + HIGH, 0), WIDTH) / WIDTH,

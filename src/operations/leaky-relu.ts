@@ -8,6 +8,7 @@ const SLOPE = 0.01;
 export const leakyRelu: Activation = {
   name: "leaky-relu",
   onnx: "LeakyRelu",
+  onnxNumbers: { alpha: { here: SLOPE, unsaid: 0.01 } },
   wgsl,
   activate: (z) => (z > 0 ? z : SLOPE * z),
   // By the signs before and after. Across the kink it is the way to it, z, and the way behind it,

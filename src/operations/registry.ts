@@ -14,7 +14,7 @@ import { leakyRelu } from "./leaky-relu.ts";
 import type { Loss } from "./loss.ts";
 import { avgpool, globalavgpool, maxpool } from "./pool.ts";
 import { relu } from "./relu.ts";
-import { dropout, flatten } from "./rename.ts";
+import { dropout, flatten, reshape } from "./rename.ts";
 import { round } from "./round.ts";
 import { scale } from "./scale.ts";
 import { sigmoid } from "./sigmoid.ts";
@@ -35,6 +35,7 @@ export const structures = {
   globalavgpool,
   scale,
   flatten,
+  reshape,
   dropout,
   add,
 };
