@@ -825,7 +825,7 @@ function isMade(
     return states !== undefined;
   }
   if (kernel === "narrow") return series === true;
-  if (kernel === "respond" || kernel === "margins") return pieces !== undefined;
+  if (["respond", "margins", "outlets", "nearest"].includes(kernel)) return pieces !== undefined;
   if (effect === "straight") return pieces !== undefined && (rows === "all" || rows === "taps");
   return effect !== "exact" || rows !== "all" || kernel === "move_one";
 }
