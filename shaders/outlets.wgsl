@@ -15,11 +15,12 @@ override WORKGROUP: u32;
 
 @compute @workgroup_size(WORKGROUP)
 fn outlets_of(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let along = BATCH * logit_quads();
+  let quads = logit_quads();
+  let along = BATCH * quads;
   for (var index = id.x; index < BETWEEN * along; index += groups.x * WORKGROUP) {
     let unit = index / along;
-    let n = index % along / logit_quads();
-    let logits = 4u * (index % logit_quads()) + vec4u(0u, 1u, 2u, 3u);
+    let n = index % along / quads;
+    let logits = 4u * (index % quads) + vec4u(0u, 1u, 2u, 3u);
     let is_there = logits < vec4u(CLASSES);
     let at = OFFSET + unit * CLASSES + select(vec4u(), logits, is_there);
     let weights = vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);

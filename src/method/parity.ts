@@ -229,6 +229,8 @@ const MAPPED: readonly Trial[] = [
 
 /** What is compared, every kernel and every method among it. */
 const TRIALS: readonly Trial[] = [
+  // Sums of step units are exact, so that both agree on who is wrong.
+  chain({ ...SIZES[2], ...central, activation: "step", loss: "zero-one", hs: FLIPS }),
   ...ACTIVATIONS.flatMap((activation, i): Trial[] => {
     const hs = nudgesOf(activation);
     return [
