@@ -6,6 +6,7 @@
 #import special
 #import rows
 #import window
+#import view
 #import pooled
 
 override ROW_QUADS: u32;
@@ -30,13 +31,7 @@ fn pool_quad(quad: u32) {
   let n = sample_of(first);
   let channel = channel_of(quad);
   let weights = vec4u(tap_of(first), tap_of(first + 1u), tap_of(first + 2u), tap_of(first + 3u));
-  let is_bias = weights == vec4u(weights_of_filter());
-  let cells = window.kernel.x * window.kernel.y;
-  let of_group = min(weights / cells, vec4u(window.taken - 1u));
-  let map = channel / window.given * window.taken + of_group;
-  let down = weights % cells / window.kernel.y * window.dilation.x;
-  let across = weights % window.kernel.y * window.dilation.y;
-  let maps_taken = n * (inputs_of_window() + 1u) + map * window.input.x * window.input.y;
+  let view = view_of(n, channel, weights);
   let area = pooled.output.x * pooled.output.y;
   let units = n * window.groups * window.given * area + channel * area;
   var nearest = vec4f();
@@ -46,13 +41,8 @@ fn pool_quad(quad: u32) {
       let margin = margins[units + k];
       let corner = vec2u(y, x) * pooled.stride * window.stride;
       let seen = corner + place_of(u32(margin.w), pooled.kernel) * window.stride - window.pad;
-      let rows = seen.x + down;
-      let columns = seen.y + across;
-      let within = (rows < vec4u(window.input.x)) & (columns < vec4u(window.input.y));
-      let at = maps_taken + select(vec4u(), rows * window.input.y + columns, within);
-      let here = select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), within);
-      nearest = max(nearest, select(vec4f(margin.x), vec4f(margin.y), is_bias));
-      changes[k * ROW_QUADS + quad] = margin.z * select(here, vec4f(1.0), is_bias);
+      nearest = max(nearest, select(vec4f(margin.x), vec4f(margin.y), view.is_bias));
+      changes[k * ROW_QUADS + quad] = margin.z * seen_from(view, seen);
       k += 1u;
     }
   }

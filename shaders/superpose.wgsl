@@ -1,13 +1,13 @@
 // What a nudge of a filter's weight does to the logits, straight: a map's units move by what the weight
 // sees of each window's winner, and what each of them does to the logits adds up, since no kink is met.
-// What rows_filter_pool.wgsl and
-// all behind it do elsewhere. A thread takes sixteen rows, all of a sample, and up to sixteen logits: on
-// software adapters each number that is loaded is to serve many sums. Twin of superpose() in
-// src/method/superposition_twins.ts.
+// Elsewhere rows_filter_pool.wgsl and all behind it do that. A thread takes sixteen rows, all of a sample,
+// and up to sixteen logits: on software adapters each number that is loaded is to serve many sums. Twin
+// of superpose() in src/method/superposition_twins.ts.
 
 #import special
 #import maps
 #import window
+#import view
 #import pooled
 #import superposed
 #import outer_sum
@@ -24,14 +24,6 @@ override WORKGROUP: u32;
 @group(0) @binding(8) var<storage, read_write> reaches: array<vec4f>; // [2: ahead and behind, ROW_QUADS]
 
 const QUADS = 4u; // of rows, of a thread
-
-// Where four taps look.
-struct Taps {
-  map: vec4u, // where the maps that they see begin
-  down: vec4u,
-  across: vec4u,
-  is_bias: vec4<bool>,
-}
 
 // Sums of four rows for sixteen logits.
 struct Band {
@@ -59,28 +51,15 @@ fn superpose(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
   }
 }
 
-fn taps_at(local: u32, n: u32, quad: u32) -> Taps {
+fn view_at(local: u32, n: u32, quad: u32) -> View {
   // Beyond the last, that again.
   let first = (local * BATCH + n) * maps.taps + min(4u * quad, maps.taps - 4u);
   let weights = vec4u(tap_of(first), tap_of(first + 1u), tap_of(first + 2u), tap_of(first + 3u));
-  let cells = window.kernel.x * window.kernel.y;
-  let of_group = min(weights / cells, vec4u(window.taken - 1u));
-  let map = taps[local].x / window.given * window.taken + of_group;
-  return Taps(
-    n * (inputs_of_window() + 1u) + map * window.input.x * window.input.y,
-    weights % cells / window.kernel.y * window.dilation.x,
-    weights % window.kernel.y * window.dilation.y,
-    weights == vec4u(weights_of_filter())
-  );
+  return view_of(n, taps[local].x, weights);
 }
 
-fn add(band: Band, seer: Taps, seen: vec2u, slope: f32, along: Along) -> Band {
-  let rows = seen.x + seer.down;
-  let columns = seen.y + seer.across;
-  let within = (rows < vec4u(window.input.x)) & (columns < vec4u(window.input.y));
-  let at = seer.map + select(vec4u(), rows * window.input.y + columns, within);
-  let here = select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), within);
-  let moved = slope * select(here, vec4f(1.0), seer.is_bias);
+fn add(band: Band, view: View, seen: vec2u, slope: f32, along: Along) -> Band {
+  let moved = slope * seen_from(view, seen);
   var sums = band;
   sums.squares = fma(moved, moved, sums.squares);
   sums.logits0 = outer_sum(sums.logits0, moved, along.logits0);
@@ -117,10 +96,10 @@ fn superpose_taps(local: u32, n: u32, quad: u32, first_four: u32) {
   let on_sample = n * window.groups * window.given + channel;
   let column = n * logit_quads() + first_four;
   let last = logit_quads() - 1u - first_four; // beyond the last of the fours, that again, for nothing
-  let of0 = taps_at(local, n, quad);
-  let of1 = taps_at(local, n, quad + 1u);
-  let of2 = taps_at(local, n, quad + 2u);
-  let of3 = taps_at(local, n, quad + 3u);
+  let view0 = view_at(local, n, quad);
+  let view1 = view_at(local, n, quad + 1u);
+  let view2 = view_at(local, n, quad + 2u);
+  let view3 = view_at(local, n, quad + 3u);
   var band0 = Band();
   var band1 = Band();
   var band2 = Band();
@@ -132,21 +111,21 @@ fn superpose_taps(local: u32, n: u32, quad: u32, first_four: u32) {
       let cell = place_of(u32(margin.w), pooled.kernel);
       let seen = (place * pooled.stride + cell) * window.stride - window.pad;
       let along = along_at((channel * area + k) * PLACES + column, last);
-      band0 = add(band0, of0, seen, margin.z, along);
-      band1 = add(band1, of1, seen, margin.z, along);
-      band2 = add(band2, of2, seen, margin.z, along);
-      band3 = add(band3, of3, seen, margin.z, along);
+      band0 = add(band0, view0, seen, margin.z, along);
+      band1 = add(band1, view1, seen, margin.z, along);
+      band2 = add(band2, view2, seen, margin.z, along);
+      band3 = add(band3, view3, seen, margin.z, along);
     }
     place = next_place(place, pooled.output);
   }
   let near = nearest[on_sample];
-  store(local, n, quad, first_four, near, of0, band0);
-  store(local, n, quad + 1u, first_four, near, of1, band1);
-  store(local, n, quad + 2u, first_four, near, of2, band2);
-  store(local, n, quad + 3u, first_four, near, of3, band3);
+  store(local, n, quad, first_four, near, view0, band0);
+  store(local, n, quad + 1u, first_four, near, view1, band1);
+  store(local, n, quad + 2u, first_four, near, view2, band2);
+  store(local, n, quad + 3u, first_four, near, view3, band3);
 }
 
-fn store(local: u32, n: u32, of_sample: u32, first_four: u32, near: vec4f, seer: Taps, band: Band) {
+fn store(local: u32, n: u32, of_sample: u32, first_four: u32, near: vec4f, view: View, band: Band) {
   if (4u * of_sample >= maps.taps) {
     return;
   }
@@ -162,7 +141,7 @@ fn store(local: u32, n: u32, of_sample: u32, first_four: u32, near: vec4f, seer:
     store_four(quad, 4u * first_four + 12u, band.logits12);
   }
   if (first_four == 0u) {
-    let of_pool = select(vec4f(near.x), vec4f(near.y), seer.is_bias);
+    let of_pool = select(vec4f(near.x), vec4f(near.y), view.is_bias);
     let met = max(of_pool, sqrt(band.squares) * near.z);
     // A little less than they are, for what was rounded.
     let reach = quotient(vec4f(0.9999), clamp(met, vec4f(1e-30), vec4f(1e37)));

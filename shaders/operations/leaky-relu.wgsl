@@ -1,6 +1,6 @@
 // Leaky rectified linear unit, for four units. Twin of src/operations/leaky-relu.ts.
 
-#import parts
+#import no_series
 
 const SLOPE = 0.01; // below 0
 
@@ -28,22 +28,6 @@ fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
     select(SLOPE * min(after, vec4f()) - z, dz, on),
     z > vec4f()
   );
-}
-
-const NEAR_BY = 3e38; // near_change is exact up to here
-fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
-  return change(a, c, z, dz);
-}
-
-const TINY_TO = 3e38; // tiny_change holds as far as that
-
-// It needs no series where dz is tiny.
-fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
-  return Parts(a, z);
-}
-
-fn tiny_change(unit: Parts, dz: f32) -> vec4f {
-  return change(unit.x, vec4f(), unit.y, vec4f(dz));
 }
 
 fn piece_slope(z: vec4f) -> vec4f {

@@ -2,7 +2,7 @@
 // are (STATES), the first (LOW), what lies between two (GAP), and which of them z has. Twin of
 // src/operations/states.ts.
 
-#import parts
+#import no_series
 #import surrogate
 
 // No nudge changes the value by more, however far it moves z.
@@ -21,20 +21,4 @@ fn state_change(before: vec4u, behind: vec4u) -> vec4f {
 
 fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   return state_change(state_of(z), state_of(z + dz));
-}
-
-const NEAR_BY = 3e38; // near_change is exact up to here
-fn near_change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
-  return change(a, c, z, dz);
-}
-
-const TINY_TO = 3e38; // tiny_change holds as far as that
-
-// It needs no series where dz is tiny.
-fn tiny_unit(a: vec4f, c: vec4f, z: vec4f) -> Parts {
-  return Parts(a, z);
-}
-
-fn tiny_change(unit: Parts, dz: f32) -> vec4f {
-  return change(unit.x, vec4f(), unit.y, vec4f(dz));
 }

@@ -60,8 +60,8 @@ const KERNELS: Record<SmoothingKernel, { falls(x: number): number; reach: number
  * density,
  *   (f * G)'(w) = integral over x > 0 of -G'(x) (f(w + x) - f(w - x)),
  * as a sum over evenly spaced x, made exact where f is linear (Katkovnik and Kulchytsky, "Convergence
- * of a class of random search algorithms", 1972, who draw the x: smoothed functionals). Where f jumps at w
- * + t, the jump counts about G(t): units far from their threshold are seen, too, the less the
+ * of a class of random search algorithms", 1972, who draw the x: smoothed functionals). Where f jumps
+ * at w + t, the jump counts about G(t): units far from their threshold are seen, too, the less the
  * farther, where a central difference sees all up to h alike and none beyond.
  */
 function smoothedStencil(kernel: SmoothingKernel, points: number): readonly StencilPoint[] {
@@ -162,9 +162,9 @@ export const rateFor = (nodes: readonly Pick<Node, "operation">[], optimizer: st
   optimizer === "sgd" && hasSteps(nodes) ? 0.5 : 0.1;
 
 /**
- * The step h that a network needs where none is given: the tutorial's 1e-4; 1 where units or the loss have steps,
- * which a short nudge does not reach; and less where neighbours compete to be a max pool's largest,
- * which a longer nudge of a filter decides anew in many places.
+ * The step h that a network needs where none is given: the tutorial's 1e-4; 1 where units or the loss
+ * have steps, which a short nudge does not reach; and less where neighbours compete to be a max
+ * pool's largest, which a longer nudge of a filter decides anew in many places.
  */
 export function stepFor(
   nodes: readonly Pick<Node, "operation">[],

@@ -131,6 +131,8 @@ import nearest from "../../shaders/nearest.wgsl" with { type: "text" };
 import superpose from "../../shaders/superpose.wgsl" with { type: "text" };
 import superposed from "../../shaders/shared/superposed.wgsl" with { type: "text" };
 import outerSum from "../../shaders/shared/outer_sum.wgsl" with { type: "text" };
+import view from "../../shaders/shared/view.wgsl" with { type: "text" };
+import noSeries from "../../shaders/shared/no_series.wgsl" with { type: "text" };
 import window from "../../shaders/shared/window.wgsl" with { type: "text" };
 import windowBlock from "../../shaders/shared/window_block.wgsl" with { type: "text" };
 import winner from "../../shaders/shared/winner.wgsl" with { type: "text" };
@@ -276,6 +278,7 @@ const SHARED: Record<string, string> = {
   logit_slope: logitSlope,
   logits,
   maps,
+  no_series: noSeries,
   notes,
   origin,
   outer_sum: outerSum,
@@ -292,6 +295,7 @@ const SHARED: Record<string, string> = {
   sums,
   superposed,
   step: optimizerStep,
+  view,
   window,
   window_block: windowBlock,
   winner,

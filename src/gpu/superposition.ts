@@ -94,7 +94,6 @@ export function isSuperposed(gpu: Gpu, { layers, classes }: Network, l: number, 
     turnsOfWinners(layers, l),
     2 * area + 2,
     area + outputs + 3,
-    area + layers[l].window!.output[1] + 24,
   );
   const bytes = 16 * quadsOf(gpu, batch, classes) * (inputs + 1);
   return turns <= most && outputs <= PART && bytes <= gpu.largestBuffer;
@@ -129,7 +128,7 @@ export class Superposition {
       parameters,
       outlets: stage.shared("outlets", 16 * outputs * quads),
       strengths: stage.shared("strengths", 4 * channels * outputs),
-      nearest: gpu.buffer("nearest", 16 * batch * channels),
+      nearest: stage.shared("nearest", 16 * batch * channels),
       directions: stage.shared("directions of units", 16 * quads * (inputs + 1)),
       companions: forward.companions[between],
     };
