@@ -443,14 +443,19 @@ export async function withVariable(name: string, value: string, body: () => Prom
   }
 }
 
-/** Runs with a folder that goes away behind it. */
+/**
+ * Runs with a folder that goes away behind it. Where the body fails, that is what is thrown: a run
+ * that it left may still be writing there.
+ */
 export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
     await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    throw error;
   }
+  await Deno.remove(folder, { recursive: true });
 }
 
 /** Losses without jumps, where no rounding decides on one. */

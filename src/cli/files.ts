@@ -51,8 +51,28 @@ async function checkIsFile(path: string): Promise<void> {
   if (info && !info.isFile) throw new Error("it is a pipe or a device, and no file");
 }
 
-/** Opens the part of a file, for this run alone. */
-async function openPart(path: string): Promise<Deno.FsFile> {
+/** What is thrown where another run has a file; it may yet turn out that it has not. */
+class InUse extends Error {
+  constructor() {
+    super("it is in use by another run");
+  }
+}
+
+/**
+ * Whether a file has just been written by a run that has not claimed it anew yet: what it wrote is
+ * locked until it has.
+ */
+async function isBeingWritten(path: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(targetOf(path), { write: true });
+    return !await file.tryLock(true);
+  } catch {
+    return false; // there is none, or none to be locked
+  }
+}
+
+/** Opens the part of a file, for this run alone; `again` where it is this run that wrote the file. */
+async function openPart(path: string, again = false): Promise<Deno.FsFile> {
   await checkIsFile(path);
   const open = () => Deno.open(partOf(targetOf(path)), { write: true, create: true });
   for (;;) {
@@ -62,13 +82,35 @@ async function openPart(path: string): Promise<Deno.FsFile> {
     if (!locked) {
       using _ = file;
       if (await isOurs(file)) throw new Error("this run writes something else there");
-      throw new Error("it is in use by another run");
+      throw new InUse();
     }
     // Another run may have renamed it between our opening it and our locking it. What has the name
     // now is ours if it cannot be locked a second time.
     using other = await open();
-    if (!await other.tryLock(true)) return file;
-    file.close();
+    if (await other.tryLock(true)) {
+      file.close();
+    } else if (!again && await isBeingWritten(path)) {
+      file.close();
+      throw new InUse();
+    } else {
+      return file;
+    }
+  }
+}
+
+/**
+ * Claims a file anew that this run has written and still has locked. Another run that meets the part
+ * meanwhile has it for a moment, until it sees that.
+ */
+async function claimAgain(path: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    try {
+      claims.set(path, await openPart(path, true));
+      return;
+    } catch (error) {
+      if (!(error instanceof InUse)) return; // its folder is gone or closed: the next write says so
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 }
 
@@ -118,12 +160,11 @@ export async function writeWhole(path: string, bytes: Uint8Array | string): Prom
     } catch (error) {
       await Deno.remove(part).catch(() => {});
       throw error;
+    } finally {
+      if (held) await claimAgain(path); // whoever claimed it may write it again
     }
   } catch (error) {
     throw cannotWrite(path, error);
-  } finally {
-    // Whoever claimed it may write it again.
-    if (held) await openPart(path).then((file) => claims.set(path, file), () => {});
   }
 }
 
