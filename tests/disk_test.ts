@@ -163,6 +163,36 @@ Deno.test("a file in use: the second run says so at once, and the first is whole
   });
 });
 
+Deno.test("a file that is claimed and written over and over: no other run gets hold of it", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/file`, files = `file://${ROOT}/src/cli/files.ts`;
+    const program = `import { claim, releaseClaims, writeWhole } from ${JSON.stringify(files)};
+      await claim(${JSON.stringify(path)});
+      for (let i = 0; i < 300; i++) await writeWhole(${JSON.stringify(path)}, "mine " + i);
+      releaseClaims();`;
+    const options = { args: ["eval", program], stdout: "piped", stderr: "piped" };
+    const end = ended(new Deno.Command(Deno.execPath(), options as Deno.CommandOptions).spawn());
+    while (!await Deno.stat(path).catch(() => false)) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    let isOver = false;
+    const over = end.then(() => isOver = true);
+    for (let i = 0; !isOver; i++) {
+      const written = await writeWhole(path, `theirs ${i}`).then(() => true, (error) => {
+        assert.match(error.message, /in use by another run/);
+        return false;
+      });
+      if (written) {
+        await over;
+        break;
+      }
+    }
+    const { code, stderr } = await end;
+    assert.equal(code, 0, stderr);
+    assert.match(await Deno.readTextFile(path), /^(mine 299|theirs \d+)$/);
+  });
+});
+
 Deno.test("many writers of one file: it is what one of them wrote, from first to last", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/file`;

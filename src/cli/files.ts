@@ -29,12 +29,16 @@ const cannotWrite = (path: string, error: unknown) =>
 /** Files that this run is going to write, and their parts: open, and locked against other runs. */
 const claims = new Map<string, Deno.FsFile>();
 
+/** Whether two open files are one, under whatever names. */
+async function isSame(a: Deno.FsFile, b: Deno.FsFile): Promise<boolean> {
+  const [one, other] = await Promise.all([a.stat(), b.stat()]);
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
 /** Whether a file is the part of one that this run has claimed, under whatever name. */
 async function isOurs(file: Deno.FsFile): Promise<boolean> {
-  const { dev, ino } = await file.stat();
   for (const claimed of claims.values()) {
-    const other = await claimed.stat();
-    if (other.ino === ino && other.dev === dev) return true;
+    if (await isSame(claimed, file)) return true;
   }
   return false;
 }
@@ -84,17 +88,12 @@ async function openPart(path: string, again = false): Promise<Deno.FsFile> {
       if (await isOurs(file)) throw new Error("this run writes something else there");
       throw new InUse();
     }
-    // Another run may have renamed it between our opening it and our locking it. What has the name
-    // now is ours if it cannot be locked a second time.
+    // Another run may have renamed it between our opening it and our locking it.
     using other = await open();
-    if (await other.tryLock(true)) {
-      file.close();
-    } else if (!again && await isBeingWritten(path)) {
-      file.close();
-      throw new InUse();
-    } else {
-      return file;
-    }
+    const isNamed = await isSame(file, other);
+    if (isNamed && (again || !await isBeingWritten(path))) return file;
+    file.close();
+    if (isNamed) throw new InUse();
   }
 }
 
