@@ -28,8 +28,20 @@ const geluArgument = (z: Exact) => {
   return scale.mul(near.plus(near.pow(3).mul("0.044715")));
 };
 
+/** Of families, one with other numbers than the usual ones: float32 holds them all. */
+export const RELATIVES = [
+  "leaky-relu 0.25",
+  "leaky-relu 1.5",
+  "elu 1.5",
+  "hard-sigmoid 0.25 0.625",
+  "clip -1.25 2.5",
+  "clip -1.25 inf",
+  "clip -inf -0.5",
+] as const;
+type Relative = (typeof RELATIVES)[number];
+
 /** The functions as textbooks have them. */
-export const DEFINITIONS: Record<keyof typeof activations, (z: Exact) => Exact> = {
+export const DEFINITIONS: Record<keyof typeof activations | Relative, (z: Exact) => Exact> = {
   identity: (z) => z,
   sigmoid: logistic,
   tanh: (z) => logistic(z.mul(2)).mul(2).minus(1),
@@ -43,5 +55,12 @@ export const DEFINITIONS: Record<keyof typeof activations, (z: Exact) => Exact> 
   "hard-sigmoid": (z) => clamp(z.div(6).plus("0.5"), 0, 1),
   clip: (z) => clamp(z, 0, 6),
   sign: (z) => exact(z.isZero() ? 0 : z.s),
+  "leaky-relu 0.25": (z) => z.gt(0) ? z : z.mul("0.25"),
+  "leaky-relu 1.5": (z) => z.gt(0) ? z : z.mul("1.5"),
+  "elu 1.5": (z) => z.gt(0) ? z : exp(z).minus(1).mul("1.5"),
+  "hard-sigmoid 0.25 0.625": (z) => clamp(z.mul("0.25").plus("0.625"), 0, 1),
+  "clip -1.25 2.5": (z) => clamp(z, -1.25, 2.5),
+  "clip -1.25 inf": (z) => Exact.max(z, -1.25),
+  "clip -inf -0.5": (z) => Exact.min(z, -0.5),
   "round 4": (z) => Exact.max(clamp(z, 0, 1).mul(3).minus("0.5").ceil(), 0).div(3),
 };

@@ -152,7 +152,7 @@ Deno.test("ONNX's own models: each is read, or left out for a reason", async () 
   const reasons = GROUPS.map(([why]) => why);
   assert.deepEqual([...left.keys()].filter((why) => !reasons.includes(why)), []);
   // Of the models of version 1.12, which Debian 12 has; later ones have more.
-  assert.ok(cases.length >= 135, `${cases.length} models are read`);
+  assert.ok(cases.length >= 151, `${cases.length} models are read`);
 });
 
 Deno.test("ONNX's own models on the CPU", async () => {

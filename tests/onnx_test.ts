@@ -10,6 +10,7 @@ import { type OnnxNode, type OnnxValue, readOnnx, writeOnnx } from "../src/data/
 import { networkOfOnnx, onnxOf } from "../src/data/onnx_network.ts";
 import { readTensors, type Tensor, type Tensors, writeTensors } from "../src/data/tensors.ts";
 import { asTensors, namesOf, type Naming } from "../src/data/weights.ts";
+import { RELATIVES } from "./definitions.ts";
 import {
   cli,
   engineOptions,
@@ -25,7 +26,8 @@ import { hasOnnx, onnxPython, PYTHON, python } from "./tools.ts";
 const single = (values: Float64Array) => values.map(Math.fround);
 
 /** What ONNX writes: round has no operator there, and gelu one that few know. */
-const WRITTEN = ACTIVATIONS.filter((name) => name !== "gelu" && !name.startsWith("round"));
+const WRITTEN = [...ACTIVATIONS, ...RELATIVES]
+  .filter((name) => name !== "gelu" && !name.startsWith("round"));
 
 const logitsOf = async (network: Network, parameters: Float64Array) => {
   const samples = randomSamples(5, network);
@@ -165,8 +167,8 @@ Deno.test("a Gemm with transB: [outputs, inputs], as PyTorch writes it", () => {
 const REFUSED: [why: RegExp, bytes: () => Uint8Array][] = [
   [/Erf node "n0" is not known here; known are .*Conv/, () => modelOf([["Erf", ["x"], "y"]], {})],
   [
-    /LeakyRelu node "n0" has alpha 0.5; here it is leaky-relu, with alpha 0.01/,
-    () => modelOf([["LeakyRelu", ["x"], "y", [["alpha", 0.5]]]], {}),
+    /LeakyRelu node "n0" has -0.5; here leaky-relu takes its slope below 0, a number from 0/,
+    () => modelOf([["LeakyRelu", ["x"], "y", [["alpha", -0.5]]]], {}),
   ],
   [
     /its input "x" is \[batch,1,h\]; only the batch/,

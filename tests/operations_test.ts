@@ -6,18 +6,19 @@
 import assert from "node:assert/strict";
 import { compose } from "../src/gpu/shaders.ts";
 import type { Activation } from "../src/operations/activation.ts";
-import { activations, losses } from "../src/operations/registry.ts";
+import { activationOf, activations, losses } from "../src/operations/registry.ts";
 import { sigmoid } from "../src/operations/special.ts";
-import { DEFINITIONS, exact } from "./definitions.ts";
+import { DEFINITIONS, exact, RELATIVES } from "./definitions.ts";
 import { gpuTest } from "./support.ts";
 
-type Name = keyof typeof activations;
+type Name = keyof typeof DEFINITIONS;
 
 /** Which place an exponential is taken of, so that a rounding there is as many in the result. */
 const ARGUMENTS: Partial<Record<Name, (z: number) => number>> = {
   sigmoid: (z) => z,
   tanh: (z) => 2 * z,
   elu: (z) => Math.min(z, 0),
+  "elu 1.5": (z) => Math.min(z, 0),
   softplus: (z) => z,
   silu: (z) => z,
   gelu: (z) => {
@@ -27,7 +28,7 @@ const ARGUMENTS: Partial<Record<Name, (z: number) => number>> = {
 };
 
 const both = (values: number[]) => values.flatMap((value) => [value, -value]);
-const KINKS = [0, 3, 6];
+const KINKS = [0, 3, 6, 0.5, 1.25, 1.5, 2.5];
 /** Inputs from nothing to saturation and far beyond, kinks and their neighbours, minima. */
 const PLACES = [
   0,
@@ -42,7 +43,9 @@ const MOVES = both([
 function grid(round: (x: number) => number): [number, number][] {
   return PLACES.flatMap((place) => {
     const z = round(place);
-    const toKinks = [...KINKS, -3].flatMap((kink) => [kink - z, (kink - z) * (1 + 2 ** -10)]);
+    const toKinks = [...KINKS, -0.5, -1.25, -2.5, -3].flatMap((
+      kink,
+    ) => [kink - z, (kink - z) * (1 + 2 ** -10)]);
     return [...MOVES, ...toKinks].map((dz): [number, number] => [z, round(dz)]);
   });
 }
@@ -74,7 +77,7 @@ function allowed(name: Name, z: number, dz: number, change: number): number {
  * has it.
  */
 const exactChange = (name: Name, z: number, dz: number, round: (x: number) => number) => {
-  const { states }: Activation = activations[name];
+  const { states } = activationOf(name);
   const after = states ? exact(round(z + dz)) : exact(z).plus(exact(dz));
   return DEFINITIONS[name](after).minus(DEFINITIONS[name](exact(z))).toNumber();
 };
@@ -102,7 +105,8 @@ function assertChanges(
   assert.equal(line, "");
 }
 
-const each = Object.entries(activations) as [Name, Activation][];
+const each = ([...Object.keys(activations), ...RELATIVES] as Name[])
+  .map((name): [Name, Activation] => [name, activationOf(name)]);
 
 for (const [name, f] of each) {
   Deno.test(`the exact change of ${name}, in float64`, () => {
@@ -126,7 +130,7 @@ for (const [name, f] of each) {
         // Within the piece, the change is along its slope: half and all of the way to its ends.
         for (const end of [from, to].filter(Number.isFinite)) {
           for (const way of [end - z, (end - z) / 2]) {
-            if (z + (end - z) !== end) continue; // it is rounded
+            if (z + (end - z) !== end || end - (end - z) !== z) continue; // it is rounded
             const along = f.change(a, slope, z, way);
             assert.ok(
               Math.abs(along - slope * way) <= 4 * 2 ** -53 * Math.abs(slope * way),
@@ -142,7 +146,7 @@ for (const [name, f] of each) {
       if (f.states || (f.pieces && f.pieces.bounds(z).some((end) => Math.abs(end - z) < 1e-6))) {
         continue;
       }
-      if (name === "elu" && Math.abs(z) < 1e-6) continue; // its derivative has a kink
+      if (name.startsWith("elu") && Math.abs(z) < 1e-6) continue; // its derivative has a kink
       const h = exact(1e-12), d = DEFINITIONS[name];
       const slope = d(exact(z).plus(h)).minus(d(exact(z).minus(h))).div(h.mul(2)).toNumber();
       const distance = Math.abs(f.derivative(z) - slope);

@@ -1,10 +1,7 @@
-// Values clipped to 0..6, for four units. Twin of src/operations/clip.ts.
+// Values clipped to LOW and HIGH, for four units. Twin of src/operations/clip.ts, which says both.
 
 #import ramp
 #import no_series
-
-const LOW = 0.0;
-const HIGH = 6.0;
 
 // No nudge that moves z by up to `reach` changes the value by more than this.
 fn farthest(reach: f32) -> f32 {

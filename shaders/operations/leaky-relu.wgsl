@@ -1,12 +1,11 @@
-// Leaky rectified linear unit, for four units. Twin of src/operations/leaky-relu.ts.
+// Leaky rectified linear unit, for four units: SLOPE below 0, and STEEPEST the larger of that and 1.
+// Twin of src/operations/leaky-relu.ts, which says both.
 
 #import no_series
 
-const SLOPE = 0.01; // below 0
-
 // No nudge that moves z by up to `reach` changes the value by more than this.
 fn farthest(reach: f32) -> f32 {
-  return reach;
+  return STEEPEST * reach;
 }
 
 fn activate(z: vec4f) -> vec4f {

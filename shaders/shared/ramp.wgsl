@@ -6,10 +6,12 @@ const UNBOUNDED = 3e38; // stands for infinity
 // z + dz - kink, with nothing rounded before near-equals are subtracted. The clamp changes nothing; it
 // keeps a compiler from adding in another order.
 fn above(kink: f32, z: vec4f, dz: vec4f) -> vec4f {
-  let near = abs(dz) <= vec4f(abs(kink));
-  let first = z + select(dz, vec4f(-kink), near);
+  let least = vec4f(abs(kink));
+  let z_first = abs(z - kink) <= min(abs(z), least);
+  let dz_first = abs(dz - kink) <= min(abs(dz), least);
+  let first = select(select(z + dz, dz - kink, dz_first), z - kink, z_first);
   let sum = clamp(first, vec4f(-UNBOUNDED), vec4f(UNBOUNDED));
-  return sum + select(vec4f(-kink), dz, near);
+  return sum + select(select(vec4f(-kink), z, dz_first), dz, z_first);
 }
 
 // Its exact change, by the pieces that hold z and z + dz.

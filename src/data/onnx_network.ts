@@ -5,14 +5,25 @@
  * the first of every value that is not constant.
  */
 
-import { connect, DATA, type Loss, type Network, type Node } from "../core/network.ts";
+import {
+  type Activation as NamedActivation,
+  connect,
+  DATA,
+  type Loss,
+  type Network,
+  type Node,
+} from "../core/network.ts";
 import {
   type ActivationName,
   activationOf,
   activations,
+  families,
+  type FamilyName,
   type StructureName,
   structures,
 } from "../operations/registry.ts";
+import type { Activation } from "../operations/activation.ts";
+import type { Family } from "../operations/family.ts";
 import {
   type Maps,
   type Pair,
@@ -92,10 +103,13 @@ const structureOf = new Map<string, StructureName>(
   ),
 );
 const activationBy = new Map(
-  Object.values(activations).flatMap((activation) =>
-    "onnx" in activation ? [[activation.onnx, activation] as const] : []
+  Object.values<Activation>(activations).flatMap((activation) =>
+    activation.onnx ? [[activation.onnx, activation] as const] : []
   ),
 );
+
+/** Bounds from here on stand for none: exporters write float32's largest number for infinity. */
+const LARGEST = 3e38;
 
 /** Operators that are folded, and are no operation of ours. */
 const FOLDED = ["Constant", "Identity", "Mul", "Sub", "Div", "Softmax", "LogSoftmax"];
@@ -820,44 +834,45 @@ function softmax(reader: Reader, name: "Softmax" | "LogSoftmax"): Given {
   return { ...value, softmax: name };
 }
 
-/** An activation, whose numbers have to be ours. */
+/** An activation, of a family with the numbers that the file says. */
 function activated(reader: Reader): Value {
-  const { node } = reader,
-    { name, onnxNumbers = {} } = activationBy.get(node.operator)! as {
-      name: keyof typeof activations;
-      onnxNumbers?: Record<string, { here: number; unsaid: number }>;
-    };
-  const value = reader.from();
-  const said = Object.entries(onnxNumbers).map(([key, { here, unsaid }], i) => {
-    const number = reader.number(key, reader.constant(i + 1)?.tensor.data[0] ?? unsaid);
-    return { key, here, number };
-  });
+  const { node } = reader, value = reader.from();
+  const { name, onnxNumbers = {} }: Activation = activationBy.get(node.operator)!;
+  const { unsaid }: Partial<Family> = Object.hasOwn(families, name)
+    ? families[name as FamilyName]
+    : {};
+  const numbers = Object.keys(onnxNumbers).map((key, i) =>
+    reader.number(key, reader.constant(i + 1)?.tensor.data[0] ?? unsaid![i])
+  ).map((number) => Math.abs(number) < LARGEST ? number : number * Infinity);
   if (node.operator === "Gelu" && reader.text("approximate", "none") !== "tanh") {
     reader.refuseNode(
       "is the exact gelu",
       'gelu is in its tanh form here: export it with approximate="tanh"',
     );
   }
-  const others = said.filter(({ here, number }) => Math.fround(number) !== Math.fround(here));
-  if (node.operator === "Clip" && others.length > 0) {
-    const [low, high] = said.map(({ number }) => number);
-    if (high === Infinity && low === -Infinity) return value;
-    if (high === Infinity && low === 0) {
-      return reader.push({ operation: "relu" }, [value], value.dims);
-    }
-  }
-  if (others.length > 0) {
-    reader.refuseNode(
-      `has ${others.map(({ key, number }) => `${key} ${number}`).join(" and ")}`,
-      `here it is ${name}, with ${said.map(({ key, here }) => `${key} ${here}`).join(" and ")}`,
-    );
+  const [low, high] = numbers;
+  if (node.operator === "Clip" && high === Infinity) {
+    if (low === -Infinity) return value;
+    if (low === 0) return reader.push({ operation: "relu" }, [value], value.dims);
   }
   // A step unit, which ONNX lacks, is written as the relu of a sign.
   if (name === "relu" && value.alone && reader.nodes[value.node]?.operation === "sign") {
     reader.nodes[value.node] = { ...reader.nodes[value.node], operation: "step" } as Node;
     return value;
   }
-  return reader.push({ operation: name } as Node, [value], value.dims);
+  return reader.push({ operation: activationWith(reader, name, numbers) }, [value], value.dims);
+}
+
+/** The name of a family's activation with those numbers, or of the only one. */
+function activationWith(reader: Reader, name: string, numbers: readonly number[]) {
+  if (numbers.length === 0) return name as NamedActivation;
+  const family: Family = families[name as FamilyName];
+  try {
+    return family.of(...numbers).name as NamedActivation;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return reader.refuseNode(`has ${numbers.join(" and ")}`, `here ${error.message}`);
+  }
 }
 
 /**
@@ -1078,7 +1093,7 @@ export function onnxOf(
     const name = node.operation, [shape] = before;
     if (!(name in structures)) {
       shapes.push(shape);
-      outputs.push(activation(node.operation as keyof typeof activations, values[0]));
+      outputs.push(activation(node.operation as ActivationName, values[0]));
       return;
     }
     const built = (structures[name as StructureName] as Structure).build(before, node);
@@ -1154,20 +1169,18 @@ export function onnxOf(
     if (!onnx) {
       throw new TypeError(`Cannot write ${fileName}: ONNX has no ${name}; use .h5 or .safetensors`);
     }
-    const numbers = Object.entries(onnxNumbers).map(([key, { here }]) => [key, here] as const);
-    if (name === "clip") {
-      return add(onnx, [
-        value,
-        ...numbers.map(([key, here]) =>
-          hold(fresh(key), { shape: [], data: Float64Array.of(here) })
-        ),
-      ]);
+    const numbers = Object.entries(onnxNumbers);
+    if (onnx === "Clip") {
+      const bounds = numbers.map(([key, bound]) =>
+        Number.isFinite(bound) ? hold(fresh(key), { shape: [], data: Float64Array.of(bound) }) : ""
+      );
+      return add(onnx, [value, ...bounds]);
     }
     if (name === "gelu") {
       opset = 20;
       return add(onnx, [value], [["approximate", "tanh"]]);
     }
-    return add(onnx, [value], numbers.map(([key, here]) => [key, here]));
+    return add(onnx, [value], numbers);
   }
 
   for (const [name, tensor] of run) hold(name, tensor, "float64");

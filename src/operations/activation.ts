@@ -13,11 +13,8 @@ export interface Activation {
   readonly name: string;
   /** Its name in ONNX files. */
   readonly onnx?: string;
-  /**
-   * Numbers that its operator takes in ONNX files, as attributes or inputs: what they are here, and
-   * what they are where a file does not say.
-   */
-  readonly onnxNumbers?: Readonly<Record<string, { here: number; unsaid: number }>>;
+  /** Numbers that its operator takes in ONNX files, as attributes or inputs. */
+  readonly onnxNumbers?: Readonly<Record<string, number>>;
   /** The same functions as WGSL, for four units at a time. */
   readonly wgsl: string;
   /** a = f(z). */

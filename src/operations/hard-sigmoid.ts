@@ -1,26 +1,40 @@
-/** Hard sigmoid, as PyTorch has it: z / 6 + 1/2, from 0 to 1. */
+/** Hard sigmoid: slope z + offset, from 0 to 1; usually, as PyTorch has it, z / 6 + 1/2. */
 
 import wgsl from "../../shaders/operations/hard-sigmoid.wgsl" with { type: "text" };
 import type { Activation } from "./activation.ts";
+import { constants, inFloat32, named } from "./family.ts";
 import { rampBounds, rampChange } from "./ramp.ts";
 
-const HIGH = 3, WIDTH = 2 * HIGH;
+const USUAL = [1 / 6, 0.5], MOST = 1e3;
 
-export const hardSigmoid: Activation = {
-  name: "hard-sigmoid",
-  onnx: "HardSigmoid",
-  onnxNumbers: { alpha: { here: 1 / WIDTH, unsaid: 0.2 }, beta: { here: 0.5, unsaid: 0.5 } },
-  wgsl,
-  // Taken from the lower kink: z / 6 + 1/2 would lose the digits of what is left beside it.
-  activate: (z) => Math.min(Math.max(z + HIGH, 0), WIDTH) / WIDTH,
-  // A sixth of the change of z clipped to -3..3.
-  change: (_a, _c, z, dz) => rampChange(-HIGH, HIGH, z, dz) / WIDTH,
-  derivative: (z) => (Math.abs(z) < HIGH ? 1 / WIDTH : 0),
-  range: [0, 1],
-  steepest: 1 / WIDTH,
-  work: 11,
-  pieces: {
-    slope: (z) => (Math.abs(z) < HIGH ? 1 / WIDTH : 0),
-    bounds: (z) => rampBounds(-HIGH, HIGH, z),
-  },
-};
+/**
+ * The one of that slope and that offset.
+ * @throws {SyntaxError} when the slope is no number from 0.001 to 1,000, or the offset none up to
+ *   1,000 on either side.
+ */
+export function hardSigmoid(slope: number = USUAL[0], offset: number = USUAL[1]): Activation {
+  if (!(slope >= 1 / MOST && slope <= MOST && Math.abs(offset) <= MOST)) {
+    throw new SyntaxError(
+      "hard-sigmoid takes its slope, above 0, and its value at 0, as in hard-sigmoid 0.2 0.5",
+    );
+  }
+  const low = inFloat32(-offset / slope), high = inFloat32((1 - offset) / slope), run = 1 / slope;
+  return {
+    name: named("hard-sigmoid", [slope, offset], USUAL),
+    onnx: "HardSigmoid",
+    onnxNumbers: { alpha: slope, beta: offset },
+    wgsl: constants({ LOW: low, HIGH: high, SLOPE: slope }) + wgsl,
+    // Taken from the lower kink: slope z + offset would lose the digits of what is left beside it.
+    activate: (z) => (Math.min(Math.max(z, low), high) - low) / run,
+    // The slope times the change of z clipped to its kinks.
+    change: (_a, _c, z, dz) => rampChange(low, high, z, dz) / run,
+    derivative: (z) => (z > low && z < high ? slope : 0),
+    range: [0, 1],
+    steepest: slope,
+    work: 11,
+    pieces: {
+      slope: (z) => (z > low && z < high ? slope : 0),
+      bounds: (z) => rampBounds(low, high, z),
+    },
+  };
+}

@@ -2,12 +2,15 @@
 
 /**
  * How far a point that is moved by dz stands above a kink: z + dz - kink, so that nothing is
- * rounded before near-equals are subtracted. Where |dz| <= |kink|, the point can only come near the
- * kink from within twice of it, and z - kink is exact; from farther away it is z + dz that is
- * (Sterbenz, "Floating-point computation", 1974).
+ * rounded before near-equals are subtracted. Of two numbers within twice of each other the difference
+ * is exact (Sterbenz, "Floating-point computation", 1974): where z or dz is so near to the kink, that
+ * comes first. Where neither is, z + dz can only come to the kink from far away, and is exact.
  */
 function above(kink: number, z: number, dz: number): number {
-  return Math.abs(dz) <= Math.abs(kink) ? (z - kink) + dz : (z + dz) - kink;
+  const isNear = (x: number) => Math.abs(x - kink) <= Math.min(Math.abs(x), Math.abs(kink));
+  if (isNear(z)) return (z - kink) + dz;
+  if (isNear(dz)) return (dz - kink) + z;
+  return (z + dz) - kink;
 }
 
 /** The exact change of min(max(z, low), high), by the pieces that hold z and z + dz. */

@@ -7,6 +7,7 @@ import { conv } from "./conv.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 import { dense } from "./dense.ts";
 import { elu } from "./elu.ts";
+import { type Family, numberOf } from "./family.ts";
 import { gelu } from "./gelu.ts";
 import { hardSigmoid } from "./hard-sigmoid.ts";
 import { identity } from "./identity.ts";
@@ -43,7 +44,7 @@ export type StructureName = keyof typeof structures;
 
 /**
  * Activations by name, in the order in which they are offered; identity is what none is. Of those
- * that take a number there is one: `activationOf` knows them all.
+ * that take numbers there is the usual one: `activationOf` knows them all.
  */
 export const activations = {
   identity,
@@ -51,17 +52,28 @@ export const activations = {
   relu,
   tanh,
   step,
-  "leaky-relu": leakyRelu,
-  elu,
+  "leaky-relu": leakyRelu() as Activation,
+  elu: elu() as Activation,
   softplus,
   silu,
   gelu,
-  "hard-sigmoid": hardSigmoid,
-  clip,
+  "hard-sigmoid": hardSigmoid() as Activation,
+  clip: clip() as Activation,
   sign,
   "round 4": round(4) as Activation,
 } satisfies Record<string, Activation>;
-export type ActivationName = keyof typeof activations | `round ${number}`;
+
+/** Families of activations, by the first word of their names. */
+export const families = {
+  "leaky-relu": { of: leakyRelu, takes: 1, unsaid: [0.01] },
+  elu: { of: elu, takes: 1, unsaid: [1] },
+  "hard-sigmoid": { of: hardSigmoid, takes: 2, unsaid: [0.2, 0.5] },
+  clip: { of: clip, takes: 2, unsaid: [-Infinity, Infinity] },
+  round: { of: round, takes: 1 },
+} satisfies Record<string, Family>;
+export type FamilyName = keyof typeof families;
+
+export type ActivationName = keyof typeof activations | `${FamilyName} ${string}`;
 
 const known = new Map<string, Activation>(Object.entries(activations));
 
@@ -72,15 +84,17 @@ const known = new Map<string, Activation>(Object.entries(activations));
 export function activationOf(name: string): Activation {
   const one = known.get(name);
   if (one) return one;
-  const [family, ...words] = name.split(" ");
-  if (family === "round") {
-    const levels = words.length === 1 && /^\d+$/.test(words[0]) ? Number(words[0]) : NaN;
-    const made = round(levels);
+  const [first, ...words] = name.split(" ");
+  if (Object.hasOwn(families, first)) {
+    const { of, takes }: Family = families[first as FamilyName];
+    const numbers = words.map(numberOf);
+    const made = of(...Array(takes).keys().map((i) => words.length === takes ? numbers[i] : NaN));
     known.set(made.name, made);
+    known.set(name, made);
     return made;
   }
-  if (words.length > 0 && known.has(family)) {
-    throw new SyntaxError(`${family} takes no ${words[0]}`);
+  if (words.length > 0 && known.has(first)) {
+    throw new SyntaxError(`${first} takes no ${words[0]}`);
   }
   throw new SyntaxError(`there is no ${name}`);
 }

@@ -6,6 +6,7 @@
 
 import wgsl from "../../shaders/operations/round.wgsl" with { type: "text" };
 import type { Activation } from "./activation.ts";
+import { constants } from "./family.ts";
 import { stepped } from "./states.ts";
 
 /** The fewest and the most levels. */
@@ -24,7 +25,7 @@ export function round(levels: number): Activation {
   const perUnit = levels - 1;
   return stepped({
     name: `round ${levels}`,
-    wgsl: `const LEVELS = ${levels}u;\nconst GAP = ${Math.fround(1 / perUnit)}f;\n${wgsl}`,
+    wgsl: `const LEVELS = ${levels}u;\n${constants({ GAP: 1 / perUnit })}${wgsl}`,
     low: 0,
     perUnit,
     thresholds: Array.from({ length: perUnit }, (_, i) => (i + 0.5) / perUnit),
