@@ -1,7 +1,7 @@
 /** Plans: which way each layer's copies go, and what it costs; no device is asked. */
 
 import assert from "node:assert/strict";
-import { createEstimator, stencilOf } from "../src/core/estimator.ts";
+import { createEstimator } from "../src/core/estimator.ts";
 import {
   type Activation,
   connect,
@@ -275,11 +275,9 @@ function counted(network: Network, options: PlanOptions, elements?: Uint32Array)
     });
   }
   try {
-    const stencil = stencilOf(options.estimator), { h } = options.estimator;
     differences(
       { network, parameters: reads, trace },
-      stencil,
-      h,
+      network.layers.map(() => options.estimator),
       chosen,
       options.sharing,
       { index: 0, of: 1 },

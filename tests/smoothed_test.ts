@@ -8,8 +8,11 @@ import {
   type SmoothingKernel,
   stencilOf,
 } from "../src/core/estimator.ts";
-import { connect, parseNodes } from "../src/core/network.ts";
+import { connect, createNetwork, parseNodes } from "../src/core/network.ts";
+import { copiesErrorBound } from "../src/method/bounds.ts";
+import { onDevice } from "../src/method/parity.ts";
 import {
+  all,
   assertClose,
   cli,
   engineOptions,
@@ -38,7 +41,9 @@ Deno.test("a smoothed difference by hand: two points of a triangle", () => {
     { offset: 1, coefficient: 1 / 3 },
     { offset: -1, coefficient: -1 / 3 },
   ]);
-  assert.equal(lossEvaluations(smoothed("triangle", 2), 10), 40);
+  // 2 x 3 weights of step units and their biases take four points each, the 3 x 2 + 2 of the outputs two.
+  const network = createNetwork({ inputs: 2, hidden: [3], classes: 2, activation: "step" });
+  assert.equal(lossEvaluations(smoothed("triangle", 2), network), 9 * 4 + 8 * 2);
   const one = stencilOf(smoothed("exponential", 1));
   assertClose(one.map(({ offset, coefficient }) => offset * coefficient), [0.5, 0.5], 1e-15);
 });
@@ -79,7 +84,7 @@ const NETWORKS = [
   "dense 9, sign, dense 7, step, dense 6, round 4",
   "dense 8, round 30, dense 5, relu",
   "dense 7, relu, dense 6, round 3, dense 5, step", // inputs without a bound
-  "dense 7, tanh, dense 6, relu, dense 5, silu",
+  "dense 7, tanh, dense 6, relu, dense 5, silu, dense 4, step",
   "conv 3x3, sign, maxpool 2, dense 6, step",
 ];
 for (const text of NETWORKS) {
@@ -103,12 +108,27 @@ for (const text of NETWORKS) {
       const expected = await gradientOnCpu(options, parameters);
       const most = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
       assert.ok(most > 1e-3, `${most}`);
-      assertClose(expected, copies, 0, 1e-12); // losses of about 1, subtracted, and divided by 0.1
+      // Losses of about 2, each rounded some 8 times, are subtracted and divided by 1e-4.
+      assertClose(expected, copies, 0, 8 * 2 * 2 ** -53 / 1e-4);
       for (const sharing of [true, false]) {
         using gpu = await open();
         const actual = await gradientOn(gpu, { ...options, sharing }, parameters);
         assertClose(actual, expected, 0, 4e-6 * most); // roundings of sums of some 32 terms
       }
+      if (bytes) continue; // once is enough of these
+      using gpu = await open();
+      const elements = Uint32Array.from({ length: network.parameters }, (_, i) => i)
+        .filter((i) => i % 3 === 0).reverse();
+      const some = await onDevice(gpu, options, parameters, async (engine) => {
+        return (await engine.gradient(all(options.batch), elements)).gradient;
+      });
+      assertClose(some, Float64Array.from(elements, (i) => expected[i]), 0, 4e-6 * most);
+      // By whole copies, losses of float32 are subtracted: what counts is divided by 0.4, or by 1e-4.
+      const whole = await gradientOn(gpu, { ...options, method: "copies" }, parameters);
+      const { offset } = network.layers.at(-1)!;
+      const bound = copiesErrorBound(options, parameters);
+      assertClose(whole.subarray(0, offset), expected.subarray(0, offset), 0, bound);
+      assertClose(whole.subarray(offset), expected.subarray(offset), 0, bound * 0.4 / 1e-4);
     }
   });
 }

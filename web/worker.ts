@@ -110,9 +110,7 @@ function ready({ engine, data, options, notices, losses }: Run): Ready {
     testSamples: data.test.count,
     shape: ng.shapeOf(network),
     parameters: network.parameters,
-    evaluationsPerStep: method === "backprop"
-      ? 1
-      : ng.lossEvaluations(estimator, network.parameters),
+    evaluationsPerStep: method === "backprop" ? 1 : ng.lossEvaluations(estimator, network),
     step: losses.length,
   };
 }

@@ -7,7 +7,7 @@ import { lossEvaluations } from "../core/estimator.ts";
 import { nextSample } from "../core/random.ts";
 import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
-import { shapeOf } from "../core/network.ts";
+import { type Network, shapeOf } from "../core/network.ts";
 import { onnxOf } from "../data/onnx_network.ts";
 import { isOnnxName } from "../data/tensors.ts";
 import { EngineLost } from "../engine.ts";
@@ -63,15 +63,15 @@ function duration(seconds: number): string {
 }
 
 /** What a run has cost, for people. */
-function costLines(options: Options, parameters: number, steps: number, seconds: number): string[] {
+function costLines(options: Options, network: Network, steps: number, seconds: number): string[] {
   if (options.engine === "backprop") {
     return [`${count(steps)} steps of backpropagation in ${duration(seconds)}.`];
   }
   const random = options.estimator === "spsa";
-  const evaluations = steps * lossEvaluations(estimatorOf(options), parameters);
+  const evaluations = steps * lossEvaluations(estimatorOf(options), network);
   const pace = TUTORIAL_HOURS * 3600 * evaluations / TUTORIAL_EVALUATIONS;
   return [
-    `${count(steps * (random ? options.queries : parameters))} ` +
+    `${count(steps * (random ? options.queries : network.parameters))} ` +
     `${random ? "random-direction" : options.estimator} differences, ${count(evaluations)} loss ` +
     `evaluations over batches of ${options.batch}, in ${duration(seconds)} ` +
     `(${(1000 * seconds / steps).toFixed(1)} ms a step).`,
@@ -171,7 +171,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
 
   const evaluationsPerStep = options.engine === "backprop"
     ? 1
-    : lossEvaluations(estimatorOf(options), parameters);
+    : lossEvaluations(estimatorOf(options), network);
   const append = done > 0; // the log of a run that is gone on with goes on
   using log = options.log === undefined ? undefined : new Log(options.log, append);
   const write = (entry: object) => log?.write(entry);
@@ -275,7 +275,7 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   }
   tell("");
   if (Deno.stdout.isTerminal() && options.steps > 1) tell(`${textCurve(losses)}\n`);
-  costLines(options, parameters, steps, seconds).forEach(tell);
+  costLines(options, network, steps, seconds).forEach(tell);
   tell(
     `Loss ${loss.toFixed(4)} (mean of the last 100 steps), ` +
       `${options.validation === undefined ? "test" : "validation"} accuracy ${percent(accuracy)}.`,

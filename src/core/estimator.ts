@@ -6,7 +6,7 @@
  */
 
 import { activationOf, losses, type LossName, structures } from "../operations/registry.ts";
-import type { Node } from "./network.ts";
+import { layersBehind, type Network, type Node, sizeOfShape, weightedLayers } from "./network.ts";
 
 /** Estimators by name; `--estimator` spells them so. */
 export const ESTIMATORS = ["forward", "central", "five-point", "smoothed", "spsa"] as const;
@@ -145,14 +145,30 @@ export function checkFloat32(estimator: Estimator, batch: number): void {
 }
 
 /** Losses over the batch that one gradient takes, when every nudged copy is counted as one. */
-export function lossEvaluations(estimator: Estimator, parameters: number): number {
-  const directions = estimator.name === "spsa" ? estimator.queries : parameters;
-  return stencilOf(estimator).length * directions;
+export function lossEvaluations(estimator: Estimator, network: Network): number {
+  if (estimator.name === "spsa") return stencilOf(estimator).length * estimator.queries;
+  return weightedLayers(network.layers).reduce((sum, layer) => {
+    const at = estimatorAt(estimator, network, network.layers.indexOf(layer));
+    const weights = layer.tensors.reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
+    return sum + stencilOf(at).length * weights;
+  }, 0);
 }
 
 /** Whether some of the operations have steps, which only a nudge that is long enough takes. */
 export const hasSteps = (nodes: readonly Pick<Node, "operation">[]): boolean =>
   nodes.some(({ operation }) => !(operation in structures) && activationOf(operation).states);
+
+/**
+ * How the weights of layer `l` are nudged. Smoothing is for what jumps: where nothing at or behind
+ * them does, there is nothing to smooth, and what would come of it is a blurred gradient. There it is
+ * a central difference, with the h that a network without steps has.
+ */
+export function estimatorAt(estimator: Estimator, { layers, loss }: Network, l: number): Estimator {
+  if (estimator.name !== "smoothed" || !losses[loss].isSmooth) return estimator;
+  const moved = [l, ...layersBehind(layers, l)].map((m) => layers[m]);
+  if (moved.some(({ activation }) => activationOf(activation).states)) return estimator;
+  return createEstimator("central", smoothStep(moved.some(({ kind }) => kind === "maxpool")));
+}
 
 /**
  * The learning rate where none is given: the tutorial's 0.1, and for plain steps along the gradient of
@@ -171,5 +187,8 @@ export function stepFor(
   loss: LossName = "cross-entropy",
 ): number {
   if (hasSteps(nodes) || !losses[loss].isSmooth) return 1;
-  return nodes.some(({ operation }) => operation === "maxpool") ? 1e-6 : 1e-4;
+  return smoothStep(nodes.some(({ operation }) => operation === "maxpool"));
 }
+
+/** The h where nothing has steps. */
+const smoothStep = (hasMaxPool: boolean) => hasMaxPool ? 1e-6 : 1e-4;

@@ -407,6 +407,10 @@ export function weightedLayers(layers: readonly Layer[]): Layer[] {
   return layers.filter(({ tensors }) => tensors.length > 0);
 }
 
+/** The layer that an element of the parameter vector is a weight of, by its index. */
+export const layerOf = ({ layers }: Network, element: number): number =>
+  layers.findLastIndex(({ tensors, offset }) => tensors.length > 0 && offset <= element);
+
 /** The layers that take what layer l gives, directly or through others, in topological order. */
 export function layersBehind(layers: readonly Layer[], l: number): number[] {
   const reached = new Set([l]);

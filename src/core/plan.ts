@@ -12,7 +12,7 @@ import { activationOf, losses } from "../operations/registry.ts";
 import { statesWithin } from "../operations/states.ts";
 import { sizeOfShape } from "../operations/structure.ts";
 import { tapCount } from "../operations/window.ts";
-import { type Estimator, stencilOf } from "./estimator.ts";
+import { type Estimator, estimatorAt, lossEvaluations, stencilOf } from "./estimator.ts";
 import { channelsIn, movedBehind, type Range } from "./moved.ts";
 import {
   DATA,
@@ -324,7 +324,7 @@ function wholeCost(layer: Layer, entries: number): number {
 
 /** Where all weights are taken at once. */
 function wholeStages(network: Network, options: PlanOptions): Stage[] {
-  const { estimator, batch, method } = options, { layers, parameters, classes } = network;
+  const { estimator, batch, method } = options, { layers, classes } = network;
   const pass = (entries: number) =>
     layers.reduce((sum, layer) => sum + wholeCost(layer, entries), 0) +
     classes * losses[network.loss].work;
@@ -335,8 +335,7 @@ function wholeStages(network: Network, options: PlanOptions): Stage[] {
     const each = 2 * products.reduce((sum, product) => sum + product, 0);
     return [stage("backpropagation", batch, each)];
   }
-  const directions = estimator.name === "spsa" ? estimator.queries : parameters;
-  const copies = batch * directions * stencilOf(estimator).length;
+  const copies = batch * lossEvaluations(estimator, network);
   if (method === "copies") return [stage("whole copies", copies, pass(options.nonzeros))];
   // Changes go through the weights nudged, and values through the nudges, each as a pass does.
   return [stage("random directions", copies, 2 * pass(network.inputs + 1))];
@@ -359,10 +358,11 @@ export function planOf(network: Network, options: PlanOptions): Plan {
     },
   ];
   const isOneByOne = method === "differences" && estimator.name !== "spsa";
+  const optionsAt = (l: number) => ({ ...options, estimator: estimatorAt(estimator, network, l) });
   const gradient = isOneByOne
     ? weightedLayers(layers).map((layer): LayerPlan => {
-      const l = layers.indexOf(layer), way = wayOf(network, l, options);
-      return { layer: l, way, stages: stagesOf(network, l, way, options) };
+      const l = layers.indexOf(layer), way = wayOf(network, l, optionsAt(l));
+      return { layer: l, way, stages: stagesOf(network, l, way, optionsAt(l)) };
     })
     : [];
   const whole = isOneByOne ? [] : wholeStages(network, options);

@@ -4,7 +4,7 @@
  * "Computational Divided Differencing and Divided-Difference Arithmetics", 2003).
  */
 
-import type { StencilPoint } from "../core/estimator.ts";
+import { type Estimator, stencilOf } from "../core/estimator.ts";
 import type { Way } from "../core/plan.ts";
 import { type Block, blocksOf, weightsOf } from "./blocks.ts";
 import { mapResponder, responder, type UnitWay, type Unperturbed } from "./responses.ts";
@@ -43,6 +43,15 @@ interface Nudges {
   readonly sizes: Float64Array; // [points]
   /** What its change of the loss counts in the derivative of the mean. */
   readonly weights: Float64Array; // [points]
+}
+
+/** Those of an estimator. */
+function nudgesOf(estimator: Estimator, batch: number): Nudges {
+  const stencil = stencilOf(estimator), { h } = estimator;
+  return {
+    sizes: Float64Array.from(stencil, ({ offset }) => offset * h),
+    weights: Float64Array.from(stencil, ({ coefficient }) => coefficient / (h * batch)),
+  };
 }
 
 /** Takes what a weight adds to the gradient: that from input m of a block's into unit j. */
@@ -118,14 +127,13 @@ function overMaps(
 /**
  * The gradient of the mean loss by a stencil of exact changes, for the weights into this share's
  * units; 0 for the others.
- * @param ways of the layers, by index.
+ * @param estimators of the layers, by index, and their ways.
  * @param elements that are asked for, by their index; default all. Nothing of the others is
  *   evaluated.
  */
 export function differences(
   at: Unperturbed,
-  stencil: readonly StencilPoint[],
-  h: number,
+  estimators: readonly Estimator[],
   ways: Readonly<Record<number, Way>>,
   sharing: boolean,
   { index, of }: Share,
@@ -133,17 +141,13 @@ export function differences(
 ): Float64Array { // [parameters] or [elements]
   const { network: { layers, parameters }, trace: { batch } } = at;
   const gradient = new Float64Array(elements?.length ?? parameters);
-  const nudges: Nudges = {
-    sizes: Float64Array.from(stencil, ({ offset }) => offset * h),
-    weights: Float64Array.from(stencil, ({ coefficient }) => coefficient / (h * batch.size)),
-  };
   let dealt = 0; // units are dealt out to the shares in turn
   for (const block of blocksOf(layers, elements)) {
     const { layer: l, inputs, units, places } = block, { indexOf } = weightsOf(layers[l]);
     const mine = units.filter(() => dealt++ % of === index);
     if (mine.length === 0) continue;
     const add: Add = (m, j, value) => gradient[places?.[m] ?? indexOf(inputs[m], j)] += value;
-    const way = ways[l];
+    const way = ways[l], nudges = nudgesOf(estimators[l], batch.size);
     if (way === "maps") overMaps(at, block, mine, nudges, sharing, add);
     else overUnits(at, block, mine, nudges, way, sharing, add);
   }

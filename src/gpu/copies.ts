@@ -5,11 +5,12 @@
  */
 
 import { stencilOf } from "../core/estimator.ts";
-import { DATA, layerName } from "../core/network.ts";
+import { DATA, layerName, layerOf } from "../core/network.ts";
+import type { EngineOptions } from "../engine.ts";
 import type { Command } from "./device.ts";
 import { epsilonConstants } from "./forward.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
-import { productOf, type Stage, uploadStencil } from "./stage.ts";
+import { productOf, type Stage, stageAt, uploadStencil } from "./stage.ts";
 import { gradientAlong } from "./directions.ts";
 import { turnsOf } from "./turns.ts";
 import {
@@ -37,12 +38,20 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
   const { network, estimator, batch } = options;
   const { layers, inputs, classes } = network;
   const random = estimator.name === "spsa";
-  const points = stencilOf(estimator);
   const directions = random ? estimator.queries : elements?.length ?? network.parameters;
-  const total = directions * points.length;
   const { product, quads, columns, lanes } = productOf(gpu);
-  const run = runLength(stage, points.length, columns * lanes);
-  const held = Math.min(run, total);
+  const runs = random
+    ? [{ options, from: 0, to: directions }]
+    : alikeOf(stage, Uint32Array.from({ length: directions }, (_, d) => elements?.[d] ?? d));
+  const lengthOf = (options: EngineOptions) => {
+    const { length } = stencilOf(options.estimator);
+    return runLength(stage, length, columns * lanes);
+  };
+  const held = Math.max(
+    ...runs.map(({ options, from, to }) =>
+      Math.min(lengthOf(options), (to - from) * stencilOf(options.estimator).length)
+    ),
+  );
 
   const padded = 4 * Math.ceil(batch / 4); // samples, in vectors of 4
   const widest = Math.max(...layers.map((layer) => layer.outputs));
@@ -58,20 +67,16 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
   const slopes = random ? gpu.buffer("slopes", 4 * directions) : sums ?? gradient;
   const chosen = elements && { chosen: gpu.upload("chosen", elements) };
   const perturbation = random ? "signs" : elements ? "chosen" : "weight";
-  const stencil = uploadStencil(gpu, options);
-  const centre = points.reduce((sum, point) => sum - point.coefficient, 0);
-  const constants: Constants = {
+  const always: Constants = {
     BATCH: batch,
     SAMPLE_QUADS: padded / 4,
     COPIES: held,
     ROWS: held * batch,
-    POINTS: points.length,
     CLASSES: classes,
     ...epsilonConstants(network),
     KEEP: false,
     QUERIES: estimator.queries,
     DIRECTIONS: directions,
-    CENTRE: centre / (estimator.h * batch),
     COPY_STRIDE: classes * padded,
     SAMPLE_STRIDE: 1,
     CLASS_STRIDE: padded,
@@ -87,116 +92,141 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
     command(gpu, "transpose", [Math.ceil(inputs / 64), padded / 4], {
       x: forward.values(DATA).buffer,
       turned,
-    }, { ...constants, INPUTS: inputs }),
+    }, { ...always, INPUTS: inputs }),
   ];
-  for (let first = 0; first < total; first += run) {
-    const count = Math.min(run, total - first);
-    const buffers = {
-      copies: gpu.upload("copies", Uint32Array.of(first), GPUBufferUsage.UNIFORM),
-      stencil,
-      parameters,
-      keys,
-      step: forward.step,
-      ...chosen,
+  for (const { options, from, to } of runs) {
+    const { estimator } = options, points = stencilOf(estimator), run = lengthOf(options);
+    const centre = points.reduce((sum, point) => sum - point.coefficient, 0);
+    const stencil = uploadStencil(gpu, options);
+    const constants = {
+      ...always,
+      POINTS: points.length,
+      CENTRE: centre / (estimator.h * batch),
     };
-    layers.forEach((layer, l) => {
-      const { kind, from: sources, inputs, outputs, offset, activation } = layer;
-      const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
-      if (kind === "sum") {
-        sources.forEach((source, i) =>
+    for (let first = from * points.length; first < to * points.length; first += run) {
+      const count = Math.min(run, to * points.length - first);
+      const buffers = {
+        copies: gpu.upload("copies", Uint32Array.of(first), GPUBufferUsage.UNIFORM),
+        stencil,
+        parameters,
+        keys,
+        step: forward.step,
+        ...chosen,
+      };
+      layers.forEach((layer, l) => {
+        const { kind, from: sources, inputs, outputs, offset, activation } = layer;
+        const pass = (made: Command) => commands.push(...labelled(layerName(network, l), [made]));
+        if (kind === "sum") {
+          sources.forEach((source, i) =>
+            pass(command(
+              gpu,
+              "copies_sum",
+              [Math.ceil(outputs * padded / 4 / 64), count],
+              { a: valuesOf(source), values: valuesOf(l) },
+              {
+                ...constants,
+                WIDTH: outputs,
+                SHARED: source === DATA,
+                ADD: i > 0,
+                LAST: i === sources.length - 1,
+              },
+              { activation },
+              count * outputs * padded,
+            ))
+          );
+          return;
+        }
+        const [source] = sources, shared = source === DATA;
+        if (kind !== "dense") {
+          const shape = windowOf(layer), { output, groups } = shape;
+          const [, given] = channelsOf(shape), width = lanesOf(gpu), parts = windows[l];
+          const isPool = kind === "maxpool";
+          const threads = isPool ? outputs : groups * Math.ceil(given / 4) * output[1] * output[2];
+          for (const window of parts) {
+            pass(command(
+              gpu,
+              isPool ? "copies_maxpool" : "copies_conv",
+              [Math.ceil(threads / width), padded / 4, count],
+              {
+                ...buffers,
+                a: valuesOf(source),
+                values: valuesOf(l),
+                window,
+              },
+              { ...constants, SHARED: shared, WORKGROUP: width },
+              isPool ? { activation } : { activation, perturbation, ...filterOf(layer) },
+              count * batch * workOf(shape) / parts.length,
+            ));
+          }
+          return;
+        }
+        const across = shared && held >= columns * lanes;
+        for (let from = 0; from < inputs; from += PART) {
+          const to = Math.min(from + PART, inputs);
           pass(command(
             gpu,
-            "copies_sum",
-            [Math.ceil(outputs * padded / 4 / 64), count],
-            { a: valuesOf(source), values: valuesOf(l) },
+            "copies_dense",
+            [
+              Math.ceil(across ? outputs : outputs / columns),
+              Math.ceil(padded / 4 / quads),
+              Math.ceil(count / (across ? columns * lanes : lanes)),
+            ],
+            { ...buffers, a: valuesOf(source), values: valuesOf(l) },
             {
               ...constants,
-              WIDTH: outputs,
-              SHARED: source === DATA,
-              ADD: i > 0,
-              LAST: i === sources.length - 1,
+              INPUTS: inputs,
+              OUTPUTS: outputs,
+              OFFSET: offset,
+              FROM: from,
+              TO: to,
+              SHARED: shared,
+              ACROSS: across,
             },
-            { activation },
-            count * outputs * padded,
-          ))
-        );
-        return;
-      }
-      const [source] = sources, shared = source === DATA;
-      if (kind !== "dense") {
-        const shape = windowOf(layer), { output, groups } = shape;
-        const [, given] = channelsOf(shape), width = lanesOf(gpu), parts = windows[l];
-        const isPool = kind === "maxpool";
-        const threads = isPool ? outputs : groups * Math.ceil(given / 4) * output[1] * output[2];
-        for (const window of parts) {
-          pass(command(
-            gpu,
-            isPool ? "copies_maxpool" : "copies_conv",
-            [Math.ceil(threads / width), padded / 4, count],
-            {
-              ...buffers,
-              a: valuesOf(source),
-              values: valuesOf(l),
-              window,
-            },
-            { ...constants, SHARED: shared, WORKGROUP: width },
-            isPool ? { activation } : { activation, perturbation, ...filterOf(layer) },
-            count * batch * workOf(shape) / parts.length,
+            { activation, perturbation, product },
+            count * batch * (to - from) * outputs,
           ));
         }
-        return;
-      }
-      const across = shared && held >= columns * lanes;
-      for (let from = 0; from < inputs; from += PART) {
-        const to = Math.min(from + PART, inputs);
-        pass(command(
+      });
+      commands.push(
+        command(
           gpu,
-          "copies_dense",
-          [
-            Math.ceil(across ? outputs : outputs / columns),
-            Math.ceil(padded / 4 / quads),
-            Math.ceil(count / (across ? columns * lanes : lanes)),
-          ],
-          { ...buffers, a: valuesOf(source), values: valuesOf(l) },
+          `${network.loss}_loss`,
+          [Math.ceil(count * batch / 64)],
           {
-            ...constants,
-            INPUTS: inputs,
-            OUTPUTS: outputs,
-            OFFSET: offset,
-            FROM: from,
-            TO: to,
-            SHARED: shared,
-            ACROSS: across,
+            logits: valuesOf(layers.length - 1),
+            labels: forward.labels,
+            residuals,
+            losses,
           },
-          { activation, perturbation, product },
-          count * batch * (to - from) * outputs,
-        ));
-      }
-    });
-    commands.push(
-      command(
-        gpu,
-        `${network.loss}_loss`,
-        [Math.ceil(count * batch / 64)],
-        {
-          logits: valuesOf(layers.length - 1),
-          labels: forward.labels,
-          residuals,
-          losses,
-        },
-        constants,
-        {},
-        EXPONENTIAL_WORK * count * batch * classes,
-      ),
-      command(gpu, "copies_slope", split(count / points.length), {
-        ...buffers,
-        copy_losses: losses,
-        losses: forward.losses,
-        slopes,
-      }, constants),
-    );
+          constants,
+          {},
+          EXPONENTIAL_WORK * count * batch * classes,
+        ),
+        command(gpu, "copies_slope", split(count / points.length), {
+          ...buffers,
+          copy_losses: losses,
+          losses: forward.losses,
+          slopes,
+        }, constants),
+      );
+    }
   }
   return random ? [...commands, gradientAlong(stage, slopes)] : commands;
+}
+
+/** Weights that are nudged alike, one behind the other: from one place in `elements` to another. */
+function alikeOf(stage: Stage, elements: Uint32Array) {
+  const { network } = stage.options;
+  const at = network.layers.map((_, l) => stageAt(stage, l).options);
+  const runs: { options: EngineOptions; from: number; to: number }[] = [];
+  elements.forEach((element, place) => {
+    const options = at[layerOf(network, element)], last = runs.at(-1);
+    const isAlike = last && last.options.estimator.h === options.estimator.h &&
+      last.options.estimator.name === options.estimator.name;
+    if (isAlike) last.to = place + 1;
+    else runs.push({ options, from: place, to: place + 1 });
+  });
+  return runs;
 }
 
 /** Cuts one dimension of workgroups in two, which a device may allow at most 65535 long. */

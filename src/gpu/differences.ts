@@ -19,7 +19,7 @@ import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf, widestOf
 import { type MapRows, maps, roomForMaps } from "./maps.ts";
 import { type Chain, type Shape, tables, tableSize, unrolled } from "./narrow.ts";
 import { type Slots, slotsOf } from "./slots.ts";
-import { type Stage, uploadStencil } from "./stage.ts";
+import { type Stage, stageAt, uploadStencil } from "./stage.ts";
 
 /** The largest absolute input that a layer can have; the constant 1 included. */
 function largestInput({ network: { layers }, samples }: EngineOptions, { from: [from] }: Layer) {
@@ -138,22 +138,17 @@ export function differences(stage: Stage): Command[] {
   let rows: Rows | undefined, mapRows: MapRows | undefined;
   return layers.flatMap((layer, l) => {
     if (layer.tensors.length === 0) return [];
-    const way = wayOf(stage, plan, l), name = layerName(network, l);
-    if (way === "logit") return labelled(name, logits(stage, l));
-    if (way === "direct") return labelled(name, direct(stage, l));
-    if (way === "maps") return maps(stage, l, mapRows ??= roomForMaps(stage));
+    const at = stageAt(stage, l), way = wayOf(at, plan, l), name = layerName(network, l);
+    if (way === "logit") return labelled(name, logits(at, l));
+    if (way === "direct") return labelled(name, direct(at, l));
+    if (way === "maps") return maps(at, l, mapRows ??= roomForMaps(stage));
     const [from] = layer.from, commands: Command[] = [];
     if (way !== "states" && !slots.has(from)) {
       slots.set(from, slotsOf(stage, stage.forward, from));
       commands.push(slots.get(from)!.command);
     }
     rows ??= roomForRows(stage);
-    const responses = new Responses(
-      stage,
-      l,
-      rows,
-      way === "states" ? undefined : slots.get(from)!,
-    );
+    const responses = new Responses(at, l, rows, way === "states" ? undefined : slots.get(from)!);
     return labelled(name, [...commands, ...responses.commands(way)]);
   });
 }

@@ -9,7 +9,7 @@ import type { Command } from "./device.ts";
 import { command, type Constants } from "./kernel.ts";
 import { type MapRows, mapsTo, roomForMaps, tapsOf } from "./maps.ts";
 import { ACTIVATION_WORK, changedBuffer, propagate, Rows, walkersOf, widestOf } from "./rows.ts";
-import { type Stage, uploadStencil } from "./stage.ts";
+import { type Stage, stageAt, uploadStencil } from "./stage.ts";
 
 /** Some weights of one layer, and their sums over the batch. */
 export interface Part {
@@ -39,28 +39,30 @@ export function elementsOf(
   elements: Uint32Array,
 ): { commands: Command[]; parts: Part[] } {
   const { gpu, options: { network, batch, estimator } } = stage, { layers } = network;
-  const points = stencilOf(estimator).length, stencil = uploadStencil(gpu, stage.options);
+  const points = stencilOf(estimator).length; // at most
   const copies = elements.length * batch * points;
   let rows: Rows | undefined, mapRows: MapRows | undefined;
   const commands: Command[] = [], parts: Part[] = [];
   const perGroup = Math.max(1, Math.floor(gpu.scratchBytes / (4 * batch)));
   for (const [layer, { places, weights }] of byLayer(network, elements)) {
+    const l = layers.indexOf(layer), at = stageAt(stage, l);
     if (layer.kind === "conv") {
       const sums = gpu.buffer("elements' sums", 4 * places.length);
       const to = { buffer: sums, slices: 1, stride: places.length };
       const taps = tapsOf(layer, places.map((place) => elements[place]), [...places.keys()]);
       parts.push({ places, sums });
       mapRows ??= roomForMaps(stage, false, elements.length);
-      commands.push(...mapsTo(stage, layers.indexOf(layer), mapRows, taps, to, false));
+      commands.push(...mapsTo(at, l, mapRows, taps, to, false));
       continue;
     }
     rows ??= new Rows(gpu, copies, 4 * points, widestOf(layers));
+    const stencil = uploadStencil(gpu, at.options);
     for (let first = 0; first < places.length; first += perGroup) {
       const group = places.slice(first, first + perGroup);
       const sums = gpu.buffer("elements' sums", 4 * group.length);
       const items = Uint32Array.from(weights.slice(2 * first, 2 * (first + group.length)));
       parts.push({ places: group, sums });
-      commands.push(...groupOf(stage, rows, stencil, layers.indexOf(layer), items, sums));
+      commands.push(...groupOf(at, rows, stencil, l, items, sums));
     }
   }
   return { commands, parts };

@@ -1,6 +1,6 @@
 /** What every way to the gradient works on: the forward pass behind it and the buffer to fill. */
 
-import { checkFloat32, stencilOf } from "../core/estimator.ts";
+import { checkFloat32, estimatorAt, stencilOf } from "../core/estimator.ts";
 import type { EngineOptions } from "../engine.ts";
 import type { Gpu } from "./device.ts";
 import type { Forward } from "./forward.ts";
@@ -49,6 +49,12 @@ export function createStage(parts: Parts): Stage {
     },
     roomOf: (first, most) => parts.lists.roomOf(lists++, first, most),
   };
+}
+
+/** The same where the weights of layer `l` are nudged, as they are there. */
+export function stageAt(stage: Stage, l: number): Stage {
+  const { options } = stage, estimator = estimatorAt(options.estimator, options.network, l);
+  return { ...stage, options: { ...options, estimator } };
 }
 
 /** Numbers in a stencil's table: four a point, of twice MOST_POINTS and some behind that stays 0. */
