@@ -1,13 +1,12 @@
 /** Chooses the engine: WebGPU where there is an adapter, the CPU elsewhere, never silently. */
 
 import type { Engine, EngineOptions } from "./engine.ts";
+import { platform } from "./gpu/platform.ts";
 import { RecoveringEngine } from "./method/recovery.ts";
 
 /** Where to compute. */
 export const BACKENDS = ["auto", "webgpu", "cpu"] as const;
 export type Backend = (typeof BACKENDS)[number];
-
-const INSTALL = "sudo apt-get install mesa-vulkan-drivers";
 
 /** Where there is no adapter. */
 class NoAdapter extends TypeError {}
@@ -36,7 +35,7 @@ async function openGpu(
   { losses = 0, canary }: GpuOptions,
 ): Promise<Engine> {
   const { GpuEngine } = await import("./gpu/engine.ts");
-  const isBrowser = /^Mozilla/.test(navigator.userAgent ?? "");
+  const isBrowser = /^Mozilla/.test(globalThis.navigator?.userAgent ?? "");
   const wait = losses > 0 ? RESTART_MILLISECONDS : isBrowser ? START_MILLISECONDS : 0;
   const engine = await GpuEngine.open(options, { wait, share: 2 ** -losses }, async (gpu) => {
     if (!(canary ?? !gpu.software)) return;
@@ -44,16 +43,14 @@ async function openGpu(
   });
   if (engine) return engine;
   throw new NoAdapter(
-    `Cannot use WebGPU: no adapter was found; install a Vulkan driver (${INSTALL}), ` +
-      `or use --backend cpu`,
+    `Cannot use WebGPU: no adapter was found; ${platform.mend}, or use --backend cpu`,
   );
 }
 
 /** What `auto` says before it falls back to the CPU; undefined where it should not. */
 async function reasonToFallBack(error: unknown): Promise<string | undefined> {
   if (error instanceof NoAdapter) {
-    return `No WebGPU adapter was found, so this runs on the CPU. A Vulkan driver mends it: ` +
-      INSTALL;
+    return `No WebGPU adapter was found, so this runs on the CPU; to mend it, ${platform.mend}`;
   }
   const [{ CompileError }, { WrongNumbers }] = await Promise.all([
     import("./gpu/kernel.ts"),

@@ -1,43 +1,22 @@
 /** `build`: writes the page to dist/, as files that any host can serve. */
 
-import * as esbuild from "esbuild";
+import { baseOf, bundle } from "./bundle.ts";
 import { why } from "./files.ts";
-import { DIST, INDEX, ROOT } from "./places.ts";
+import { DIST, INDEX } from "./places.ts";
 
 /**
  * The files of the page, by their names.
  * @throws {TypeError} when the bundler cannot be started.
  */
 export async function bundlePage(): Promise<Map<string, Uint8Array>> {
-  let result;
-  try {
-    result = await esbuild.build({
-      absWorkingDir: ROOT,
-      entryPoints: {
-        main: "web/main.ts",
-        worker: "web/worker.ts",
-        style: "web/style.css",
-        thread: "src/cpu/thread.ts", // the CPU engine starts it by this name
-      },
-      outdir: DIST,
-      write: false,
-      bundle: true,
-      splitting: true,
-      format: "esm",
-      target: "es2022",
-      minify: true,
-      loader: { ".wgsl": "text" },
-      external: ["module", "fs", "path"], // what h5wasm asks for under Node alone
-      logLevel: "warning",
-    });
-  } catch (error) {
-    throw new TypeError(`Cannot bundle the page: ${why(error).split("\n")[0]}`);
-  } finally {
-    await esbuild.stop();
-  }
-  const name = (path: string) => path.replace(/^.*[/\\]/, "");
+  const { outputFiles } = await bundle("the page", {
+    main: "web/main.ts",
+    worker: "web/worker.ts",
+    style: "web/style.css",
+    thread: "src/cpu/thread.ts", // the CPU engine starts it by this name
+  }, { external: ["module", "fs", "path"] }); // what h5wasm asks for under Node alone
   return new Map([
-    ...result.outputFiles.map(({ path, contents }) => [name(path), contents] as const),
+    ...outputFiles.map(({ path, contents }) => [baseOf(path), contents] as const),
     ["index.html", await Deno.readFile(INDEX)], // last: it names the others
   ]);
 }

@@ -1,6 +1,7 @@
 /** Which commands there are and what each takes; `main.ts` says what each does. */
 
 import { Command } from "commander";
+import deno from "../../deno.json" with { type: "json" };
 import { number, PlaceOption, withOptions } from "./options.ts";
 import { print, tell } from "./output.ts";
 import {
@@ -11,6 +12,7 @@ import {
   toData,
   toListen,
   toMeasure,
+  toPack,
   toRead,
   toServe,
   toWrite,
@@ -42,6 +44,7 @@ export const TOUCHED: Record<string, (args: readonly string[]) => Places[]> = {
   contest: () => [toData("mnist")],
   web: () => [toServe()],
   build: () => [toBuild()],
+  pack: () => [toPack()],
 };
 
 /** Every command, and the program that they belong to. */
@@ -162,10 +165,17 @@ export function createCommands() {
 
   const build = program.command("build").description("write the page to dist/, for any host");
 
+  const pack = program.command("pack").description("write the library as an npm package")
+    .addOption(
+      new PlaceOption("--out <file.tgz>", "where it goes", toWrite)
+        .default(`${deno.name}-${deno.version}.tgz`),
+    );
+
   return {
     program,
     web,
     build,
+    pack,
     bench,
     train,
     evaluate,

@@ -23,6 +23,7 @@ const {
   program,
   web,
   build,
+  pack,
   bench,
   train,
   evaluate,
@@ -78,6 +79,7 @@ bench.action(async (names: string[], options: BenchOptions & { only: string[] })
 // The bundler is needed for the page alone.
 web.action(async (options: WebOptions) => await (await import("./serve.ts")).runWeb(options));
 build.action(async () => await (await import("./build.ts")).runBuild());
+pack.action(async ({ out }: { out: string }) => await (await import("./pack.ts")).runPack(out));
 
 // The windowing library behind some drivers complains where this is not set.
 if (!Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", "/tmp");

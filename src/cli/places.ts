@@ -113,6 +113,12 @@ const toBundle: Places = { read: [INDEX], run: [ALL], env: [ALL] };
 /** A bundled page, written. */
 export const toBuild = (): Places => ({ ...toBundle, read: [INDEX, DIST], write: [DIST] });
 
+/** What an npm package is made of, besides what the bundler reads. */
+export const toPack = (): Places => ({
+  ...toBundle,
+  read: ["src", "shaders", "node_modules", "README.md", "LICENSE"].map((name) => `${ROOT}/${name}`),
+});
+
 /** A bundled page, and MNIST from the cache, given out to whoever asks for them. */
 export const toServe = (): Places => ({ ...toBundle, read: [INDEX, mnistCache()] });
 

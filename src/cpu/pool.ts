@@ -35,6 +35,8 @@ export class Pool implements Disposable {
   #idle: ReturnType<typeof setTimeout> | undefined;
   #failure: Error | undefined;
   #fail: (failure: Error) => void = () => {};
+  /** Whether no worker can be started here: a bundler has not taken their file along. */
+  #isAlone = false;
 
   /** @param threads of which one is the caller's own. */
   constructor(threads: number) {
@@ -48,6 +50,7 @@ export class Pool implements Disposable {
   async evaluate(problem: Problem): Promise<Part[]> { // [threads]
     if (this.#failure) throw this.#failure;
     clearTimeout(this.#idle);
+    if (this.#isAlone) return [evaluate(problem, { index: 0, of: 1 })];
     while (this.#workers.length < this.#threads - 1) this.#workers.push(startWorker());
     const share = (index: number): Order => ({ problem, share: { index, of: this.#threads } });
     try {
@@ -73,7 +76,11 @@ export class Pool implements Disposable {
       worker.onmessage = ({ data }: MessageEvent<Part>) => resolve(data);
       worker.onerror = (event) => {
         event.preventDefault(); // or it would end the program
-        const reason = event.message?.split("\n")[0] || "its file could not be loaded";
+        if (!event.message) { // its file could not be loaded
+          this.#isAlone = true;
+          return resolve(evaluate(order.problem, order.share));
+        }
+        const [reason] = event.message.split("\n");
         reject(new TypeError(`Cannot compute on ${this.#threads} threads: ${reason}`));
       };
       worker.postMessage(order);
@@ -97,8 +104,7 @@ export class Pool implements Disposable {
   }
 }
 
-/** Starts thread.ts, which lies beside this file and, on the page, beside the bundle. */
+/** Starts thread.ts, which lies beside this file. Bundlers know the form, and see to it that it does. */
 function startWorker(): Worker {
-  const ending = /\.\w+$/.exec(import.meta.url)![0]; // .ts, or .js once it is bundled
-  return new Worker(new URL(`./thread${ending}`, import.meta.url), { type: "module" });
+  return new Worker(new URL("./thread.ts", import.meta.url), { type: "module" });
 }

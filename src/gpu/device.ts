@@ -6,6 +6,7 @@
 import { sizeOf } from "../core/fit.ts";
 import { EngineLost } from "../engine.ts";
 import { command, compileAll } from "./kernel.ts";
+import { platform } from "./platform.ts";
 import type { Fillings } from "./shaders.ts";
 
 /** A kernel's grid of workgroups. */
@@ -590,8 +591,9 @@ export function cut(whole: Part, pieces: number): Part[] {
 async function requestAdapter(wait: number): Promise<GPUAdapter | null | undefined> {
   const end = performance.now() + wait;
   for (;;) {
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    if (adapter || !navigator.gpu || performance.now() >= end) return adapter;
+    const gpu = await platform.gpu();
+    const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter || !gpu || performance.now() >= end) return adapter;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
   }
 }

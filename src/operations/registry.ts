@@ -88,7 +88,7 @@ export function activationOf(name: string): Activation {
   if (Object.hasOwn(families, first)) {
     const { of, takes }: Family = families[first as FamilyName];
     const numbers = words.map(numberOf);
-    const made = of(...Array(takes).keys().map((i) => words.length === takes ? numbers[i] : NaN));
+    const made = of(...words.length === takes ? numbers : Array(takes).fill(NaN));
     known.set(made.name, made);
     known.set(name, made);
     return made;
