@@ -45,7 +45,10 @@ export interface Gradient {
 
 /** How a network does on a set of samples. */
 export interface Evaluation {
-  /** Share of samples whose largest logit is their label's. */
+  /**
+   * Share of samples whose largest logit is their label's; where they have targets, the share of these
+   * targets' variance that is explained.
+   */
   readonly accuracy: number;
   /** Mean loss. */
   readonly loss: number;

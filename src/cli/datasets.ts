@@ -6,11 +6,13 @@
 import { deadline } from "@std/async/deadline";
 import { dirname } from "@std/path/dirname";
 import { drawDigits } from "../data/digits.ts";
+import { dataSetIn } from "../data/data_file.ts";
 import { idxDataSet, type IdxFiles, type NamedBytes, parseIdx, writeIdx } from "../data/idx.ts";
 import type { DataSet } from "../data/samples.ts";
+import { readTensors } from "../data/tensors.ts";
 import { sha256 } from "./digest.ts";
-import { why, writeWhole } from "./files.ts";
-import { DATA_NAMES, MIRRORS, mnistCache, spellings } from "./places.ts";
+import { readWhole, why, writeWhole } from "./files.ts";
+import { DATA_NAMES, isTensorFile, MIRRORS, mnistCache, spellings } from "./places.ts";
 import { startProgress } from "./progress.ts";
 
 /** SHA-256 of MNIST's four files, decompressed. */
@@ -163,8 +165,13 @@ async function loadMnist(sources: Sources, tell: (line: string) => void): Promis
   return idxDataSet(files as IdxFiles, "MNIST");
 }
 
+/** A data set of one's own, in one file. */
+async function fromFile(path: string, tell: (line: string) => void): Promise<DataSet> {
+  return dataSetIn(await readTensors(await readWhole(path), path), path, tell);
+}
+
 /**
- * Loads the data that `--data` names: `auto`, `mnist`, `digits`, or a folder.
+ * Loads the data that `--data` names: `auto`, `mnist`, `digits`, a file of tensors, or a folder.
  * @param tell is given one line when `auto` falls back to synthetic digits, with the reason.
  * @throws {TypeError | SyntaxError} when what was asked for cannot be had, or is damaged.
  */
@@ -178,6 +185,7 @@ export async function loadDataSet(
 ): Promise<DataSet> {
   if (choice === "digits") return drawDigits({ seed });
   if (choice === "mnist") return loadMnist(sources, tell);
+  if (isTensorFile(choice)) return fromFile(choice, tell);
   if (choice !== "auto") return fromFolder(choice, choice);
   try {
     return await loadMnist(sources, tell);

@@ -2,6 +2,7 @@
 
 import { openEngine } from "../backend.ts";
 import { shapeOf } from "../core/network.ts";
+import { scoreName } from "../data/samples.ts";
 import { loadDataSet } from "./datasets.ts";
 import { engineOptionsOf, type Given, type Options, tellSkipped } from "./options.ts";
 import { checkFitsData, loadWeights } from "./weights.ts";
@@ -44,7 +45,9 @@ export async function runEvaluate(
     `${given.weights}, ${shapeOf(network)}, on the ${
       test.count.toLocaleString("en")
     } test samples ` +
-      `of ${data.name}: accuracy ${(100 * accuracy).toFixed(2)}%, loss ${loss.toFixed(4)} ` +
+      `of ${data.name}: ${scoreName(test)} ${(100 * accuracy).toFixed(2)}%, loss ${
+        loss.toFixed(4)
+      } ` +
       `(${engine.adapter})`,
   );
 }

@@ -170,7 +170,7 @@ function parseInit(text: string): Initialization {
 const shared = {
   data: new PlaceOption(
     "--data <set>",
-    "auto, mnist, digits, or a folder with the four IDX files",
+    "auto, mnist, digits, a file of x and t (.npz, .h5, .safetensors), or a folder with four IDX files",
     toData,
   ).default("auto"),
   network: new Option(

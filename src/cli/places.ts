@@ -173,9 +173,13 @@ export const spellings = (folder: string, name: string) =>
     ["", ".gz"].map((ending) => `${folder}/${base}${ending}`)
   );
 
-/** What `--data` names: `auto`, `mnist`, `digits`, or a folder. */
+/** Whether a path is that of a file of tensors, by its ending. */
+export const isTensorFile = (path: string) => /\.(h5|hdf5|safetensors|npz)$/i.test(path);
+
+/** What `--data` names: `auto`, `mnist`, `digits`, a file of tensors, or a folder. */
 export function toData(choice: string): Places {
   if (choice === "digits") return {};
+  if (isTensorFile(choice)) return toRead(choice);
   const isMnist = choice === "mnist" || choice === "auto";
   const folder = isMnist ? env("MNIST_DIR") : choice;
   if (folder) return { read: Object.values(DATA_NAMES).flatMap((name) => spellings(folder, name)) };

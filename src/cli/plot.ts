@@ -36,7 +36,7 @@ export function parseLog(text: string, fileName: string): Run {
     const { step, loss, accuracy } = entry ?? {};
     const isStep = typeof step === "number" && Number.isSafeInteger(step) && step >= 1;
     if (isStep && typeof loss === "number" && Number.isFinite(loss)) add(losses, step, loss);
-    else if (isStep && typeof accuracy === "number" && accuracy >= 0 && accuracy <= 1) {
+    else if (isStep && typeof accuracy === "number" && accuracy <= 1) {
       add(accuracies, step, accuracy);
     } else {
       throw new SyntaxError(

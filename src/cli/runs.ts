@@ -65,7 +65,11 @@ const OF_NETWORK: readonly string[] = ["network", "inputShape", "hidden", "activ
 
 /** The sum of all samples and labels, to tell whether data are those that a run began with. */
 async function fingerprint({ train, test }: DataSet): Promise<string> {
-  const parts = await Promise.all([train.x, train.labels, test.x, test.labels].map(sha256));
+  const parts = await Promise.all(
+    [train, test].flatMap(({ x, labels, targets }) => [x, labels, ...targets ? [targets] : []]).map(
+      sha256,
+    ),
+  );
   return await sha256(decodeHex(parts.join("")));
 }
 

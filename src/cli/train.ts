@@ -2,7 +2,7 @@
 
 import { resourceUsage } from "node:process";
 import { openEngine } from "../backend.ts";
-import { withValidation } from "../data/samples.ts";
+import { scoreName, withValidation } from "../data/samples.ts";
 import { lossEvaluations } from "../core/estimator.ts";
 import { nextSample } from "../core/random.ts";
 import { createRandom } from "../core/generators.ts";
@@ -278,7 +278,8 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   costLines(options, network, steps, seconds).forEach(tell);
   tell(
     `Loss ${loss.toFixed(4)} (mean of the last 100 steps), ` +
-      `${options.validation === undefined ? "test" : "validation"} accuracy ${percent(accuracy)}.`,
+      `${options.validation === undefined ? "test" : "validation"} ` +
+      `${scoreName(data.test)} ${percent(accuracy)}.`,
   );
   if (options.save !== undefined && saved) tell(`Wrote ${options.save}.`);
   if (options.plot !== undefined && plotted) tell(`Wrote ${options.plot}.`);

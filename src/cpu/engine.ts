@@ -12,7 +12,7 @@ import {
 } from "../core/optimizers.ts";
 import { checkSurrogate } from "../core/surrogate.ts";
 import type { Way } from "../core/plan.ts";
-import { checkSamples, type Samples } from "../data/samples.ts";
+import { checkSamples, type Samples, scoreOf } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import { forward, gather, mean } from "./forward.ts";
 import { combine } from "./gradient.ts";
@@ -53,7 +53,7 @@ export class CpuEngine implements Engine {
       "the CPU engine",
     );
     checkSurrogate(options.network, options.method, options.surrogate);
-    checkSamples(options.samples, options.network.classes, "float64");
+    checkSamples(options.samples, options.network, "float64");
     this.#options = options;
     const plan = planFor(options);
     this.#ways = Object.fromEntries(plan.gradient.map(({ layer, way }) => [layer, way]));
@@ -136,13 +136,12 @@ export class CpuEngine implements Engine {
     return this.#inTurn(() => {
       const predictions = new Uint16Array(samples.count);
       const losses = new Float64Array(samples.count);
-      let correct = 0;
       for (const { n, logits, loss } of this.#scores(samples)) {
         predictions[n] = logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
-        if (predictions[n] === samples.labels[n]) correct++;
         losses[n] = loss;
       }
-      return { accuracy: correct / samples.count, loss: mean(losses), predictions, losses };
+      const accuracy = scoreOf(samples, predictions, losses);
+      return { accuracy, loss: mean(losses), predictions, losses };
     });
   }
 
@@ -158,7 +157,7 @@ export class CpuEngine implements Engine {
   /** The forward pass of other samples, a block of them at a time. */
   *#scores(samples: Samples): Generator<{ n: number; logits: Float64Array; loss: number }> {
     const { network } = this.#options, { classes } = network;
-    checkSamples(samples, classes, "float64");
+    checkSamples(samples, network, "float64");
     const widest = Math.max(...network.layers.map(({ outputs }) => outputs));
     const most = Math.max(1, Math.min(EVALUATION_BATCH, Math.floor(EVALUATION_VALUES / widest)));
     for (let start = 0; start < samples.count; start += most) {

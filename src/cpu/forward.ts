@@ -18,6 +18,8 @@ export interface Batch {
   /** Inputs, each row followed by a constant 1. */
   readonly x: Float64Array; // [batch, inputs + 1]
   readonly labels: Uint16Array; // [batch]
+  /** What the outputs should be, where that is no one-hot row of the label. */
+  readonly targets?: Float64Array; // [batch, outputs]
 }
 
 /** What one forward pass leaves behind. */
@@ -40,7 +42,9 @@ export interface Trace {
 
 /** Gathers samples into a batch; bytes become value / 255. */
 export function gather(samples: Samples, indices: Uint32Array): Batch {
-  const { inputs, x: source } = samples;
+  const { count, inputs, x: source, targets: goals } = samples;
+  const outputs = (goals?.length ?? 0) / count;
+  const targets = goals && new Float64Array(indices.length * outputs);
   const bytes = source instanceof Uint8Array;
   const x = new Float64Array(indices.length * (inputs + 1)).fill(1);
   const labels = new Uint16Array(indices.length);
@@ -50,8 +54,9 @@ export function gather(samples: Samples, indices: Uint32Array): Batch {
       x[to + i] = bytes ? source[from + i] / 255 : source[from + i];
     }
     labels[n] = samples.labels[indices[n]];
+    for (let k = 0; k < outputs; k++) targets![n * outputs + k] = goals![indices[n] * outputs + k];
   }
-  return { size: indices.length, x, labels };
+  return { size: indices.length, x, labels, targets };
 }
 
 /** z = [a, 1] W for every sample. Zero inputs are passed over. */
@@ -143,7 +148,8 @@ export function forward(network: Network, parameters: Float64Array, batch: Batch
   for (let n = 0; n < batch.size; n++) {
     const row = n * (classes + 1);
     const sample = logits.subarray(row, row + classes);
-    lossOf[n] = value(sample, batch.labels[n], network.epsilon, residuals, n * width);
+    const goal = batch.targets?.subarray(n * classes, (n + 1) * classes);
+    lossOf[n] = value(sample, batch.labels[n], network.epsilon, residuals, n * width, goal);
   }
   return { batch, values, inputs, derivatives, winners, residuals, losses: lossOf };
 }

@@ -15,6 +15,11 @@ export interface Samples {
   readonly x: Uint8Array | Float32Array | Float64Array; // [count, inputs]
   /** The class of each sample, from 0. */
   readonly labels: Labels; // [count]
+  /**
+   * With the squared error: what the outputs should be, any numbers, in place of one-hot rows of the
+   * labels, which mean nothing then.
+   */
+  readonly targets?: Float32Array | Float64Array; // [count, outputs]
 }
 
 /** A training set and a test set of one kind. */
@@ -23,7 +28,7 @@ export interface DataSet {
   readonly name: string;
   /** Values per sample. */
   readonly inputs: number;
-  /** Number of classes: one more than the largest label. */
+  /** Number of classes: one more than the largest label; or of outputs, where samples have targets. */
   readonly classes: number;
   /** The shape of a sample, where it is an image. */
   readonly image?: readonly [channels: number, rows: number, columns: number];
@@ -32,14 +37,36 @@ export interface DataSet {
 }
 
 /**
- * Refuses samples with values that are no numbers, or of classes that a network does not know.
+ * Refuses samples with values that are no numbers, or of classes that a network does not know; and
+ * targets that its loss does not take.
  * @throws {RangeError} naming the first.
  */
 export function checkSamples(
-  { x, inputs, labels }: Samples,
-  classes: number,
+  { count, x, inputs, labels, targets }: Samples,
+  { classes, loss }: { readonly classes: number; readonly loss: string },
   precision: Precision,
 ): void {
+  if (targets) {
+    if (loss !== "squared-error") {
+      throw new RangeError(
+        `Cannot use targets of any numbers with ${loss}: it takes classes; use squared-error`,
+      );
+    }
+    if (targets.length !== count * classes) {
+      throw new RangeError(
+        `Cannot use ${targets.length} targets: ${count} samples of ${classes} outputs take ` +
+          `${count * classes}; mend the data`,
+      );
+    }
+    const bad = firstBad(targets, precision);
+    if (bad >= 0) {
+      throw new RangeError(
+        `Cannot compute with target ${bad % classes} of sample ${Math.floor(bad / classes)} = ${
+          targets[bad]
+        }: ${complaint(targets[bad], precision)}; mend the data`,
+      );
+    }
+  }
   const strange = labels.findIndex((label) => label >= classes);
   if (strange >= 0) {
     throw new RangeError(
@@ -77,6 +104,7 @@ export function withValidation(data: DataSet, held: number): DataSet {
     inputs: data.train.inputs,
     x: data.train.x.subarray(from * data.train.inputs, to * data.train.inputs),
     labels: data.train.labels.subarray(from, to),
+    targets: data.train.targets?.subarray(from * data.classes, to * data.classes),
   });
   return { ...data, train: part(0, count - held), test: part(count - held, count) };
 }
@@ -100,18 +128,52 @@ export function densityOf({ count, inputs, x }: Samples): { nonzeros: number; di
   return { nonzeros: nonzeros / measured, distinct: distinct / measured };
 }
 
-/** Some of the samples, by their indices. */
-export function selectSamples({ inputs, x, labels }: Samples, indices: Uint32Array): Samples {
-  const Numbers = x.constructor as new (length: number) => typeof x;
-  const Classes = labels.constructor as new (length: number) => Labels;
-  const chosen = new Numbers(indices.length * inputs);
+/** Some rows of an array, by their indices. */
+function selectRows<T extends Samples["x"] | Labels>(
+  rows: T,
+  width: number,
+  indices: Uint32Array,
+): T {
+  const Numbers = rows.constructor as new (length: number) => T;
+  const chosen = new Numbers(indices.length * width);
   indices.forEach((index, n) =>
-    chosen.set(x.subarray(index * inputs, (index + 1) * inputs), n * inputs)
+    chosen.set(rows.subarray(index * width, (index + 1) * width), n * width)
   );
+  return chosen;
+}
+
+/** Some of the samples, by their indices. */
+export function selectSamples(
+  { count, inputs, x, labels, targets }: Samples,
+  indices: Uint32Array,
+): Samples {
   return {
     count: indices.length,
     inputs,
-    x: chosen,
-    labels: new Classes(indices.length).map((_, n) => labels[indices[n]]),
+    x: selectRows(x, inputs, indices),
+    labels: selectRows(labels, 1, indices),
+    targets: targets && selectRows(targets, targets.length / count, indices),
   };
+}
+
+/** What `scoreOf` counts, for people. */
+export const scoreName = ({ targets }: Samples): string => targets ? "R²" : "accuracy";
+
+/**
+ * How well predictions do: the share of samples whose class is predicted; where they have targets, the
+ * share of the targets' variance that is explained (the coefficient of determination, R²), which is
+ * negative where their mean would do better.
+ */
+export function scoreOf(
+  { count, labels, targets }: Samples,
+  predictions: Uint16Array, // [count]
+  losses: Float64Array, // [count], half the squared distances from targets
+): number {
+  if (!targets) return predictions.filter((label, n) => label === labels[n]).length / count;
+  const outputs = targets.length / count, means = new Float64Array(outputs);
+  targets.forEach((target, i) => means[i % outputs] += target / count);
+  let spread = 0;
+  targets.forEach((target, i) => spread += (target - means[i % outputs]) ** 2);
+  const left = 2 * losses.reduce((sum, loss) => sum + loss, 0);
+  return spread > 0 ? 1 - left / spread : left === 0 ? 1 : 0;
 }

@@ -153,7 +153,7 @@ export function turned({ shape, data }: Tensor): Tensor {
 }
 
 /** A tensor as NumPy orders it. */
-function ordered(tensors: Tensors, name: string, layout: Layout): Tensor {
+export function ordered(tensors: Tensors, name: string, layout: Layout): Tensor {
   const tensor = find(tensors, name);
   return layout === "r" ? turned(tensor) : tensor;
 }
@@ -396,14 +396,21 @@ export function throughSamples<T>(shape: Shape, build: () => T): T {
   }
 }
 
+/** Whether a row is 1 in one place and 0 elsewhere. */
+export const isOneHot = (row: Float64Array): boolean =>
+  row.includes(1) && row.filter((value) => value !== 0).length === 1;
+
 /**
  * Reads a batch: x [batch, inputs] or [batch, channels, height, width], and t as labels [batch] or
- * one-hot rows [batch, classes].
+ * one-hot rows [batch, classes]; with the squared error as rows of any numbers, too.
  */
 export function batchIn(
   tensors: Tensors,
   layout: Layout,
-  { inputs, inputShape, classes }: Pick<Network, "inputs" | "inputShape" | "classes">,
+  { inputs, inputShape, classes, loss }: Pick<
+    Network,
+    "inputs" | "inputShape" | "classes" | "loss"
+  >,
 ): Samples {
   const maps = sampleShapeIn(tensors, layout);
   const { shape: [count, ...rest], data } = maps
@@ -420,6 +427,10 @@ export function batchIn(
   const t = find(tensors, "t");
   const labels = new Uint16Array(count);
   const isVector = t.shape.filter((length) => length !== 1).length <= 1;
+  const isRegression = loss === "squared-error";
+  if (isRegression && isVector && t.data.length === count && classes === 1) {
+    return { count, inputs, x: data, labels, targets: t.data };
+  }
   if (isVector && t.data.length === count && !(count === 1 && classes === 1)) {
     t.data.forEach((label, n) => {
       if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
@@ -438,9 +449,14 @@ export function batchIn(
   for (let n = 0; n < count; n++) {
     const row = rows.data.subarray(n * classes, (n + 1) * classes);
     labels[n] = row.indexOf(1);
-    if (row.filter((value) => value !== 0).length !== 1 || !row.includes(1)) {
-      throw new Misfit(`row ${n} of t is not one-hot: it takes a single 1 among zeros`);
+    if (isOneHot(row)) continue;
+    if (isRegression) {
+      return { count, inputs, x: data, labels: new Uint16Array(count), targets: rows.data };
     }
+    throw new Misfit(
+      `row ${n} of t is not one-hot: it takes a single 1 among zeros, or --loss squared-error, ` +
+        `which takes any numbers`,
+    );
   }
   return { count, inputs, x: data, labels };
 }

@@ -18,7 +18,7 @@ import {
   type OptimizerState,
   TINY,
 } from "../core/optimizers.ts";
-import type { Samples } from "../data/samples.ts";
+import { type Samples, scoreOf } from "../data/samples.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
 import { type Command, Gpu, type OpenOptions } from "./device.ts";
 import { backprop } from "./backprop.ts";
@@ -437,14 +437,13 @@ export class GpuEngine implements Engine {
     const table = new Float32Array(await this.gpu.read(scores, 8 * samples.count));
     const predictions = new Uint16Array(samples.count);
     const losses = new Float64Array(samples.count);
-    let correct = 0, loss = 0;
+    let loss = 0;
     for (let n = 0; n < samples.count; n++) {
       losses[n] = table[2 * n];
       loss += losses[n];
       predictions[n] = table[2 * n + 1];
-      if (predictions[n] === samples.labels[n]) correct++;
     }
-    const accuracy = correct / samples.count;
+    const accuracy = scoreOf(samples, predictions, losses);
     return { accuracy, loss: loss / samples.count, predictions, losses };
   }
 

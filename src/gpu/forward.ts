@@ -76,6 +76,11 @@ export class Forward {
   /** Which batch of the group is next; `finish` counts it on. */
   readonly step: GPUBuffer;
   readonly labels: GPUBuffer; // [batch]
+  /** Targets that are no classes, and where those of the batch are; and whether there are any. */
+  readonly goals: {
+    readonly buffers: { goals: GPUBuffer; indices: GPUBuffer; step: GPUBuffer };
+    readonly constants: { HAS_GOALS: boolean };
+  };
   /** Whether the data are bytes, standing for byte / 255. */
   readonly bytes: boolean;
   /** Each unit's derivative and input. */
@@ -112,6 +117,15 @@ export class Forward {
     this.step = gpu.buffer("step", 4);
     this.#indices = gpu.buffer("batch indices", 4 * batch * steps);
     this.labels = gpu.buffer("labels", 4 * batch);
+    const { targets } = samples;
+    this.goals = {
+      buffers: {
+        goals: gpu.upload("targets", Float32Array.from(targets ?? [0])),
+        indices: this.#indices,
+        step: this.step,
+      },
+      constants: { HAS_GOALS: targets !== undefined },
+    };
     const valuesOf = (l: number): Values => {
       const name = l === DATA ? "the data" : layerName(network, l);
       const width = l === DATA ? inputs : layers[l].outputs;
@@ -143,7 +157,7 @@ export class Forward {
     this.residuals = gpu.buffer("residuals", 4 * batch * residualsOf(network));
     this.losses = gpu.buffer("sample losses", 4 * batch);
 
-    checkSamples(samples, classes, "float32");
+    checkSamples(samples, network, "float32");
     const list = (l: number, buffers: Record<string, GPUBuffer>, constants: Constants) => {
       const { width, lists } = this.values(l), { runs, entries, starts } = lists!;
       return command(
@@ -181,7 +195,9 @@ export class Forward {
       labels: this.labels,
       residuals: this.residuals,
       losses: this.losses,
+      ...this.goals.buffers,
     }, {
+      ...this.goals.constants,
       CLASSES: classes,
       ROWS: batch,
       BATCH: batch,

@@ -38,17 +38,23 @@ import {
 const lossTwin = (loss: Loss): Twin =>
 (
   before,
-  { BATCH, ROWS, CLASSES, EPSILON = 0, COPY_STRIDE, SAMPLE_STRIDE, CLASS_STRIDE, KEEP },
+  { BATCH, ROWS, CLASSES, EPSILON = 0, COPY_STRIDE, SAMPLE_STRIDE, CLASS_STRIDE, KEEP, HAS_GOALS },
 ) => {
   const logits = before.floats("logits"), labels = before.words("labels");
   const residuals: Expected[] = [], losses: Expected[] = [];
   const isCrossEntropy = loss === "cross-entropy";
+  const goalOf = (n: number) => {
+    if (!HAS_GOALS) return undefined;
+    const [step] = before.words("step");
+    const row = CLASSES * before.words("indices")[step * BATCH + n % BATCH];
+    return Float64Array.from(before.floats("goals").subarray(row, row + CLASSES));
+  };
   const length = residualsOf({ loss, classes: CLASSES });
   for (let n = 0; n < ROWS; n++) {
     const first = Math.floor(n / BATCH) * COPY_STRIDE + n % BATCH * SAMPLE_STRIDE;
     const z = Float64Array.from({ length: CLASSES }, (_, k) => logits[first + k * CLASS_STRIDE]);
     const left = new Float64Array(length);
-    const value = lossFunctions[loss].value(z, labels[n % BATCH], EPSILON, left, 0);
+    const value = lossFunctions[loss].value(z, labels[n % BATCH], EPSILON, left, 0, goalOf(n));
     // An exponential is off by the rounding of its argument, a logarithm by that of its terms.
     const spread = 1 + Math.max(...z) - Math.min(...z) + Math.abs(Math.log(EPSILON || 1));
     losses.push({ index: n, value, scale: isCrossEntropy ? spread + Math.abs(value) : value });

@@ -17,13 +17,18 @@ export interface Loss {
   residuals(classes: number): number;
   /** About how many multiply-adds the exact change takes for each logit that moves. */
   readonly work: number;
-  /** The loss; writes the sample's residuals. */
+  /**
+   * The loss; writes the sample's residuals.
+   * @param goal what the logits should be, where that is no one-hot row of the target: the squared error
+   *   alone takes it.
+   */
   value(
     logits: Float64Array, // [classes]
     target: number,
     epsilon: number,
     residuals: Float64Array, // [batch, residuals]
     row: number,
+    goal?: Float64Array, // [classes]
   ): number;
   /**
    * L(logits + d direction) - L(logits) for every length d, exact for any finite d: one copy of

@@ -1,4 +1,4 @@
-/** Half the squared distance of the logits from the one-hot target. Residuals: y - t. */
+/** Half the squared distance of the logits from the one-hot target, or any other. Residuals: y - t. */
 
 import wgsl from "../../shaders/operations/squared-error.wgsl" with { type: "text" };
 import type { Loss } from "./loss.ts";
@@ -14,10 +14,11 @@ export const squaredError: Loss = {
   isSmooth: true,
   work: 3,
   residuals: (classes) => classes,
-  value(logits, target, _epsilon, residuals, row) {
+  value(logits, target, _epsilon, residuals, row, goal) {
     let sum = 0;
     for (let k = 0; k < logits.length; k++) {
-      const residual = residuals[row + k] = logits[k] - (k === target ? 1 : 0);
+      const residual = residuals[row + k] = logits[k] -
+        (goal ? goal[k] : k === target ? 1 : 0);
       sum += residual * residual;
     }
     return sum / 2;

@@ -48,6 +48,13 @@ export async function jax({ network, parameters, batch }: Problem): Promise<Trai
       [last, weights] = step(weights, x, targets) as [Tensor, Weights];
     },
     loss: async () => (await last.ref.data())[0],
+    async gradient(drawn) {
+      const x = np.array(drawn.x).reshape([batch, inputs]);
+      const targets = np.array(drawn.targets).reshape([batch, classes]);
+      const [value, slopes] = valueAndGrad(loss)(copyOf(weights), x, targets) as [Tensor, Weights];
+      value.dispose();
+      return await Promise.all(slopes.map(async (slope) => await slope.data() as Float32Array));
+    },
     close() {
       for (const tensor of [last, ...weights, ...initial]) tensor.dispose();
       step.dispose();

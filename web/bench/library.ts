@@ -19,6 +19,7 @@ import {
   referenceLosses,
 } from "../../src/bench/problem.ts";
 import { ourStep } from "../../src/bench/training.ts";
+import { checkGradients, connect, parameterTensors } from "../../src/mod.ts";
 
 /** A batch as libraries take it. */
 export interface Batch {
@@ -34,6 +35,8 @@ export interface Trainer {
   step(batch: Batch): void;
   /** Reads back the loss of the last step, before its update, behind all that is queued. */
   loss(): Promise<number>;
+  /** The gradient of the mean loss at the first weights, tensor by tensor: W1, b1, ... */
+  gradient(batch: Batch): Promise<Float32Array[]>;
   close(): void;
 }
 
@@ -56,6 +59,25 @@ function* drawn(problem: Problem): Generator<Batch, never> {
     yield { x, targets };
   }
   throw new Error("batches never end");
+}
+
+/**
+ * Holds a library's own gradient against central differences. What comes of it is said, and fails
+ * nothing: it is the library's.
+ */
+async function checkGradient(library: string, trainer: Trainer, problem: Problem): Promise<string> {
+  const { parameters, network: { inputs, classes, nodes } } = problem;
+  const network = connect({ inputs, classes, nodes }); // without the tutorial's 1e-7
+  trainer.reset();
+  const batch = drawn(problem).next().value, tensors = await trainer.gradient(batch);
+  const gradients = Object.fromEntries(
+    parameterTensors(network).map(({ name }, i) => [name, tensors[i]]),
+  );
+  const { x, targets } = batch;
+  const report = await checkGradients({ network, parameters, inputs: x, targets, gradients });
+  const worst = Math.max(...report.tensors.map(({ relativeError }) => relativeError));
+  return `${library}'s gradient is ${report.ok ? "right" : "off"}, ` +
+    `within ${worst.toExponential(1)} of central differences`;
 }
 
 /** The measurement of a library. */
@@ -108,7 +130,8 @@ export function against(
             trainer.step(batches.next().value);
             losses.push(await trainer.loss());
           }
-          return `${right}; ${checkLosses(library, losses, expected, TOLERANCE)}`;
+          const held = checkLosses(library, losses, expected, TOLERANCE);
+          return `${right}; ${held}; ${await checkGradient(library, trainer, problem)}`;
         },
         close() {
           engine[Symbol.dispose]();

@@ -16,6 +16,11 @@ export async function tensorflow({ network, parameters, batch }: Problem): Promi
   );
   const variables = initial.map((tensor) => tf.variable(tensor));
   const [W1, b1, W2, b2] = variables as tf.Variable<tf.Rank.R2>[];
+  const lossOf = (x: tf.Tensor2D, targets: tf.Tensor2D) => {
+    const hidden = tf.sigmoid(tf.add(tf.matMul(x, W1), b1));
+    const logits = tf.add(tf.matMul(hidden, W2), b2);
+    return tf.losses.softmaxCrossEntropy(targets, logits) as tf.Scalar;
+  };
   const optimizer = tf.train.sgd(RATE);
   let last: tf.Scalar = tf.scalar(0);
   return {
@@ -24,17 +29,20 @@ export async function tensorflow({ network, parameters, batch }: Problem): Promi
       last.dispose();
       const x = tf.tensor2d(drawn.x, [batch, inputs]);
       const targets = tf.tensor2d(drawn.targets, [batch, classes]);
-      last = optimizer.minimize(
-        () => {
-          const hidden = tf.sigmoid(tf.add(tf.matMul(x, W1), b1));
-          const logits = tf.add(tf.matMul(hidden, W2), b2);
-          return tf.losses.softmaxCrossEntropy(targets, logits) as tf.Scalar;
-        },
-        true,
-        variables,
-      )!;
+      last = optimizer.minimize(() => lossOf(x, targets), true, variables)!;
       x.dispose();
       targets.dispose();
+    },
+    async gradient(drawn) {
+      const x = tf.tensor2d(drawn.x, [batch, inputs]);
+      const targets = tf.tensor2d(drawn.targets, [batch, classes]);
+      const { value, grads } = tf.variableGrads(() => lossOf(x, targets), variables);
+      const slopes = variables.map(({ name }) => grads[name]);
+      const values = await Promise.all(
+        slopes.map((slope) => slope.data() as Promise<Float32Array>),
+      );
+      for (const tensor of [x, targets, value, ...slopes]) tensor.dispose();
+      return values;
     },
     async loss() {
       const kept = last.clone(); // a tensor that goes away while it is read fails the read
