@@ -16,7 +16,7 @@ import { CHECK_STEP } from "../method/checked.ts";
 import { compare, compareGradients, judge, type Judged } from "../method/gradcheck.ts";
 import { tableLines } from "../method/table.ts";
 import { checkTraining, train } from "../method/training.ts";
-import { addAround, type Reference } from "../method/verdict.ts";
+import { openTo, type Reference } from "../method/verdict.ts";
 import { loadDataSet } from "./datasets.ts";
 import { EXIT } from "./errors.ts";
 import {
@@ -141,7 +141,7 @@ async function check(
   const gradient = await gradientOf(engine, options, parameters);
   const ours = await reference(place, "differences");
   const backprop = compareGradients(options.network, gradient, await reference(place, "backprop"));
-  const tensors = judge(options.network, gradient, { ours, ...openAt(place) }, rtol)
+  const tensors = judge(options.network, gradient, openAt(place, ours), rtol)
     .map((tensor, i) => ({ ...tensor, backpropRelativeError: backprop[i].relativeError }));
   const ok = tensors.every(({ verdict }) => verdict !== "off");
   if (json) {
@@ -162,23 +162,24 @@ async function check(
 }
 
 /**
- * What kinks leave open of a float32 engine's gradient. Of steps nothing: a flip is counted or not,
+ * The reference, and what kinks leave open of a float32 engine's gradient. Of steps nothing: a flip is counted or not,
  * and whoever counts others is wrong.
  */
-function openAt({ parameters, options }: Place): Omit<Reference, "ours"> {
+function openAt({ parameters, options }: Place, ours: Float64Array): Reference {
   const { network, samples, batch, estimator: { h } } = options, size = network.parameters;
   const trace = forward(network, parameters, gather(samples, indicesOf(batch)));
   const at = { network, parameters, trace };
   if (!hasKinks(at) || hasSteps(network.nodes)) {
     return {
+      ours,
       crossed: new Uint32Array(size),
       below: new Float64Array(size),
       above: new Float64Array(size),
     };
   }
-  const kinks = kinksOf(at, h);
-  addAround(kinks, freedomOf(at, false));
-  return kinks;
+  const reference = { ours, ...kinksOf(at, h) }, freedom = freedomOf(at, false);
+  openTo(reference, freedom.derivatives.gradient, freedom);
+  return reference;
 }
 
 /** A line a tensor. */

@@ -55,21 +55,17 @@ export interface Around {
   readonly above: Float64Array; // 0 or more
 }
 
-/** Units of a layer that stand exactly at a kink: on which side, a program decides once for all. */
-export interface Exact {
-  readonly layer: number;
-  readonly places: readonly number[]; // of [batch, outputs]
-  /** By how much more each one's slope is on the other side, times dL/d of its value. */
-  readonly strengths: readonly number[];
-}
-
 /** What a backward pass is free to give. */
 export interface Freedom extends Around { // [parameters]
+  /** What the chain rule gives in float64, for each unit at a kink the side that it takes. */
+  readonly derivatives: Derivatives;
   /** The same of the derivatives by what each layer gives, and by what its activation takes. */
   readonly values: readonly Around[]; // layers of [batch, outputs]
   readonly inputs: readonly Around[]; // layers of [batch, outputs]
   readonly undecided: readonly Undecided[];
-  readonly exact: readonly Exact[];
+  /** How many units stand exactly at a kink, and the gradients where those of some layers take its other side. */
+  readonly exactly: number;
+  readonly others: readonly Float64Array[];
 }
 
 /** Terms of the sums that a layer's outputs are. */
@@ -241,9 +237,7 @@ export function freedomOf(at: Unperturbed, rounding = true): Freedom {
   }
   const ties = tiesOfAll(at, errors.values, middles, radii);
   const exact = chainRule(network, parameters, trace);
-  const others = level.flatMap((places, layer) =>
-    places.length === 0 ? [] : [{ layer, ...otherSide(at, layer, places, exact) }]
-  );
+  const others = otherSides(at, level, trace.derivatives);
 
   const logits = logitErrors(network, trace);
   const middle = emptyLike(network, batch.size), radius = emptyLike(network, batch.size);
@@ -317,20 +311,27 @@ export function freedomOf(at: Unperturbed, rounding = true): Freedom {
     const centre = of(exact);
     const below = middle.map((m, at) => Math.min(0, m - radius[at] - centre[at]));
     const above = middle.map((m, at) => Math.max(0, m + radius[at] - centre[at]));
-    for (const { derivatives } of others) {
-      of(derivatives).forEach((other, at) => {
-        if (other < centre[at]) below[at] += other - centre[at];
-        else above[at] += other - centre[at];
+    const [least, most] = [centre.slice(), centre.slice()];
+    for (const other of others) {
+      of(other).forEach((value, at) => {
+        least[at] = Math.min(least[at], value);
+        most[at] = Math.max(most[at], value);
       });
+    }
+    for (let at = 0; others.length > 0 && at < centre.length; at++) {
+      below[at] += least[at] - centre[at];
+      above[at] += most[at] - centre[at];
     }
     return { below, above };
   };
   return {
+    derivatives: exact,
     ...around(gradient, gradientRadius, ({ gradient }) => gradient),
     values: layers.map((_, l) => around(middle[l], radius[l], ({ values }) => values[l])),
     inputs: layers.map((_, l) => around(zMiddle[l], zRadius[l], ({ inputs }) => inputs[l])),
     undecided: undecided.filter(({ strength }) => strength > 0),
-    exact: others.map(({ layer, places, strengths }) => ({ layer, places, strengths })),
+    exactly: level.reduce((sum, { length }) => sum + length, 0),
+    others: others.map(({ gradient }) => gradient),
   };
 
   /** By how much dL/d logits are off where the logits are, and by their own rounding. */
@@ -355,25 +356,42 @@ export function freedomOf(at: Unperturbed, rounding = true): Freedom {
   }
 }
 
-/** The derivatives where units of a layer that stand at a kink are taken to be on its other side. */
-function otherSide(
+/** Layers whose units stand exactly at kinks of which every choice of sides is evaluated, at most. */
+const MOST_CHOICES = 4;
+
+/**
+ * The derivatives where the units that stand exactly at a kink take its other side, in some layers
+ * or others: gradients are linear in each layer's slopes, so that these are the extremes. Of many
+ * layers each alone, all behind each, and all before.
+ */
+function otherSides(
   { network, parameters, trace }: Unperturbed,
-  layer: number,
-  places: readonly number[],
-  exact: Derivatives,
-) {
-  const pieces = activationOf(network.layers[layer].activation).pieces!;
-  const slopes = trace.derivatives[layer].slice(), strengths: number[] = [];
-  for (const place of places) {
-    const [least, most] = slopesNear(pieces, trace.inputs[layer][place], 0)!;
-    const other = slopes[place] === least ? most : least;
-    strengths.push((other - slopes[place]) * exact.values[layer][place]);
-    slopes[place] = other;
-  }
-  const derivatives = chainRule(network, parameters, trace, {
-    slopes: (l) => l === layer ? slopes : trace.derivatives[l],
+  level: readonly (readonly number[])[], // layers of places of [batch, outputs]
+  usual: readonly Float64Array[],
+): Derivatives[] {
+  const slopes = level.map((places, l) => {
+    if (places.length === 0) return usual[l];
+    const pieces = activationOf(network.layers[l].activation).pieces!, others = usual[l].slice();
+    for (const place of places) {
+      const [least, most] = slopesNear(pieces, trace.inputs[l][place], 0)!;
+      others[place] = others[place] === least ? most : least;
+    }
+    return others;
   });
-  return { places, strengths, derivatives };
+  const layers = [...level.keys()].filter((l) => level[l].length > 0), count = layers.length;
+  const choices: Set<number>[] = [];
+  if (count <= MOST_CHOICES) {
+    for (let bits = 1; bits < 2 ** count; bits++) {
+      choices.push(new Set(layers.filter((_, i) => bits >> i & 1)));
+    }
+  } else {
+    layers.forEach((l, i) => {
+      choices.push(new Set([l]), new Set(layers.slice(i)), new Set(layers.slice(0, i + 1)));
+    });
+  }
+  return choices.map((choice) =>
+    chainRule(network, parameters, trace, { slopes: (l) => (choice.has(l) ? slopes : usual)[l] })
+  );
 }
 
 /** Ties of every max pool and sample, by the pool's layer. */

@@ -103,14 +103,6 @@ class Bounds implements Through {
   }
 }
 
-/** The exact changes where no step is ever taken: as the derivative sees such units. */
-function withoutSteps(at: Unperturbed): Through {
-  const exact = exactly(at), { layers } = at.network;
-  const unit: Through["unit"] = (m, n, k, dz) =>
-    activationOf(layers[m].activation).states ? 0 : exact.unit(m, n, k, dz);
-  return { ...exact, unit };
-}
-
 /**
  * Changes of sample n's loss when some units of layer l, from the first on, change.
  * @param of which changes are given: those of the activation's inputs, or of its values.
@@ -142,32 +134,27 @@ export function kinksOf(at: Unperturbed, h: number, elements?: Uint32Array): Kin
   const crossed = new Uint32Array(size);
   const below = new Float64Array(size), above = new Float64Array(size);
   if (!hasKinks(at)) return { crossed, below, above };
-  const watched = new Watched(at), frozen = withoutSteps(at);
+  const watched = new Watched(at);
   const magnitudes = { ...at, parameters: at.parameters.map(Math.abs) };
   const known: (readonly Uint32Array[])[] = [], { derivatives } = at.trace;
   const isDead = (n: number) => (l: number, unit: number) =>
     derivatives[l][n * layers[l].outputs + unit] === 0;
   const bounds = new Bounds(at, (n) => known[n] ??= originsOf(at, n, isDead(n)));
-  const hasSteps = layers.some(({ activation }) => activationOf(activation).states);
   for (const { layer: l, inputs, units, places } of blocksOf(layers, elements)) {
     const layer = layers[l], { indexOf } = weightsOf(layer), { inputs: width, from } = layer;
     const respond = responder(at, l, watched), reach = responder(magnitudes, l, bounds);
     const placeOf = (m: number, j: number) => places?.[m] ?? indexOf(inputs[m], j);
-    const respondFrozen = hasSteps ? responder(at, l, frozen) : undefined;
     /** Of sample n, whose unit's or map's inputs move by `each` for a weight's nudge of 1. */
     const note = (n: number, first: number, each: Float64Array, weights: readonly number[]) => {
       watched.crossed = false;
       const right = respond(n, first, each.map((value) => h * value)) / h;
       const left = -respond(n, first, each.map((value) => -h * value)) / h;
       if (!watched.crossed) return;
-      const slopes = [left, right];
-      // A step's jump is in no derivative, on neither side of it.
-      if (respondFrozen) slopes.push(respondFrozen(n, first, each.map((v) => h * v)) / h);
-      const centre = (left + right) / 2;
+      const apart = Math.abs(right - left) / 2 / batch.size;
       for (const at of weights) {
         crossed[at]++;
-        below[at] += (Math.min(...slopes) - centre) / batch.size;
-        above[at] += (Math.max(...slopes) - centre) / batch.size;
+        below[at] -= apart;
+        above[at] += apart;
       }
     };
     /** Whether any change of some units' inputs by up to so much may reach a kink. */
@@ -224,7 +211,6 @@ export function slopesInside(
 ): Kinks & { ours: Float64Array } { // [places]
   const { network: { layers }, trace: { batch } } = at, { outputs } = layers[l];
   const watched = new Watched(at), respond = responder(at, l, watched, of);
-  const respondFrozen = responder(at, l, withoutSteps(at), of);
   const found = {
     ours: new Float64Array(places.length),
     crossed: new Uint32Array(places.length),
@@ -237,7 +223,6 @@ export function slopesInside(
     const slopes = [h, -h].map((dz) => respond(n, j, Float64Array.of(dz)) / dz / batch.size);
     const centre = found.ours[e] = (slopes[0] + slopes[1]) / 2;
     if (!watched.crossed) return;
-    slopes.push(respondFrozen(n, j, Float64Array.of(h)) / h / batch.size);
     found.crossed[e] = 1;
     found.below[e] = Math.min(...slopes) - centre;
     found.above[e] = Math.max(...slopes) - centre;

@@ -8,7 +8,6 @@ import { firstBad, parameterName } from "../core/finite.ts";
 import { type Network, type ParameterTensor, parameterTensors } from "../core/network.ts";
 import { type Random, Xoshiro } from "../core/random.ts";
 import type { Way } from "../core/plan.ts";
-import { chainRule } from "../cpu/backprop.ts";
 import { differences } from "../cpu/differences.ts";
 import { CpuEngine } from "../cpu/engine.ts";
 import { forward, gather, mean } from "../cpu/forward.ts";
@@ -23,7 +22,7 @@ import { diagnose, type Suspect } from "./diagnosis.ts";
 import { GradientReport, type TensorReport, type Worst } from "./report.ts";
 import { allot, alongTensor, chanceMissed, DIRECTIONS, type Draw, drawFrom } from "./sample.ts";
 import { checkValues, type Place } from "./values.ts";
-import { addAround, type Called, type Checked, type Reference, verdictOn } from "./verdict.ts";
+import { type Called, type Checked, openTo, type Reference, verdictOn } from "./verdict.ts";
 
 /** The nudge of a check: so short that few copies cross a kink. */
 export const CHECK_STEP = 1e-6;
@@ -112,12 +111,8 @@ export async function examine(problem: Problem): Promise<GradientReport> {
     ? await sampled(tensors, problem, at, h, random, gradientOf, until)
     : whole(tensors, await gradientOf(allOf(tensors, network)), at, h);
   const parts: Part[] = tensors.map((tensor, t) => {
-    const { offset, size, name } = tensor, { places, scale, ...reference } = found[t];
-    const index = (e: number) => offset + (places ? places[e] : e), count = places?.length ?? size;
-    addAround(reference, {
-      below: Float64Array.from({ length: count }, (_, e) => freedom.below[index(e)]),
-      above: Float64Array.from({ length: count }, (_, e) => freedom.above[index(e)]),
-    });
+    const { offset, name } = tensor, { places, scale, ...reference } = found[t];
+    openTo(reference, freedom.derivatives.gradient, freedom, (e) => offset + (places?.[e] ?? e));
     const theirs = gradients.get(name)!;
     return { tensor, called: calledOf(tensor), theirs, places, scale, reference };
   });
@@ -149,8 +144,8 @@ export async function examine(problem: Problem): Promise<GradientReport> {
   });
   const values = checkValues(at, h, freedom, problem.values ?? new Map(), tolerance, random);
   const ok = [...rows, ...values].every(({ verdict }) => verdict !== "off");
-  const exact = ok ? undefined : chainRule(network, parameters, trace);
-  const suspects = exact && parts.map(({ tensor, called, theirs, places, reference }, t) => {
+  const exact = freedom.derivatives;
+  const suspects = parts.map(({ tensor, called, theirs, places, reference }, t) => {
     const { offset, size } = tensor, isWhole = !places && hasSteps(network.nodes);
     const right = isWhole ? reference.ours : exact.gradient.subarray(offset, offset + size);
     return { ...tensor, called, theirs, right, isOff: rows[t].verdict === "off" } as Suspect;
@@ -165,9 +160,9 @@ export async function examine(problem: Problem): Promise<GradientReport> {
     backend: engine.backend,
     tensors: rows,
     values,
-    diagnoses: suspects ? diagnose(at, exact!, suspects, values) : [],
+    diagnoses: ok ? [] : diagnose(at, exact, suspects, values),
     undecided: freedom.undecided.length,
-    exactly: freedom.exact.reduce((sum, { places }) => sum + places.length, 0),
+    exactly: freedom.exactly,
     notes: notesOn(network, h),
   });
 }

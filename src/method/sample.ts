@@ -133,7 +133,6 @@ export function alongTensor(
   const moves = (d: Float64Array) => changesAlong(network, parameters, trace, d, layer);
   const back = moves(d.map((each) => -each));
   let least = 0, most = 0, n = 0;
-  const exact = freedom.exact.map(() => 0);
   for (const { loss, inputs, values } of moves(d)) {
     const slopes = [loss / step, -back.next().value!.loss / step];
     least += Math.min(...slopes) / batch.size;
@@ -147,18 +146,16 @@ export function alongTensor(
       least -= strength * moved / step;
       most += strength * moved / step;
     }
-    freedom.exact.forEach(({ layer: l, places, strengths }, e) => {
-      const { outputs } = layers[l];
-      places.forEach((place, i) => {
-        if (Math.floor(place / outputs) !== n) return;
-        exact[e] += strengths[i] * inputs[l][place % outputs] / step;
-      });
-    });
     n++;
   }
-  for (const sum of exact) {
-    least += Math.min(0, sum);
-    most += Math.max(0, sum);
-  }
+  const others = freedom.others.map((other) => {
+    let sum = 0;
+    for (let i = offset; i < offset + size; i++) {
+      sum += d[i] / step * (other[i] - freedom.derivatives.gradient[i]);
+    }
+    return sum;
+  });
+  least += Math.min(0, ...others);
+  most += Math.max(0, ...others);
   return { least, most, theirs: said, outside: Math.max(0, least - said, said - most) };
 }

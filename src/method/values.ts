@@ -10,7 +10,7 @@ import { type Side, slopesInside } from "../cpu/kinks.ts";
 import type { Unperturbed } from "../cpu/responses.ts";
 import { structures } from "../operations/registry.ts";
 import { dropout, flatten, reshape } from "../operations/rename.ts";
-import { addAround, type Checked, verdictOn } from "./verdict.ts";
+import { type Checked, openTo, verdictOn } from "./verdict.ts";
 
 /** Which of a network's values something is. */
 export interface Place {
@@ -91,11 +91,8 @@ export function checkValues(
     const places = data.length <= MOST_COMPARED
       ? Uint32Array.from({ length: data.length }, (_, i) => i)
       : random.sample(data.length, MOST_COMPARED);
-    const reference = slopesInside(at, layer, side, h, places), open = freedom[side][layer];
-    addAround(reference, {
-      below: Float64Array.from(places, (place) => open.below[place]),
-      above: Float64Array.from(places, (place) => open.above[place]),
-    });
+    const reference = slopesInside(at, layer, side, h, places);
+    openTo(reference, freedom.derivatives[side][layer], freedom[side][layer], (e) => places[e]);
     const shape = shapeOfValue(network, place, batch.size);
     const said = Float64Array.from(places, (place) => data[place]);
     const called = { name, shape, turned: false };

@@ -125,10 +125,24 @@ export function rootMeanSquare(values: Float64Array): number {
   return Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / (values.length || 1));
 }
 
-/** Sums what several sources leave open. */
-export function addAround(to: Around, { below, above }: Around): void {
-  for (let e = 0; e < below.length; e++) {
-    to.below[e] += below[e];
-    to.above[e] += above[e];
+/**
+ * Opens a reference further: to the derivative where copies cross a kink, for a chain of kinks has
+ * choices that no nudge makes; and by what a backward pass in float32 is free to give.
+ * @param at where the elements lie in the others; default all of them.
+ */
+export function openTo(
+  { ours, crossed, below, above }: Reference, // [elements]
+  derivative: Float64Array,
+  freedom: Around,
+  at: (e: number) => number = (e) => e,
+): void {
+  for (let e = 0; e < ours.length; e++) {
+    const i = at(e);
+    if (crossed[e] > 0) {
+      below[e] = Math.min(below[e], derivative[i] - ours[e]);
+      above[e] = Math.max(above[e], derivative[i] - ours[e]);
+    }
+    below[e] += freedom.below[i];
+    above[e] += freedom.above[i];
   }
 }
