@@ -54,7 +54,11 @@ export function diagnose(
   const off = suspects.filter(({ isOff }) => isOff), { network } = at;
   const found = operationAtFault(network, suspects, values);
   if (off.length === 0) return found;
-  const common = commonFactor(at, off) ?? oneMistake(at, exact, suspects, off);
+  // Where all have one factor, nothing behind them is right; where some have, an operation may be it.
+  const factor = commonFactor(at, off);
+  const common = factor && off.length === suspects.length
+    ? factor
+    : oneMistake(at, exact, suspects, off) ?? factor;
   return [...found, ...common ? [common] : merged(off.map((one) => explained(at, exact, one)))];
 }
 
