@@ -131,7 +131,7 @@ export function foreignGradient(
       for (const [p, q] of backwards ? terms.toReversed() : terms) sum = rounded(sum, p, q);
       return sum;
     };
-    layers.forEach((layer, l) => {
+    layers.forEach((layer) => {
       const { kind, from, inputs, outputs, offset, activation, tensors } = layer;
       const [source] = from, values = taken(source);
       let own = new Array<number>(outputs).fill(0);

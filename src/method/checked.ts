@@ -20,7 +20,15 @@ import type { Engine, EngineOptions } from "../engine.ts";
 import { losses } from "../operations/registry.ts";
 import { diagnose, type Suspect } from "./diagnosis.ts";
 import { GradientReport, type TensorReport, type Worst } from "./report.ts";
-import { allot, alongTensor, chanceMissed, DIRECTIONS, type Draw, drawFrom } from "./sample.ts";
+import {
+  allot,
+  alongTensor,
+  chanceMissed,
+  type Direction,
+  DIRECTIONS,
+  type Draw,
+  drawFrom,
+} from "./sample.ts";
 import { checkValues, type Place } from "./values.ts";
 import { type Called, type Checked, openTo, type Reference, verdictOn } from "./verdict.ts";
 
@@ -105,7 +113,7 @@ export async function examine(problem: Problem): Promise<GradientReport> {
 
   const until = problem.budget === undefined ? undefined : start + 1000 * problem.budget;
   const directions = isPart
-    ? tensors.map((tensor) => alongAll(at, tensor, problem, freedom, h, random))
+    ? alongAll(at, tensors, problem, freedom, h, random, until && start + ALONG * (until - start))
     : undefined;
   const found = isPart
     ? await sampled(tensors, problem, at, h, random, gradientOf, until)
@@ -340,22 +348,31 @@ function choose(draws: readonly Draw[], counts: readonly number[]): number[][][]
   });
 }
 
-/** Random directions over a tensor. */
+/** Of the budget, what directions may take; each tensor gets one at least. */
+const ALONG = 0.4;
+
+/** Random directions over each tensor, as many as there is time for. */
 function alongAll(
   at: Unperturbed,
-  tensor: ParameterTensor,
+  tensors: readonly ParameterTensor[],
   { gradients }: Problem,
   freedom: Freedom,
   h: number,
   random: Random,
-) {
-  const { layers } = at.network, { offset, name } = tensor;
-  const layer = layers.findLastIndex((layer) => layer.tensors.length > 0 && layer.offset <= offset);
-  const theirs = gradients.get(name)!;
-  return Array.from(
-    { length: DIRECTIONS },
-    () => alongTensor(at, layer, tensor, theirs, freedom, h, random),
-  );
+  until: number | undefined,
+): Direction[][] {
+  const { layers } = at.network, found = tensors.map((): Direction[] => []);
+  for (let k = 0; k < DIRECTIONS; k++) {
+    if (k > 0 && until !== undefined && performance.now() > until) break;
+    tensors.forEach((tensor, t) => {
+      const layer = layers.findLastIndex((layer) =>
+        layer.tensors.length > 0 && layer.offset <= tensor.offset
+      );
+      const theirs = gradients.get(tensor.name)!;
+      found[t].push(alongTensor(at, layer, tensor, theirs, freedom, h, random));
+    });
+  }
+  return found;
 }
 
 /** Elements that are decided anew in float64, at most. */

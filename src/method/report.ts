@@ -1,7 +1,7 @@
 /** What a check of gradients found: data, and lines for people. */
 
 import type { Diagnosis } from "./diagnosis.ts";
-import { chanceUnseen, DIRECTIONS } from "./sample.ts";
+import { chanceUnseen } from "./sample.ts";
 import { tableLines } from "./table.ts";
 import type { CheckedValue } from "./values.ts";
 import type { Checked, Element } from "./verdict.ts";
@@ -139,13 +139,14 @@ function riskLines({ tensors, tolerance }: ReportData): string[] {
     ...([1, 10, 100] as const).map((wrong) => percent(missed[wrong])),
     `${directions!.count - directions!.wrong} of ${directions!.count}`,
   ]);
+  const { count } = parts[0].directions!;
   return [
     "Of tensors of which a part was checked, the chance that none of so many wrong elements was " +
     "looked at, wherever they are, and the random directions over all of each that agree:",
     ...tableLines([["tensor", "1 wrong", "10", "100", "directions"], ...rows]),
-    `Along ${DIRECTIONS} directions an error of ${short(10 * tolerance)} of a tensor's norm, in ` +
-    `however many elements, is missed ${percent(chanceUnseen(10))} of the time, one of ` +
-    `${short(2 * tolerance)} ${percent(chanceUnseen(2))}.`,
+    `Along ${count} directions an error of ${short(10 * tolerance)} of a tensor's norm, in ` +
+    `however many elements, is missed ${percent(chanceUnseen(10, count))} of the time, one of ` +
+    `${short(2 * tolerance)} ${percent(chanceUnseen(2, count))}.`,
   ];
 }
 

@@ -68,7 +68,7 @@ export function chanceMissed(size: number, checked: number, wrong: number): numb
   return chance;
 }
 
-/** Directions over each tensor. */
+/** Directions over each tensor, at most. */
 export const DIRECTIONS = 4;
 
 /**
@@ -76,7 +76,7 @@ export const DIRECTIONS = 4;
  * the error's norm for its deviation, and seen if it is beyond what is allowed.
  * @param share how many times what is allowed the error's norm is.
  */
-export function chanceUnseen(share: number, directions = DIRECTIONS): number {
+export function chanceUnseen(share: number, directions: number): number {
   return (1 - 2 * upperTail(share > 0 ? 1 / share : Infinity)) ** directions;
 }
 
