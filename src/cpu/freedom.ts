@@ -68,6 +68,10 @@ export interface Freedom extends Around { // [parameters]
   readonly others: readonly Float64Array[];
 }
 
+/** Whether kinks leave anything open, and not rounding alone. */
+export const leavesOpen = ({ undecided, exactly }: Freedom): boolean =>
+  undecided.length + exactly > 0;
+
 /** Terms of the sums that a layer's outputs are. */
 function termsOf(layer: Layer): number {
   if (!isWindowed(layer)) return layer.kind === "dense" ? layer.inputs + 1 : layer.from.length;

@@ -11,7 +11,7 @@ import type { Way } from "../core/plan.ts";
 import { differences } from "../cpu/differences.ts";
 import { CpuEngine } from "../cpu/engine.ts";
 import { forward, gather, mean } from "../cpu/forward.ts";
-import { type Freedom, freedomOf } from "../cpu/freedom.ts";
+import { type Freedom, freedomOf, leavesOpen } from "../cpu/freedom.ts";
 import { kinksOf } from "../cpu/kinks.ts";
 import type { Unperturbed } from "../cpu/responses.ts";
 import { planFor } from "../cpu/work.ts";
@@ -133,7 +133,16 @@ export async function examine(problem: Problem): Promise<GradientReport> {
   const rows = parts.map((part, t): TensorReport => {
     const { tensor: { size, offset }, called, theirs, places, reference, scale } = part;
     const compared = places ? Float64Array.from(places, (place) => theirs[place]) : theirs;
-    const checked = verdictOn(called, size, compared, reference, tolerance, places, scale);
+    const checked = verdictOn(
+      called,
+      size,
+      compared,
+      reference,
+      tolerance,
+      leavesOpen(freedom),
+      places,
+      scale,
+    );
     const along = directions?.[t];
     const norm = (scale ?? 0) * Math.sqrt(size);
     const wrong = along?.filter(({ outside }) => !(outside <= tolerance * norm)).length ?? 0;

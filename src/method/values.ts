@@ -5,7 +5,7 @@
 
 import { layerName, type Network, type Shape } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
-import type { Freedom } from "../cpu/freedom.ts";
+import { type Freedom, leavesOpen } from "../cpu/freedom.ts";
 import { type Side, slopesInside } from "../cpu/kinks.ts";
 import type { Unperturbed } from "../cpu/responses.ts";
 import { structures } from "../operations/registry.ts";
@@ -84,7 +84,7 @@ export function checkValues(
   tolerance: number,
   random: Random,
 ): CheckedValue[] {
-  const { network, trace: { batch } } = at;
+  const { network, trace: { batch } } = at, isBent = leavesOpen(freedom);
   const sorted = [...theirs].toSorted(([, a], [, b]) => inOrder(a.place, b.place));
   return sorted.map(([name, { place, data }]) => {
     const { layer, side } = place;
@@ -96,6 +96,10 @@ export function checkValues(
     const shape = shapeOfValue(network, place, batch.size);
     const said = Float64Array.from(places, (place) => data[place]);
     const called = { name, shape, turned: false };
-    return { ...verdictOn(called, data.length, said, reference, tolerance, places), layer, side };
+    return {
+      ...verdictOn(called, data.length, said, reference, tolerance, isBent, places),
+      layer,
+      side,
+    };
   });
 }

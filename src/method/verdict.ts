@@ -59,6 +59,7 @@ export interface Checked extends Comparison {
  * terms, which are as large in small elements as in others.
  * @param theirs those of the tensor's elements that are compared.
  * @param places where they lie in the tensor, in our order; default all of it.
+ * @param isBent whether kinks leave anything open where no copy crosses one.
  * @param scale the tensor's root mean square; default that of `ours`.
  */
 export function verdictOn(
@@ -67,6 +68,7 @@ export function verdictOn(
   theirs: Float64Array, // [elements]
   reference: Reference,
   tolerance: number,
+  isBent: boolean,
   places?: Uint32Array, // [elements]
   scale = rootMeanSquare(reference.ours),
 ): Checked {
@@ -89,7 +91,7 @@ export function verdictOn(
     const outside = Math.max(ours[e] + below[e] - theirs[e], theirs[e] - ours[e] - above[e]);
     if (crossed[e] > 0) kinks++;
     if (!(outside <= allowed)) wrong++;
-    else if (distance > allowed) excused++;
+    else if (distance > allowed && (isBent || crossed[e] > 0)) excused++;
     const share = outside / allowed;
     if (worst < 0 || !(share <= excess)) {
       excess = share;
