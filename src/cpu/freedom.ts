@@ -212,208 +212,283 @@ function tiesOf(
 /** Magnitudes of numbers. */
 const magnitudes = (numbers: Float64Array) => numbers.map(Math.abs);
 
+const emptyLike = ({ layers }: Network, batch: number) =>
+  layers.map(({ outputs }) => new Float64Array(batch * outputs));
+
+/** Numbers that are known but for a radius. */
+interface Known {
+  readonly middle: Float64Array;
+  readonly radius: Float64Array;
+}
+
+/** What is open before anything goes back. */
+interface Open {
+  /** Slopes of each layer's activation. */
+  readonly slopes: readonly Known[]; // layers of [batch, outputs]
+  /** Where they have a radius. */
+  readonly bent: readonly (readonly number[])[]; // layers of places of [batch, outputs]
+  /** The slopes of those exactly at a kink on its other side, by place. */
+  readonly level: readonly ReadonlyMap<number, number>[]; // layers
+  /** Ties of every max pool and sample, by the pool's layer: see `tiesOf`. */
+  readonly ties: ReadonlyMap<number, readonly Map<number, number[]>[]>;
+  /** dL/d logits. */
+  readonly logits: Known; // [batch, classes]
+}
+
+/** Derivatives that are known but for a radius. */
+interface Interval {
+  readonly gradient: Known; // [parameters]
+  readonly values: readonly Known[]; // layers of [batch, outputs]
+  readonly inputs: readonly Known[]; // layers of [batch, outputs]
+  readonly undecided: readonly Undecided[];
+}
+
 /**
  * The freedom of a backward pass in float32 around the exact one.
  * @param rounding whether it rounds, too, or but stands on other sides of kinks.
  */
 export function freedomOf(at: Unperturbed, rounding = true): Freedom {
-  const { network, parameters, trace } = at, { layers, classes, loss } = network;
-  const { batch } = trace, unit = rounding ? FEW * ROUNDOFF : 0;
+  const { network, parameters, trace } = at, { layers } = network;
+  const open = openIn(at, rounding), exact = chainRule(network, parameters, trace);
+  // Whatever side those exactly at kinks take, the others are free.
+  const intervals = choicesOf(open.level).map((choice) =>
+    intervalsBack(at, { ...open, slopes: chosen(open, choice) }, rounding)
+  );
+  const around = (exact: Float64Array, of: (interval: Interval) => Known): Around => {
+    const below = new Float64Array(exact.length), above = new Float64Array(exact.length);
+    for (const interval of intervals) {
+      const { middle, radius } = of(interval);
+      for (let i = 0; i < exact.length; i++) {
+        below[i] = Math.min(below[i], middle[i] - radius[i] - exact[i]);
+        above[i] = Math.max(above[i], middle[i] + radius[i] - exact[i]);
+      }
+    }
+    return { below, above };
+  };
+  const [{ undecided }, ...others] = intervals;
+  return {
+    derivatives: exact,
+    ...around(exact.gradient, ({ gradient }) => gradient),
+    values: layers.map((_, l) => around(exact.values[l], ({ values }) => values[l])),
+    inputs: layers.map((_, l) => around(exact.inputs[l], ({ inputs }) => inputs[l])),
+    undecided: undecided.map((one, i) => ({
+      ...one,
+      strength: Math.max(...intervals.map(({ undecided }) => undecided[i].strength)),
+    })).filter(({ strength }) => strength > 0),
+    exactly: open.level.reduce((sum, { size }) => sum + size, 0),
+    others: others.map(({ gradient }) => gradient.middle),
+  };
+}
+
+/** What is open in a network, over a batch. */
+function openIn(at: Unperturbed, rounding: boolean): Open {
+  const { network, trace } = at, { layers } = network, { batch } = trace;
   const errors = forwardErrors(at);
-  // Slopes as a middle and a radius, and which units have any radius.
-  const middles = trace.derivatives.map((slopes) => slopes.slice());
-  const radii = layers.map(({ outputs }) => new Float64Array(batch.size * outputs));
-  const bent = layers.map((): number[] => []), level = layers.map((): number[] => []);
+  const slopes = trace.derivatives.map((slopes) => ({
+    middle: slopes.slice(),
+    radius: new Float64Array(slopes.length),
+  }));
+  const bent = layers.map((): number[] => []);
+  const level = layers.map(() => new Map<number, number>());
+  const bend = (l: number, place: number, [least, most]: readonly [number, number]) => {
+    slopes[l].middle[place] = (least + most) / 2;
+    slopes[l].radius[place] = (most - least) / 2;
+    bent[l].push(place);
+  };
   for (const [l, { activation }] of layers.entries()) {
     const { pieces } = activationOf(activation);
     if (!pieces || activation === "identity") continue;
     trace.inputs[l].forEach((z, place) => {
-      const slopes = slopesNear(pieces, z, errors.sums[l][place]);
-      if (!slopes) return;
-      if (errors.sums[l][place] === 0) { // all products are 0: nothing is rounded
-        level[l].push(place);
-        return;
-      }
-      middles[l][place] = (slopes[0] + slopes[1]) / 2;
-      radii[l][place] = (slopes[1] - slopes[0]) / 2;
-      bent[l].push(place);
+      const sides = slopesNear(pieces, z, errors.sums[l][place]);
+      if (!sides) return;
+      if (errors.sums[l][place] > 0) return bend(l, place, sides);
+      // All products are 0: nothing is rounded.
+      const [least, most] = sides;
+      level[l].set(place, slopes[l].middle[place] === least ? most : least);
     });
   }
-  const ties = tiesOfAll(at, errors.values, middles, radii);
-  const exact = chainRule(network, parameters, trace);
-  const others = otherSides(at, level, trace.derivatives);
-
-  const logits = logitErrors(network, trace);
-  const middle = emptyLike(network, batch.size), radius = emptyLike(network, batch.size);
-  middle.at(-1)!.set(logits);
-  if (rounding) radius.at(-1)!.set(logitRadii(at, logits, errors.values.at(-1)!));
-  const gradient = new Float64Array(network.parameters);
-  const gradientRadius = new Float64Array(network.parameters);
-  const zMiddle: Float64Array[] = [], zRadius: Float64Array[] = [], undecided: Undecided[] = [];
-  const weights = magnitudes(parameters), values = trace.values.map(magnitudes);
-  const never: Means["route"] = () => {}; // pools are taken care of here
-  for (let l = layers.length - 1; l >= 0; l--) {
-    const layer = layers[l], { kind, outputs, inputs, from: [source] } = layer;
-    const [m, r] = [middle[l], radius[l]];
-    for (const place of bent[l]) {
-      undecided.push({
-        layer: l,
-        sample: Math.floor(place / outputs),
-        unit: place % outputs,
-        strength: 2 * radii[l][place] * (Math.abs(m[place]) + r[place]),
-      });
-    }
-    const z = zMiddle[l] = m.map((error, at) => error * middles[l][at]);
-    const dz = zRadius[l] = r.map((error, at) =>
-      Math.abs(middles[l][at]) * error + radii[l][at] * (Math.abs(m[at]) + error) +
-      2 * unit * Math.abs(z[at])
-    );
-    if (kind === "maxpool") {
-      for (let at = 0; at < z.length; at++) {
-        const n = Math.floor(at / outputs), tied = ties.get(l)?.[n].get(at % outputs);
-        const to = n * inputs;
-        if (source === DATA) continue;
-        if (!tied) {
-          const winner = trace.winners[l]![at];
-          middle[source][to + winner] += z[at];
-          radius[source][to + winner] += dz[at];
-          continue;
-        }
-        const most = Math.abs(z[at]) + dz[at];
-        undecided.push({
-          layer: l,
-          sample: n,
-          unit: at % outputs,
-          cells: tied,
-          strength: most,
-        });
-        for (const cell of tied) { // each gets none of it, all of it, or a part
-          middle[source][to + cell] += z[at] / 2;
-          radius[source][to + cell] += Math.abs(z[at]) / 2 + dz[at];
-        }
+  const ties = tiesOfAll(at, errors.values, (l, place) => {
+    const { middle, radius } = slopes[l];
+    return middle[place] === 0 && radius[place] === 0 && !level[l].has(place);
+  });
+  // Those that a pool may take or not are open one by one.
+  for (const [l, samples] of ties) {
+    const { from: [source], inputs } = layers[l];
+    if (source === DATA) continue;
+    for (const [n, tied] of samples.entries()) {
+      for (const cell of [...tied.values()].flat()) {
+        const place = n * inputs + cell, other = level[source].get(place);
+        if (other === undefined) continue;
+        const own = slopes[source].middle[place];
+        level[source].delete(place);
+        bend(source, place, [Math.min(own, other), Math.max(own, other)]);
       }
-      continue;
     }
-    backThrough(
-      network,
-      l,
-      { weights: parameters, values: trace.values, route: never },
-      z,
-      gradient,
-      middle,
-    );
-    const sums = batch.size * termsBack(layer); // over samples and places, too
-    const back = rounding ? roundingOf(sums) : 0;
-    const grown = dz.map((error, at) => error + back * Math.abs(z[at]));
-    backThrough(network, l, { weights, values, route: never }, grown, gradientRadius, radius);
   }
-  const around = (
-    middle: Float64Array,
-    radius: Float64Array,
-    of: (derivatives: Derivatives) => Float64Array,
-  ): Around => {
-    const centre = of(exact);
-    const below = middle.map((m, at) => Math.min(0, m - radius[at] - centre[at]));
-    const above = middle.map((m, at) => Math.max(0, m + radius[at] - centre[at]));
-    const [least, most] = [centre.slice(), centre.slice()];
-    for (const other of others) {
-      of(other).forEach((value, at) => {
-        least[at] = Math.min(least[at], value);
-        most[at] = Math.max(most[at], value);
-      });
-    }
-    for (let at = 0; others.length > 0 && at < centre.length; at++) {
-      below[at] += least[at] - centre[at];
-      above[at] += most[at] - centre[at];
-    }
-    return { below, above };
-  };
-  return {
-    derivatives: exact,
-    ...around(gradient, gradientRadius, ({ gradient }) => gradient),
-    values: layers.map((_, l) => around(middle[l], radius[l], ({ values }) => values[l])),
-    inputs: layers.map((_, l) => around(zMiddle[l], zRadius[l], ({ inputs }) => inputs[l])),
-    undecided: undecided.filter(({ strength }) => strength > 0),
-    exactly: level.reduce((sum, { length }) => sum + length, 0),
-    others: others.map(({ gradient }) => gradient),
-  };
+  const middle = logitErrors(network, trace);
+  const radius = rounding
+    ? logitRadii(network, batch.labels, middle, errors.values.at(-1)!)
+    : middle.map(() => 0);
+  return { slopes, bent, level, ties, logits: { middle, radius } };
+}
 
-  /** By how much dL/d logits are off where the logits are, and by their own rounding. */
-  function logitRadii(
-    { trace: { batch } }: Unperturbed,
-    logits: Float64Array, // [batch, classes]
-    errors: Float64Array, // [batch, classes]
-  ): Float64Array {
-    return logits.map((each, place) => {
-      const n = Math.floor(place / classes), row = errors.subarray(n * classes, (n + 1) * classes);
-      const isTarget = batch.labels[n] === place % classes;
-      // p[k] - t[k] is rounded as p[k], which is near 1 or 0; p[k] moves by at most itself times twice
-      // what a logit does, and 1 - p likewise.
-      const own = unit * (Math.abs(each) + (isTarget ? 1 : 0) / batch.size);
-      const moved = loss === "cross-entropy"
-        ? 2 * Math.max(...row) * Math.abs(each)
-        : loss === "squared-error"
-        ? errors[place] / batch.size
-        : 0;
-      return own + moved;
-    });
-  }
+/** By how much dL/d logits are off where the logits are, and by their own rounding. */
+function logitRadii(
+  { classes, loss }: Network,
+  labels: Uint16Array, // [batch]
+  logits: Float64Array, // [batch, classes], dL/d them
+  errors: Float64Array, // [batch, classes]
+): Float64Array { // [batch, classes]
+  return logits.map((each, place) => {
+    const n = Math.floor(place / classes), row = errors.subarray(n * classes, (n + 1) * classes);
+    const isTarget = labels[n] === place % classes;
+    // p[k] - t[k] is rounded as p[k], which is near 1 or 0; p[k] moves by at most itself times twice
+    // what a logit does, and 1 - p likewise.
+    const own = FEW * ROUNDOFF * (Math.abs(each) + (isTarget ? 1 : 0) / labels.length);
+    const moved = loss === "cross-entropy"
+      ? 2 * Math.max(...row) * Math.abs(each)
+      : loss === "squared-error"
+      ? errors[place] / labels.length
+      : 0;
+    return own + moved;
+  });
 }
 
 /** Layers whose units stand exactly at kinks of which every choice of sides is evaluated, at most. */
 const MOST_CHOICES = 4;
 
 /**
- * The derivatives where the units that stand exactly at a kink take its other side, in some layers
- * or others: gradients are linear in each layer's slopes, so that these are the extremes. Of many
- * layers each alone, all behind each, and all before.
+ * In which layers the units that stand exactly at a kink take its other side: first in none. Gradients
+ * are linear in each layer's slopes, so that all choices are the extremes. Of many layers each alone,
+ * all from each on, and all up to each.
  */
-function otherSides(
-  { network, parameters, trace }: Unperturbed,
-  level: readonly (readonly number[])[], // layers of places of [batch, outputs]
-  usual: readonly Float64Array[],
-): Derivatives[] {
-  const slopes = level.map((places, l) => {
-    if (places.length === 0) return usual[l];
-    const pieces = activationOf(network.layers[l].activation).pieces!, others = usual[l].slice();
-    for (const place of places) {
-      const [least, most] = slopesNear(pieces, trace.inputs[l][place], 0)!;
-      others[place] = others[place] === least ? most : least;
-    }
-    return others;
-  });
-  const layers = [...level.keys()].filter((l) => level[l].length > 0), count = layers.length;
-  const choices: Set<number>[] = [];
+function choicesOf(level: Open["level"]): Set<number>[] {
+  const layers = [...level.keys()].filter((l) => level[l].size > 0), count = layers.length;
   if (count <= MOST_CHOICES) {
-    for (let bits = 1; bits < 2 ** count; bits++) {
-      choices.push(new Set(layers.filter((_, i) => bits >> i & 1)));
-    }
-  } else {
-    layers.forEach((l, i) => {
-      choices.push(new Set([l]), new Set(layers.slice(i)), new Set(layers.slice(0, i + 1)));
-    });
+    return Array.from(
+      { length: 2 ** count },
+      (_, bits) => new Set(layers.filter((_, i) => bits >> i & 1)),
+    );
   }
-  return choices.map((choice) =>
-    chainRule(network, parameters, trace, { slopes: (l) => (choice.has(l) ? slopes : usual)[l] })
-  );
+  return [
+    new Set<number>(),
+    ...layers.flatMap((l, i) => [
+      new Set([l]),
+      new Set(layers.slice(i)),
+      new Set(layers.slice(0, i + 1)),
+    ]),
+  ];
+}
+
+/** The slopes where units of the chosen layers take the other side. */
+function chosen({ slopes, level }: Open, choice: ReadonlySet<number>): Known[] {
+  return slopes.map(({ middle, radius }, l) => {
+    if (!choice.has(l)) return { middle, radius };
+    const other = middle.slice();
+    for (const [place, slope] of level[l]) other[place] = slope;
+    return { middle: other, radius };
+  });
+}
+
+/** Takes intervals back through a network. */
+function intervalsBack(
+  { network, parameters, trace }: Unperturbed,
+  { slopes, bent, ties, logits }: Open,
+  rounding: boolean,
+): Interval {
+  const { layers } = network, { batch } = trace, unit = rounding ? FEW * ROUNDOFF : 0;
+  const middle = emptyLike(network, batch.size), radius = emptyLike(network, batch.size);
+  middle.at(-1)!.set(logits.middle);
+  radius.at(-1)!.set(logits.radius);
+  const gradient = {
+    middle: new Float64Array(network.parameters),
+    radius: new Float64Array(network.parameters),
+  };
+  const inputs: Known[] = [], undecided: Undecided[] = [];
+  const never: Means["route"] = () => {}; // pools are taken care of here
+  const means: Means = { weights: parameters, values: trace.values, route: never };
+  const sizes: Means = {
+    weights: magnitudes(parameters),
+    values: trace.values.map(magnitudes),
+    route: never,
+  };
+  for (let l = layers.length - 1; l >= 0; l--) {
+    const layer = layers[l], { kind, outputs } = layer, [m, r] = [middle[l], radius[l]];
+    const slope = slopes[l];
+    for (const place of bent[l]) {
+      undecided.push({
+        layer: l,
+        sample: Math.floor(place / outputs),
+        unit: place % outputs,
+        strength: 2 * slope.radius[place] * (Math.abs(m[place]) + r[place]),
+      });
+    }
+    const z = m.map((error, at) => error * slope.middle[at]);
+    const dz = r.map((error, at) =>
+      Math.abs(slope.middle[at]) * error + slope.radius[at] * (Math.abs(m[at]) + error) +
+      2 * unit * Math.abs(z[at])
+    );
+    inputs[l] = { middle: z, radius: dz };
+    if (kind === "maxpool") {
+      const [source] = layer.from;
+      if (source === DATA) continue;
+      const to = { middle: middle[source], radius: radius[source] };
+      undecided.push(...backThroughPool(layer, l, trace, ties.get(l)!, inputs[l], to));
+      continue;
+    }
+    backThrough(network, l, means, z, gradient.middle, middle);
+    // Sums over what takes a value, over samples and over places round, too.
+    const back = rounding ? roundingOf(batch.size * termsBack(layer)) : 0;
+    const grown = dz.map((error, at) => error + back * Math.abs(z[at]));
+    backThrough(network, l, sizes, grown, gradient.radius, radius);
+  }
+  return {
+    gradient,
+    values: layers.map((_, l) => ({ middle: middle[l], radius: radius[l] })),
+    inputs,
+    undecided,
+  };
+}
+
+/** Takes intervals back through a max pool: of cells that tie, each gets none, all, or a part. */
+function backThroughPool(
+  { inputs, outputs }: Layer,
+  l: number,
+  { winners }: Unperturbed["trace"],
+  ties: readonly Map<number, number[]>[], // [batch]
+  error: Known, // [batch, outputs]
+  before: Known, // [batch, inputs], written
+): Undecided[] {
+  const undecided: Undecided[] = [];
+  for (let at = 0; at < error.middle.length; at++) {
+    const sample = Math.floor(at / outputs), unit = at % outputs, to = sample * inputs;
+    const tied = ties[sample].get(unit), size = Math.abs(error.middle[at]);
+    if (!tied) {
+      before.middle[to + winners[l]![at]] += error.middle[at];
+      before.radius[to + winners[l]![at]] += error.radius[at];
+      continue;
+    }
+    undecided.push({ layer: l, sample, unit, cells: tied, strength: size + error.radius[at] });
+    for (const cell of tied) {
+      before.middle[to + cell] += error.middle[at] / 2;
+      before.radius[to + cell] += size / 2 + error.radius[at];
+    }
+  }
+  return undecided;
 }
 
 /** Ties of every max pool and sample, by the pool's layer. */
 function tiesOfAll(
   at: Unperturbed,
   errors: readonly Float64Array[], // layers of [batch, outputs]
-  middles: readonly Float64Array[],
-  radii: readonly Float64Array[],
+  isDead: (l: number, place: number) => boolean, // of [batch, outputs]
 ): Map<number, Map<number, number[]>[]> {
   const { network: { layers }, trace: { batch } } = at;
   const pools = [...layers.keys()].filter((l) => layers[l].kind === "maxpool");
   const ties = new Map(pools.map((l) => [l, [] as Map<number, number[]>[]]));
   if (pools.length === 0) return ties;
   for (let n = 0; n < batch.size; n++) {
-    const origins = originsOf(at, n, (l, unit) => {
-      const place = n * layers[l].outputs + unit;
-      return middles[l][place] === 0 && radii[l][place] === 0;
-    });
+    const origins = originsOf(at, n, (l, unit) => isDead(l, n * layers[l].outputs + unit));
     for (const l of pools) {
       const [source] = layers[l].from;
       ties.get(l)!.push(tiesOf(at, l, n, errors[source], origins[source + 1]));
@@ -421,6 +496,3 @@ function tiesOfAll(
   }
   return ties;
 }
-
-const emptyLike = ({ layers }: Network, batch: number) =>
-  layers.map(({ outputs }) => new Float64Array(batch * outputs));
