@@ -34,6 +34,9 @@ const ROUNDOFF = 2 ** -24;
  */
 const roundingOf = (terms: number) => Math.min(terms + 1, 8) * ROUNDOFF;
 
+/** What float32 may take for 0: its smallest normal number. */
+const UNDERFLOW = 2 ** -126;
+
 /** Roundings of a value that is made of a few operations. */
 const FEW = 4;
 
@@ -274,7 +277,7 @@ export function freedomOf(at: Unperturbed, rounding = true): Freedom {
     undecided: undecided.map((one, i) => ({
       ...one,
       strength: Math.max(...intervals.map(({ undecided }) => undecided[i].strength)),
-    })).filter(({ strength }) => strength > 0),
+    })).filter(({ strength }) => strength > 2 ** -100),
     exactly: open.level.reduce((sum, { size }) => sum + size, 0),
     others: others.map(({ gradient }) => gradient.middle),
   };
@@ -296,8 +299,17 @@ function openIn(at: Unperturbed, rounding: boolean): Open {
     bent[l].push(place);
   };
   for (const [l, { activation }] of layers.entries()) {
-    const { pieces } = activationOf(activation);
-    if (!pieces || activation === "identity") continue;
+    const { pieces, states } = activationOf(activation);
+    if (activation === "identity") continue;
+    if (!pieces) {
+      if (!rounding || states) continue;
+      // A curved one's slope moves by less than its input does, none having a second derivative beyond
+      // 1.2 (gelu's); and made of its value, as 1 - a^2 is, it is rounded where that is near 1.
+      slopes[l].radius.forEach((_, place, radius) => {
+        radius[place] = 1.2 * errors.sums[l][place] + FEW * ROUNDOFF;
+      });
+      continue;
+    }
     trace.inputs[l].forEach((z, place) => {
       const sides = slopesNear(pieces, z, errors.sums[l][place]);
       if (!sides) return;
@@ -344,7 +356,7 @@ function logitRadii(
     const isTarget = labels[n] === place % classes;
     // p[k] - t[k] is rounded as p[k], which is near 1 or 0; p[k] moves by at most itself times twice
     // what a logit does, and 1 - p likewise.
-    const own = FEW * ROUNDOFF * (Math.abs(each) + (isTarget ? 1 : 0) / labels.length);
+    const own = UNDERFLOW + FEW * ROUNDOFF * (Math.abs(each) + (isTarget ? 1 : 0) / labels.length);
     const moved = loss === "cross-entropy"
       ? 2 * Math.max(...row) * Math.abs(each)
       : loss === "squared-error"
@@ -397,12 +409,13 @@ function intervalsBack(
   rounding: boolean,
 ): Interval {
   const { layers } = network, { batch } = trace, unit = rounding ? FEW * ROUNDOFF : 0;
+  const least = rounding ? UNDERFLOW : 0;
   const middle = emptyLike(network, batch.size), radius = emptyLike(network, batch.size);
   middle.at(-1)!.set(logits.middle);
   radius.at(-1)!.set(logits.radius);
   const gradient = {
     middle: new Float64Array(network.parameters),
-    radius: new Float64Array(network.parameters),
+    radius: new Float64Array(network.parameters).fill(batch.size * least),
   };
   const inputs: Known[] = [], undecided: Undecided[] = [];
   const never: Means["route"] = () => {}; // pools are taken care of here
@@ -426,7 +439,7 @@ function intervalsBack(
     const z = m.map((error, at) => error * slope.middle[at]);
     const dz = r.map((error, at) =>
       Math.abs(slope.middle[at]) * error + slope.radius[at] * (Math.abs(m[at]) + error) +
-      2 * unit * Math.abs(z[at])
+      2 * unit * Math.abs(z[at]) + least
     );
     inputs[l] = { middle: z, radius: dz };
     if (kind === "maxpool") {
