@@ -82,7 +82,13 @@ export {
   type Method,
   METHODS,
 } from "./engine.ts";
+export { checkGradients, type GradientCheck, type Numbers } from "./method/check_gradients.ts";
+export { CHECK_STEP, CHECK_TOLERANCE, NotFinite } from "./method/checked.ts";
+export { type Diagnosis } from "./method/diagnosis.ts";
 export { flipNotice } from "./method/flips.ts";
 export { compareGradients, type Comparison } from "./method/gradcheck.ts";
+export { GradientReport, type TensorReport, WrongGradient } from "./method/report.ts";
 export { roundingNotice } from "./method/rounding.ts";
+export { type Checked, type Verdict } from "./method/verdict.ts";
+export { placesByName } from "./method/values.ts";
 export { train, type TrainingEvent, type TrainingOptions } from "./method/training.ts";

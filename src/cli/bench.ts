@@ -12,7 +12,7 @@ import { EXIT, suggestion } from "./errors.ts";
 import { drawGrowth } from "./figure.ts";
 import { writeWhole } from "./files.ts";
 import { claimFigureFile } from "./plot.ts";
-import { tableLines } from "./table.ts";
+import { tableLines } from "../method/table.ts";
 
 /** Where measurements run: here, or in a browser. */
 export interface Place {

@@ -90,7 +90,9 @@ export function createCommands() {
         "--check <affix>",
         "compare with gradients named so: GBW1 (the default) or W1.grad, ...",
       )
-      .option("--rtol <number>", "largest relative error that passes", number, 1e-3),
+      .option("--rtol <number>", "largest relative error that passes", number, 1e-3)
+      .option("--elements <number>", "check so many elements alone, drawn by --seed", number)
+      .option("--budget <seconds>", "check as many elements as there is time for", number),
     ...["model", ...NETWORK, ...DIFFERENCE, "layout", "json"] as const,
   );
 

@@ -6,7 +6,7 @@ import { createNetwork } from "../core/network.ts";
 import type { Samples } from "../data/samples.ts";
 import type { Engine, EngineOptions } from "../engine.ts";
 import type { Options } from "./options.ts";
-import { tableLines } from "./table.ts";
+import { tableLines } from "../method/table.ts";
 
 const H = 1e-4;
 const W = [[0.47355232, 0.9977393, 0.84668094], [0.85557411, 0.03563661, 0.69422093]];

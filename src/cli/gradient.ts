@@ -3,9 +3,10 @@
  * origin, found in the same file, compared with ours tensor by tensor.
  */
 
-import { openEngine } from "../backend.ts";
+import { type Backend, openEngine } from "../backend.ts";
 import { notFinite } from "../core/finite.ts";
-import { parameterTensors, type Shape, shapeOf } from "../core/network.ts";
+import { type Network, type Shape, shapeOf, sizeOfShape, textOfShape } from "../core/network.ts";
+import { planFor } from "../cpu/work.ts";
 import { readTensors, type Tensors, writeTensors } from "../data/tensors.ts";
 import {
   affixed,
@@ -19,12 +20,13 @@ import {
   throughSamples,
   turned,
 } from "../data/weights.ts";
-import { compare } from "../method/gradcheck.ts";
+import type { Engine, EngineOptions } from "../engine.ts";
+import { CHECK_STEP, examine, NotFinite, type Problem } from "../method/checked.ts";
 import { roundingNotice } from "../method/rounding.ts";
+import { placesByName, placesOfNodes, shapeOfValue } from "../method/values.ts";
 import { EXIT } from "./errors.ts";
 import { claimTensorFile, readWhole, writeWhole } from "./files.ts";
 import { engineOptionsOf, type Given, type Options, tellSkipped } from "./options.ts";
-import { comparisonLines } from "./table.ts";
 import { type Loaded, loadWeights, namesLine, networkIn } from "./weights.ts";
 
 /**
@@ -33,11 +35,22 @@ import { type Loaded, loadWeights, namesLine, networkIn } from "./weights.ts";
  */
 const DEFAULT_AFFIXES = ["GB", ".grad"];
 
+/** What gradients of values inside the network are named like, in front of the value's name. */
+const VALUE_PREFIX = "d.";
+
+/**
+ * Multiplications with additions of a check that the CPU does in float64, at most, before it is worth
+ * the start of a GPU: some two seconds of work.
+ */
+const MOST_ON_CPU = 2e9;
+
 export interface GradientOptions extends Options {
   input: string;
   out?: string;
   check?: string;
   rtol: number;
+  elements?: number;
+  budget?: number;
 }
 
 /** The network, the batch and the gradients to be checked, out of a file's tensors. */
@@ -64,15 +77,56 @@ function readAll(tensors: Tensors, options: GradientOptions, model: Loaded | und
   });
 }
 
+/** The gradients of values inside the network that a file holds, as in the network. */
+function valuesIn(
+  tensors: Tensors,
+  { network, onnx }: Pick<Loaded, "network" | "onnx">,
+  batch: number,
+  layout: Layout,
+): NonNullable<Problem["values"]> {
+  const named = placesByName(network), nodes = placesOfNodes(network);
+  for (const [name, node] of onnx?.values ?? []) named.set(name, nodes[node]);
+  return new Map([...tensors].flatMap(([full, tensor]) => {
+    if (!full.startsWith(VALUE_PREFIX)) return [];
+    const name = full.slice(VALUE_PREFIX.length), place = named.get(name);
+    if (!place) {
+      console.error(
+        `Note: ${full} is not checked: there is no value ${name}, but ${
+          [...named.keys()].join(", ")
+        }`,
+      );
+      return [];
+    }
+    const { data } = layout === "r" ? turned(tensor) : tensor;
+    const shape = shapeOfValue(network, place, batch);
+    if (data.length !== sizeOfShape(shape)) {
+      throw new TypeError(
+        `Cannot check ${full}: it is ${textOfShape(tensor.shape)} where ${name} is ` +
+          `${textOfShape(shape)}; give it for each sample of the batch`,
+      );
+    }
+    return [[full, { place, data }] as const];
+  }));
+}
+
+/** Says that a gradient is none, and how the command ends. */
+function refuseNotFinite(bad: string, input: string, json: boolean | undefined, about: object) {
+  console.error(
+    `Cannot use the gradient of ${input}: ${bad}; use a smaller h, or other weights or data`,
+  );
+  if (json) console.log(JSON.stringify({ ok: false, notFinite: bad, ...about }));
+  return EXIT.failed;
+}
+
 /**
  * Runs the command; the exit code tells whether the gradients that were checked are right. A gradient
  * that is not finite everywhere is neither written nor compared.
  */
 export async function runGradient(given: GradientOptions, isGiven: Given): Promise<number> {
-  const { input, out, json, rtol, check } = given;
+  const { input, out, json, check } = given;
   const tell = (line: string) => json ? console.error(line) : console.log(line);
-  if (!(rtol > 0)) {
-    throw new RangeError(`Cannot check to a tolerance of ${rtol}: give a positive number`);
+  if (!(given.rtol > 0)) {
+    throw new RangeError(`Cannot check to a tolerance of ${given.rtol}: give a positive number`);
   }
   if (out !== undefined) await claimTensorFile(out);
   const tensors = await readTensors(await readWhole(input), input);
@@ -80,82 +134,135 @@ export async function runGradient(given: GradientOptions, isGiven: Given): Promi
     ? undefined
     : await loadWeights(given.model, given, isGiven, () => Promise.reject()); // it says its shape
   const options = { ...given, ...model?.options };
-  const { layout, value: { network, parameters, names, samples, affix, theirs } } = readAll(
-    tensors,
-    options,
-    model,
-  );
+  const read = readAll(tensors, options, model);
+  const { layout, value: { network, samples, names, affix, theirs } } = read;
   tellSkipped(network);
   const called = namesLine(names, given.model ?? input);
   if (called) tell(called);
+  const values = valuesIn(tensors, { network, onnx: model?.onnx }, samples.count, layout);
+  const isChecked = theirs.size + values.size > 0;
   if (check !== undefined && theirs.size === 0) {
     throw new TypeError(`Cannot check ${input}: it has no ${check}${names.get("W1")!.name}, ...`);
   }
-  if (out === undefined && theirs.size === 0) {
+  if (out === undefined && !isChecked) {
     throw new TypeError(
       `Cannot do anything with the gradient: give --out FILE, or put gradients to be checked into ` +
         `${input} as GB${names.get("W1")!.name} or ${names.get("W1")!.name}.grad, ...`,
     );
   }
+  const h = options.h ?? (isChecked ? CHECK_STEP : undefined);
+  const engineOptions = engineOptionsOf({ ...options, h, batch: samples.count }, network, samples);
+  const about = {
+    samples: samples.count,
+    engine: options.engine,
+    h: engineOptions.estimator.h,
+    estimator: options.estimator,
+  };
+  let written: Written | undefined;
+  if (out !== undefined) {
+    written = await write(out, read, tensors, options, engineOptions, tell);
+    if (written.bad !== undefined) {
+      return refuseNotFinite(written.bad, input, json, { ...about, ...written.by });
+    }
+  }
+  if (!isChecked) {
+    const { by, loss } = written!;
+    if (json) console.log(JSON.stringify({ loss, ...about, ...by }));
+    else tellOf(network, samples.count, input, options.engine, by.adapter, loss, tell);
+    if (!json) tell(`Wrote ${out}.`);
+    return EXIT.done;
+  }
+  try {
+    const report = await examine({
+      network,
+      parameters: read.value.parameters,
+      samples,
+      gradients: theirs,
+      called: new Map(
+        [...names].map(([ours, { name, shape, turned }]) =>
+          [ours, { name: affixed(tensors, affix, name) ?? name, shape, turned }] as const
+        ),
+      ),
+      values,
+      h: engineOptions.estimator.h,
+      tolerance: options.rtol,
+      elements: options.elements,
+      budget: options.budget,
+      seed: options.seed,
+      engine: engineOptions,
+      open: openerFor(engineOptions, options.backend, tell),
+    });
+    const { ok, loss, adapter } = report;
+    if (json) {
+      console.log(JSON.stringify({ ...report, ...about, rtol: options.rtol }));
+    } else {
+      tellOf(network, samples.count, input, options.engine, adapter, loss, tell);
+      if (out !== undefined) tell(`Wrote ${out}.`);
+      tell(report.text());
+    }
+    return ok ? EXIT.done : EXIT.failed;
+  } catch (error) {
+    if (!(error instanceof NotFinite)) throw error;
+    return refuseNotFinite(error.reason, input, json, about);
+  }
+}
 
-  const engineOptions = engineOptionsOf({ ...options, batch: samples.count }, network, samples);
+/** What computes a check: a GPU where it is asked for, or where there is much to do. */
+function openerFor(
+  options: EngineOptions,
+  backend: Backend,
+  tell: (line: string) => void,
+): Problem["open"] {
+  const isShort = planFor(options).multiplyAdds <= MOST_ON_CPU;
+  const isOnCpu = backend === "cpu" || (backend === "auto" && isShort);
+  return isOnCpu ? undefined : (options) => openEngine(options, backend, tell);
+}
+
+/** The first line of what is printed. */
+function tellOf(
+  network: Network,
+  samples: number,
+  input: string,
+  engine: string,
+  adapter: string,
+  loss: number,
+  tell: (line: string) => void,
+): void {
+  tell(
+    `Gradient of ${shapeOf(network)} over the ${samples} samples of ${input}: loss ` +
+      `${loss.toFixed(6)} (engine ${engine} on ${adapter})`,
+  );
+}
+
+/** What became of a gradient that was to be written. */
+interface Written {
+  /** What of it is no finite number; it is then not written. */
+  readonly bad?: string;
+  readonly loss: number;
+  readonly by: Pick<Engine, "backend" | "adapter">;
+}
+
+/** Evaluates the whole gradient and writes it. */
+async function write(
+  out: string,
+  { layout, value: { network, parameters, names } }: ReturnType<typeof readAll>,
+  tensors: Tensors,
+  options: Options,
+  engineOptions: EngineOptions,
+  tell: (line: string) => void,
+): Promise<Written> {
   using engine = await openEngine(engineOptions, options.backend, tell);
   engine.setParameters(parameters);
   const notice = roundingNotice(engineOptions, engine, parameters);
   if (notice) tell(notice);
   const evaluated = await engine.gradient(
-    Uint32Array.from({ length: samples.count }, (_, n) => n),
+    Uint32Array.from({ length: engineOptions.batch }, (_, n) => n),
   );
-  const about = {
-    samples: samples.count,
-    backend: engine.backend,
-    adapter: engine.adapter,
-    engine: options.engine,
-    h: options.h,
-    estimator: options.estimator,
-  };
+  const { backend, adapter } = engine, { loss, gradient } = evaluated;
   const bad = notFinite(network, evaluated);
-  if (bad !== undefined) {
-    console.error(
-      `Cannot use the gradient of ${input}: ${bad}; use a smaller h, or other weights or data`,
-    );
-    if (json) console.log(JSON.stringify({ ok: false, notFinite: bad, ...about }));
-    return EXIT.failed;
-  }
-  const { loss, gradient } = evaluated;
-  if (out !== undefined) {
+  if (bad === undefined) {
     const written = asTensors(network, gradient, layout, tensors, names);
     await writeWhole(out, await writeTensors(written, out));
   }
-  const comparisons = parameterTensors(network).flatMap(({ name, shape, offset, size }) => {
-    const other = theirs.get(name);
-    const ours = gradient.subarray(offset, offset + size);
-    if (!other) return [];
-    // Where they lie is said as the file has them.
-    const naming = names.get(name)!, full = affixed(tensors, affix, naming.name)!;
-    const [theirsThere, oursThere] = [other, ours].map((data) =>
-      naming.turned ? turned({ shape, data }).data : data
-    );
-    return [compare(full, naming.shape, theirsThere, oursThere)];
-  });
-  const ok = comparisons.every(({ relativeError }) => relativeError <= rtol);
-  if (json) {
-    const checked = comparisons.length > 0 ? { ok, rtol, tensors: comparisons } : {};
-    console.log(JSON.stringify({ loss, ...about, ...checked }));
-  } else {
-    tell(
-      `Gradient of ${shapeOf(network)} over the ${samples.count} samples of ${input}: loss ` +
-        `${loss.toFixed(6)} (engine ${options.engine} on ${engine.adapter})`,
-    );
-    if (out !== undefined) tell(`Wrote ${out}.`);
-    if (comparisons.length > 0) {
-      comparisonLines(comparisons, rtol).forEach(tell);
-      tell(
-        ok
-          ? `Every gradient is within ${rtol}.`
-          : `Not every gradient is within ${rtol}: those marked are off.`,
-      );
-    }
-  }
-  return ok ? EXIT.done : EXIT.failed;
+  return { bad, loss, by: { backend, adapter } };
 }

@@ -222,7 +222,7 @@ const shared = {
     .default(16),
   h: new Option(
     "--h <number>",
-    "step of the difference, or scale of the kernel (default 1e-4; 1 where a unit has steps, 1e-6 with a maxpool)",
+    "step of the difference, or scale of the kernel (default 1e-4; 1 where a unit has steps; 1e-6 with a maxpool, and in checks)",
   )
     .argParser(number),
   sharing: new Option("--no-sharing", "every copy by itself, sharing nothing: to compare with"),

@@ -5,7 +5,7 @@ import { shapeOf, weightedLayers } from "../core/network.ts";
 import { planOf, type Stage } from "../core/plan.ts";
 import { densityOf } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
-import { tableLines } from "./table.ts";
+import { tableLines } from "../method/table.ts";
 
 const count = (value: number) => Math.round(value).toLocaleString("en");
 

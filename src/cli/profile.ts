@@ -7,7 +7,7 @@ import type { Random } from "../core/random.ts";
 import type { EngineOptions } from "../engine.ts";
 import { GpuEngine } from "../gpu/engine.ts";
 import { MAX_TIMED } from "../gpu/device.ts";
-import { tableLines } from "./table.ts";
+import { tableLines } from "../method/table.ts";
 
 /** Steps that are timed, where training would take as many. */
 const STEPS = 10;

@@ -42,7 +42,7 @@ export interface Loaded {
   /** What the file calls the weights. */
   readonly names: Names;
   /** What an ONNX file says besides. */
-  readonly onnx?: Pick<OnnxNetwork, "closed" | "softmax">;
+  readonly onnx?: Pick<OnnxNetwork, "closed" | "softmax" | "values">;
   /** Where the run stands; undefined where the file holds weights alone. */
   readonly checkpoint: Checkpoint | undefined;
   /** The data, where they had to say what shape a sample has. */
@@ -125,7 +125,11 @@ async function loadOnnx(path: string, options: Options, given: Given): Promise<L
   // What writes such files has no small number inside the logarithm.
   const defaults = given("epsilon") ? {} : { epsilon: 0 };
   const merged: Options = { ...options, ...defaults, ...optionsFrom(settings, unsaid, path) };
-  const { network, parameters, names, softmax, closed, notes } = networkOfOnnx(model, path, merged);
+  const { network, parameters, names, softmax, closed, values, notes } = networkOfOnnx(
+    model,
+    path,
+    merged,
+  );
   for (const note of notes) console.error(`Note: ${note}`);
   if (softmax !== undefined && merged.loss !== "cross-entropy") {
     throw new TypeError(
@@ -144,7 +148,7 @@ async function loadOnnx(path: string, options: Options, given: Given): Promise<L
     parameters: parametersOfRun(tensors, path, parameters),
     layout: "numpy",
     names,
-    onnx: { softmax, closed },
+    onnx: { softmax, closed, values },
     checkpoint: checkpointIn(tensors, path, parameters.length),
   };
 }

@@ -4,7 +4,7 @@
  */
 
 import { directionSign } from "../core/directions.ts";
-import { type Network, residualsOf } from "../core/network.ts";
+import { layersBehind, type Network, residualsOf } from "../core/network.ts";
 import { activationOf, losses } from "../operations/registry.ts";
 import { forward, mean, type Trace } from "./forward.ts";
 import type { Share } from "./share.ts";
@@ -22,22 +22,35 @@ export function direction(key: number, parameters: number): Float64Array { // [p
   return Float64Array.from({ length: parameters }, (_, index) => directionSign(key, index));
 }
 
+/** What becomes of one sample when all weights are moved at once. */
+export interface Moved {
+  /** The exact change of its loss. */
+  readonly loss: number;
+  /** Of what each layer's activation takes, and of the data and what each layer gives. */
+  readonly inputs: readonly Float64Array[]; // layers of [outputs]
+  readonly values: readonly Float64Array[]; // layers + 1 of [outputs]
+}
+
 /**
- * Exact change of the mean loss when the parameters w become w + d. In one dense layer that is
+ * Exact changes, sample by sample, when the parameters w become w + d. In one dense layer that is
  * [da, 0] (W + D) + [a, 1] D, in a convolution the same with convolutions for products, in a sum
  * that of the changes: nothing is subtracted from anything near it.
+ * @param only the layer whose weights move; default all. Nothing is evaluated of those before it.
  */
-export function changeAlong(
+export function* changesAlong(
   network: Network,
   parameters: Float64Array, // [parameters]
   trace: Trace,
   d: Float64Array, // [parameters]
-): number {
+  only?: number,
+): Generator<Moved> {
   const { layers } = network;
   const { batch, residuals } = trace;
   const { changes } = losses[network.loss];
   const whole = Float64Array.of(1), dL = new Float64Array(1);
   const moved = parameters.map((weight, index) => weight + d[index]); // W + D
+  const behind = only === undefined ? layers.keys() : [only, ...layersBehind(layers, only)];
+  const moves = new Set(behind), still = layers.map(({ outputs }) => new Float64Array(outputs));
   /** What comes of a window over maps that change by da. */
   const look = (layer: Windowed, l: number, n: number, da: Float64Array, dz: Float64Array) => {
     const { kind, from, inputs, outputs } = layer, start = n * (inputs + 1);
@@ -48,23 +61,31 @@ export function changeAlong(
       return changeLargest(layer, winners, a, da, dz);
     }
     addConvolution(layer, moved, da, dz);
+    if (only !== undefined && l !== only) return;
     addConvolution(layer, d, a, dz);
     addBiases(layer, d, dz);
   };
-  let total = 0;
   for (let n = 0; n < batch.size; n++) {
     // Of the data, and of what each layer gives: layer l's is at l + 1. [outputs]
-    const changed = [new Float64Array(network.inputs)];
+    const changed = [new Float64Array(network.inputs)], sums: Float64Array[] = [];
     layers.forEach((layer, l) => {
       const { kind, from, inputs, outputs, offset, activation } = layer;
+      if (!moves.has(l)) {
+        changed.push(still[l]);
+        sums.push(still[l]);
+        return;
+      }
       const dz = new Float64Array(outputs);
+      sums.push(dz);
       if (isWindowed(layer)) look(layer, l, n, changed[from[0] + 1], dz);
       else if (kind === "sum") {
         for (const source of from) changed[source + 1].forEach((da, j) => dz[j] += da);
       } else {
         const a = trace.values[from[0] + 1], da = changed[from[0] + 1];
+        const isMoved = only === undefined || l === only;
         for (let i = 0; i <= inputs; i++) {
-          const value = a[n * (inputs + 1) + i], change = i < inputs ? da[i] : 0;
+          const value = isMoved ? a[n * (inputs + 1) + i] : 0, change = i < inputs ? da[i] : 0;
+          if (value === 0 && change === 0) continue;
           for (let j = 0; j < outputs; j++) {
             const index = offset + i * outputs + j;
             dz[j] += change * moved[index] + value * d[index];
@@ -83,9 +104,20 @@ export function changeAlong(
     });
     const da = changed.at(-1)!;
     changes(residuals, n * residualsOf(network), batch.labels[n], da, whole, dL);
-    total += dL[0];
+    yield { loss: dL[0], inputs: sums, values: changed };
   }
-  return total / batch.size;
+}
+
+/** Exact change of the mean loss when the parameters w become w + d. */
+export function changeAlong(
+  network: Network,
+  parameters: Float64Array, // [parameters]
+  trace: Trace,
+  d: Float64Array, // [parameters]
+): number {
+  let total = 0;
+  for (const { loss } of changesAlong(network, parameters, trace, d)) total += loss;
+  return total / trace.batch.size;
 }
 
 /**

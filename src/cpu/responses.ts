@@ -33,7 +33,7 @@ export type Respond = (
 ) => void;
 
 /** What a unit's value is changed by. */
-function unitOf({ network, trace }: Unperturbed, l: number) {
+export function unitOf({ network, trace }: Unperturbed, l: number) {
   const { outputs, activation } = network.layers[l], f = activationOf(activation);
   return (n: number, j: number) => {
     const at = n * outputs + j;
@@ -54,7 +54,7 @@ function addRow(
 }
 
 /** What becomes of changes on their way through layer m. */
-interface Through {
+export interface Through {
   unit(m: number, n: number, k: number, dz: number): number;
   /** Of the windows of a max pool that take values which moved. */
   largest(
@@ -67,7 +67,7 @@ interface Through {
 }
 
 /** The finite changes themselves. */
-function exactly(at: Unperturbed): Through {
+export function exactly(at: Unperturbed): Through {
   const units = at.network.layers.map((_, m) => unitOf(at, m));
   return {
     unit: (m, n, k, dz) => units[m](n, k).change(dz),
@@ -79,7 +79,7 @@ function exactly(at: Unperturbed): Through {
 }
 
 /** A max pool, its unperturbed winners, and what it takes of a sample. */
-function poolOf({ network: { layers }, trace }: Unperturbed, m: number, n: number) {
+export function poolOf({ network: { layers }, trace }: Unperturbed, m: number, n: number) {
   const layer = layers[m] as Windowed, { inputs, outputs, from: [source] } = layer;
   return {
     layer,
@@ -126,7 +126,7 @@ class Straight implements Through {
  * Carries changes of some units of layer l through all layers behind it.
  * @returns what comes of the logits, [classes], until the next call.
  */
-function carrier(
+export function carrier(
   { network: { layers }, parameters }: Unperturbed,
   l: number,
   through: Through,
@@ -180,7 +180,10 @@ function response(
 }
 
 /** The same of one unit. */
-function responseOfUnit(at: Unperturbed, l: number): (n: number, j: number, da: number) => number {
+export function responseOfUnit(
+  at: Unperturbed,
+  l: number,
+): (n: number, j: number, da: number) => number {
   const respond = response(at, l), one = new Float64Array(1);
   return (n, j, da) => respond(n, [j, j + 1], one.fill(da));
 }

@@ -56,6 +56,8 @@ export interface OnnxNetwork {
    * takes, whose weights are 1 and 0, is then put behind it.
    */
   readonly closed?: string;
+  /** Which of the network's nodes each value that is computed is, the last layer behind all others. */
+  readonly values: ReadonlyMap<string, number>;
   /** Lines for people: what is otherwise here than in the file. */
   readonly notes: readonly string[];
 }
@@ -990,8 +992,15 @@ function finish(reader: Reader, options: { loss?: Loss; epsilon?: number }): Onn
     }
     said.set(ours, { name, shape, turned: of.turned });
   }
-  const names = namesOf(network, said);
-  return { network, parameters, names, softmax: last.softmax, closed, notes: reader.notes };
+  const names = namesOf(network, said), { softmax } = last, { notes } = reader;
+  const values = new Map(
+    [...reader.values].flatMap(([name, value]): [string, number][] =>
+      value.kind === "given" && value.node !== DATA && value.node <= network.nodes.length
+        ? [[name, value.node]]
+        : []
+    ),
+  );
+  return { network, parameters, names, softmax, closed, values, notes };
 }
 
 /** Attributes of where a window stands. */

@@ -2,6 +2,7 @@
 
 import { indexIn } from "../core/finite.ts";
 import { type Network, parameterTensors } from "../core/network.ts";
+import type { Reference, Verdict } from "./verdict.ts";
 
 /** One tensor of a gradient against a reference. */
 export interface Comparison {
@@ -33,6 +34,45 @@ export function compare(
   }
   const relativeError = difference === 0 ? 0 : Math.sqrt(difference / norm);
   return { name, shape, relativeError, maxAbsDifference, at: indexIn(shape, worst) };
+}
+
+/** A tensor of an engine's gradient against float64, and whether it is as it should be. */
+export interface Judged extends Comparison {
+  /** Elements that are compared: all of them. */
+  readonly checked: number;
+  /** Of these, with a kink between -h and +h. */
+  readonly kinks: number;
+  readonly verdict: Verdict;
+}
+
+/**
+ * Whether tensors of an engine's gradient are within a tolerance of their references' norms: all of
+ * them, or at least but for what kinks leave open.
+ */
+export function judge(
+  network: Network,
+  actual: Float64Array, // [parameters]
+  { ours, below, above, crossed }: Reference, // [parameters]
+  tolerance: number,
+): Judged[] {
+  const beyond = ours.map((value, i) =>
+    Math.min(Math.max(actual[i] - value, below[i]), above[i]) + value
+  ); // the nearest that is right
+  return compareGradients(network, actual, ours).map((comparison, t): Judged => {
+    const { offset, size } = parameterTensors(network)[t];
+    const part = (all: Float64Array) => all.subarray(offset, offset + size);
+    const norm = Math.sqrt(part(ours).reduce((sum, value) => sum + value ** 2, 0));
+    const rest = Math.sqrt(
+      part(actual).reduce((sum, value, i) => sum + (value - beyond[offset + i]) ** 2, 0),
+    );
+    const { relativeError } = comparison;
+    return {
+      ...comparison,
+      checked: size,
+      kinks: crossed.subarray(offset, offset + size).filter((count) => count > 0).length,
+      verdict: relativeError <= tolerance ? "right" : rest <= tolerance * norm ? "kinks" : "off",
+    };
+  });
 }
 
 /** Compares two gradients of a network, W1, b1, W2, ... */
