@@ -82,7 +82,8 @@ export {
   type Method,
   METHODS,
 } from "./engine.ts";
-export { checkGradients, type GradientCheck, type Numbers } from "./method/check_gradients.ts";
+export { checkGradients } from "./check.ts";
+export type { GradientCheck, Numbers } from "./method/check_gradients.ts";
 export { CHECK_STEP, CHECK_TOLERANCE, NotFinite } from "./method/checked.ts";
 export { type Diagnosis } from "./method/diagnosis.ts";
 export { flipNotice } from "./method/flips.ts";

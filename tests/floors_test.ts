@@ -11,6 +11,7 @@ const FLOORS: Record<string, number> = {
   "gpu": 4,
   "method": 5,
   "backend.ts": 6,
+  "check.ts": 6,
   "mod.ts": 7,
   "node.ts": 8,
   "bench": 8,

@@ -1,7 +1,7 @@
 /** Plans: which way each layer's copies go, and what it costs; no device is asked. */
 
 import assert from "node:assert/strict";
-import { createEstimator } from "../src/core/estimator.ts";
+import { createEstimator, stencilsOf } from "../src/core/estimator.ts";
 import {
   type Activation,
   connect,
@@ -277,7 +277,7 @@ function counted(network: Network, options: PlanOptions, elements?: Uint32Array)
   try {
     differences(
       { network, parameters: reads, trace },
-      network.layers.map(() => options.estimator),
+      stencilsOf(options.estimator, network),
       chosen,
       options.sharing,
       { index: 0, of: 1 },

@@ -11,7 +11,12 @@ import { why, writeWhole } from "./files.ts";
 import { ROOT } from "./places.ts";
 
 /** Where its parts lie in the package: `src/mod.ts` is what deno.json exports. */
-const ENTRIES = { index: "src/mod.ts", node: "src/node.ts", thread: "src/cpu/thread.ts" };
+const ENTRIES = {
+  index: "src/mod.ts",
+  node: "src/node.ts",
+  check: "src/check.ts", // by itself, for who checks gradients alone: it loads the rest when called
+  thread: "src/cpu/thread.ts",
+};
 
 /** Dawn under Node, which a user may or may not install. */
 const PEERS = { webgpu: ">=0.6.2" };
@@ -41,6 +46,7 @@ const manifestOf = (dependencies: Record<string, string>) => ({
   sideEffects: ["./node.js"],
   exports: {
     ".": { types: "./types/mod.d.ts", node: "./node.js", default: "./index.js" },
+    "./check": { types: "./types/check.d.ts", default: "./check.js" },
     "./package.json": "./package.json",
   },
   types: "./types/mod.d.ts",

@@ -158,6 +158,19 @@ export function lossEvaluations(estimator: Estimator, network: Network): number 
 export const hasSteps = (nodes: readonly Pick<Node, "operation">[]): boolean =>
   nodes.some(({ operation }) => !(operation in structures) && activationOf(operation).states);
 
+/** Points with the h that they are multiples of. */
+export interface Stencil {
+  readonly points: readonly StencilPoint[];
+  readonly h: number;
+}
+
+/** What the weights of each layer are nudged by. */
+export const stencilsOf = (estimator: Estimator, network: Network): Stencil[] =>
+  network.layers.map((_, l) => {
+    const at = estimatorAt(estimator, network, l);
+    return { points: stencilOf(at), h: at.h };
+  });
+
 /**
  * How the weights of layer `l` are nudged. Smoothing is for what jumps: where nothing at or behind
  * them does, there is nothing to smooth, and what would come of it is a blurred gradient. There it is

@@ -4,7 +4,7 @@
  * "Computational Divided Differencing and Divided-Difference Arithmetics", 2003).
  */
 
-import { type Estimator, stencilOf } from "../core/estimator.ts";
+import type { Stencil } from "../core/estimator.ts";
 import type { Way } from "../core/plan.ts";
 import { type Block, blocksOf, weightsOf } from "./blocks.ts";
 import { mapResponder, responder, type UnitWay, type Unperturbed } from "./responses.ts";
@@ -45,14 +45,11 @@ interface Nudges {
   readonly weights: Float64Array; // [points]
 }
 
-/** Those of an estimator. */
-function nudgesOf(estimator: Estimator, batch: number): Nudges {
-  const stencil = stencilOf(estimator), { h } = estimator;
-  return {
-    sizes: Float64Array.from(stencil, ({ offset }) => offset * h),
-    weights: Float64Array.from(stencil, ({ coefficient }) => coefficient / (h * batch)),
-  };
-}
+/** Those of a stencil. */
+const nudgesOf = ({ points, h }: Stencil, batch: number): Nudges => ({
+  sizes: Float64Array.from(points, ({ offset }) => offset * h),
+  weights: Float64Array.from(points, ({ coefficient }) => coefficient / (h * batch)),
+});
 
 /** Takes what a weight adds to the gradient: that from input m of a block's into unit j. */
 type Add = (m: number, j: number, value: number) => void;
@@ -127,13 +124,13 @@ function overMaps(
 /**
  * The gradient of the mean loss by a stencil of exact changes, for the weights into this share's
  * units; 0 for the others.
- * @param estimators of the layers, by index, and their ways.
+ * @param stencils of the layers, by index, and their ways.
  * @param elements that are asked for, by their index; default all. Nothing of the others is
  *   evaluated.
  */
 export function differences(
   at: Unperturbed,
-  estimators: readonly Estimator[],
+  stencils: readonly Stencil[],
   ways: Readonly<Record<number, Way>>,
   sharing: boolean,
   { index, of }: Share,
@@ -147,7 +144,7 @@ export function differences(
     const mine = units.filter(() => dealt++ % of === index);
     if (mine.length === 0) continue;
     const add: Add = (m, j, value) => gradient[places?.[m] ?? indexOf(inputs[m], j)] += value;
-    const way = ways[l], nudges = nudgesOf(estimators[l], batch.size);
+    const way = ways[l], nudges = nudgesOf(stencils[l], batch.size);
     if (way === "maps") overMaps(at, block, mine, nudges, sharing, add);
     else overUnits(at, block, mine, nudges, way, sharing, add);
   }

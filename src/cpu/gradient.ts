@@ -4,7 +4,7 @@
  * evaluated by one share alone: the bits do not depend on how many shares there are.
  */
 
-import { type Estimator, estimatorAt } from "../core/estimator.ts";
+import { type Estimator, stencilsOf } from "../core/estimator.ts";
 import type { Network } from "../core/network.ts";
 import type { Surrogate } from "../core/surrogate.ts";
 import type { Way } from "../core/plan.ts";
@@ -53,20 +53,20 @@ const chosen = (gradient: Float64Array, elements?: Uint32Array) =>
 export function evaluate(problem: Problem, share: Share): Part {
   const { network, method, estimator, parameters, batch, keys, elements } = problem;
   const trace = forward(network, parameters, batch);
-  const estimators = network.layers.map((_, l) => estimatorAt(estimator, network, l));
+  const stencils = stencilsOf(estimator, network);
   const values = isRandom(method, estimator)
     ? slopes(network, parameters, trace, estimator.h, keys, method === "copies", share)
     : method === "differences"
     ? differences(
       { network, parameters, trace },
-      estimators,
+      stencils,
       problem.ways,
       problem.sharing,
       share,
       elements,
     )
     : method === "copies"
-    ? copies(network, parameters, batch, estimators, share, elements)
+    ? copies(network, parameters, batch, stencils, share, elements)
     : share.index === 0 // backpropagation is one piece
     ? chosen(backprop(network, parameters, trace, problem.surrogate), elements)
     : new Float64Array(elements?.length ?? network.parameters);

@@ -417,8 +417,7 @@ function sidesOf(
   const side = (offset: number) =>
     differences(
       at,
-      [{ offset, coefficient: offset }],
-      h,
+      at.network.layers.map(() => ({ points: [{ offset, coefficient: offset }], h })),
       ways,
       true,
       { index: 0, of: 1 },

@@ -165,7 +165,11 @@ function explained(at: Unperturbed, exact: Derivatives, suspect: Suspect): Diagn
 
 /** Diagnoses that say the same, as one. */
 function merged(diagnoses: readonly Diagnosis[]): Diagnosis[] {
-  const groups = Map.groupBy(diagnoses, ({ kind, text }) => `${kind} ${text}`);
+  const groups = new Map<string, Diagnosis[]>();
+  for (const diagnosis of diagnoses) {
+    const key = `${diagnosis.kind} ${diagnosis.text}`;
+    groups.set(key, [...groups.get(key) ?? [], diagnosis]);
+  }
   return [...groups.values()].map(([first, ...others]) => {
     if (others.length === 0) return first;
     const tensors = [first, ...others].flatMap(({ tensors }) => tensors);
