@@ -201,6 +201,28 @@ Deno.test("gradcheck passes, and fails where the tolerance is out of reach", asy
   assert.equal(strict.ok, false);
 });
 
+Deno.test("gradcheck passes behind relu, fresh and trained, deep and with pools", async () => {
+  for (
+    const [...network] of [
+      ["--activation", "relu", "--hidden", "12,12,12,12"],
+      ["--activation", "relu", "--hidden", "20", "--steps", "150"],
+      ["--activation", "relu", "--hidden", "12,12,12", "--steps", "150", "--optimizer", "adam"],
+      ["--network", "conv 3x5, relu, maxpool 2, dense 8, relu"], // fresh biases of 0, plain images
+    ]
+  ) {
+    const size = ["--data", "digits", "--batch", "20", "--init", "he", "--lr", "0.01"];
+    const { code, stdout } = await cli("gradcheck", ...network, ...size, "--json");
+    const { ok, h, tensors } = JSON.parse(stdout);
+    assert.equal(code, 0, stdout);
+    assert.ok(ok && h === 1e-6);
+    for (const { verdict, checked, shape, kinks } of tensors) {
+      assert.notEqual(verdict, "off");
+      assert.equal(checked, shape.reduce((size: number, length: number) => size * length, 1));
+      assert.ok(kinks >= 0);
+    }
+  }
+});
+
 Deno.test("gradcheck --sweep shows what float32 leaves of either engine's gradient", async () => {
   const { code, stdout } = await cli("gradcheck", ...SMALL, "--hidden", "3", "--sweep", "--json");
   assert.equal(code, 0);

@@ -5,9 +5,10 @@
  * side of it, and of a max pool's cells that are as large as its winner, any may be the winner: each
  * choice is a subgradient. Besides, every product and sum rounds.
  *
- * Both go back through the network as radii: where an error is known as m plus or minus r, the linear
- * operations take m by their weights and r by the magnitudes of these. That holds for whatever is
- * chosen, and is tight as long as few units of a sample are undecided. Units that are exactly at a
+ * Choices go back through the network as radii: where an error is known as m plus or minus r, the
+ * linear operations take m by their weights and r by the magnitudes of these. That holds for whatever
+ * is chosen, and is tight as long as few units of a sample are undecided. Roundings are independent of
+ * one another as far as this goes, and go back as their squares, by the squares of weights. Units that are exactly at a
  * kink, with nothing rounded, may be many, as where fresh biases are 0 and an image is plain; of these
  * a program takes one side in a whole layer, and either side is evaluated.
  */
@@ -212,16 +213,15 @@ function tiesOf(
   return ties;
 }
 
-/** Magnitudes of numbers. */
-const magnitudes = (numbers: Float64Array) => numbers.map(Math.abs);
-
 const emptyLike = ({ layers }: Network, batch: number) =>
   layers.map(({ outputs }) => new Float64Array(batch * outputs));
 
-/** Numbers that are known but for a radius. */
+/** Numbers that are known but for a radius, and for what was rounded. */
 interface Known {
   readonly middle: Float64Array;
   readonly radius: Float64Array;
+  /** Squares of how far rounding may have moved them. */
+  readonly noise: Float64Array;
 }
 
 /** What is open before anything goes back. */
@@ -260,10 +260,11 @@ export function freedomOf(at: Unperturbed, rounding = true): Freedom {
   const around = (exact: Float64Array, of: (interval: Interval) => Known): Around => {
     const below = new Float64Array(exact.length), above = new Float64Array(exact.length);
     for (const interval of intervals) {
-      const { middle, radius } = of(interval);
+      const { middle, radius, noise } = of(interval);
       for (let i = 0; i < exact.length; i++) {
-        below[i] = Math.min(below[i], middle[i] - radius[i] - exact[i]);
-        above[i] = Math.max(above[i], middle[i] + radius[i] - exact[i]);
+        const open = radius[i] + Math.sqrt(noise[i]);
+        below[i] = Math.min(below[i], middle[i] - open - exact[i]);
+        above[i] = Math.max(above[i], middle[i] + open - exact[i]);
       }
     }
     return { below, above };
@@ -290,6 +291,7 @@ function openIn(at: Unperturbed, rounding: boolean): Open {
   const slopes = trace.derivatives.map((slopes) => ({
     middle: slopes.slice(),
     radius: new Float64Array(slopes.length),
+    noise: new Float64Array(slopes.length),
   }));
   const bent = layers.map((): number[] => []);
   const level = layers.map(() => new Map<number, number>());
@@ -305,8 +307,8 @@ function openIn(at: Unperturbed, rounding: boolean): Open {
       if (!rounding || states) continue;
       // A curved one's slope moves by less than its input does, none having a second derivative beyond
       // 1.2 (gelu's); and made of its value, as 1 - a^2 is, it is rounded where that is near 1.
-      slopes[l].radius.forEach((_, place, radius) => {
-        radius[place] = 1.2 * errors.sums[l][place] + FEW * ROUNDOFF;
+      slopes[l].noise.forEach((_, place, noise) => {
+        noise[place] = (1.2 * errors.sums[l][place] + FEW * ROUNDOFF) ** 2;
       });
       continue;
     }
@@ -338,14 +340,15 @@ function openIn(at: Unperturbed, rounding: boolean): Open {
     }
   }
   const middle = logitErrors(network, trace);
-  const radius = rounding
-    ? logitRadii(network, batch.labels, middle, errors.values.at(-1)!)
-    : middle.map(() => 0);
-  return { slopes, bent, level, ties, logits: { middle, radius } };
+  const radius = middle.map(() => 0);
+  const noise = rounding
+    ? logitErrorsOf(network, batch.labels, middle, errors.values.at(-1)!).map((error) => error ** 2)
+    : radius;
+  return { slopes, bent, level, ties, logits: { middle, radius, noise } };
 }
 
 /** By how much dL/d logits are off where the logits are, and by their own rounding. */
-function logitRadii(
+function logitErrorsOf(
   { classes, loss }: Network,
   labels: Uint16Array, // [batch]
   logits: Float64Array, // [batch, classes], dL/d them
@@ -394,15 +397,15 @@ function choicesOf(level: Open["level"]): Set<number>[] {
 
 /** The slopes where units of the chosen layers take the other side. */
 function chosen({ slopes, level }: Open, choice: ReadonlySet<number>): Known[] {
-  return slopes.map(({ middle, radius }, l) => {
-    if (!choice.has(l)) return { middle, radius };
-    const other = middle.slice();
-    for (const [place, slope] of level[l]) other[place] = slope;
-    return { middle: other, radius };
+  return slopes.map((own, l) => {
+    if (!choice.has(l)) return own;
+    const middle = own.middle.slice();
+    for (const [place, slope] of level[l]) middle[place] = slope;
+    return { ...own, middle };
   });
 }
 
-/** Takes intervals back through a network. */
+/** Takes what is known of errors back through a network. */
 function intervalsBack(
   { network, parameters, trace }: Unperturbed,
   { slopes, bent, ties, logits }: Open,
@@ -411,23 +414,26 @@ function intervalsBack(
   const { layers } = network, { batch } = trace, unit = rounding ? FEW * ROUNDOFF : 0;
   const least = rounding ? UNDERFLOW : 0;
   const middle = emptyLike(network, batch.size), radius = emptyLike(network, batch.size);
+  const noise = emptyLike(network, batch.size);
   middle.at(-1)!.set(logits.middle);
   radius.at(-1)!.set(logits.radius);
+  noise.at(-1)!.set(logits.noise);
   const gradient = {
     middle: new Float64Array(network.parameters),
     radius: new Float64Array(network.parameters).fill(batch.size * least),
+    noise: new Float64Array(network.parameters),
   };
   const inputs: Known[] = [], undecided: Undecided[] = [];
-  const never: Means["route"] = () => {}; // pools are taken care of here
-  const means: Means = { weights: parameters, values: trace.values, route: never };
-  const sizes: Means = {
-    weights: magnitudes(parameters),
-    values: trace.values.map(magnitudes),
-    route: never,
-  };
+  /** What a layer's backward pass is made with; pools are taken care of here. */
+  const by = (f: (weight: number) => number): Means => ({
+    weights: parameters.map(f),
+    values: trace.values.map((values) => values.map(f)),
+    route: () => {},
+  });
+  const means = by((weight) => weight), sizes = by(Math.abs), squares = by((weight) => weight ** 2);
   for (let l = layers.length - 1; l >= 0; l--) {
-    const layer = layers[l], { kind, outputs } = layer, [m, r] = [middle[l], radius[l]];
-    const slope = slopes[l];
+    const layer = layers[l], { kind, outputs } = layer, slope = slopes[l];
+    const [m, r, s] = [middle[l], radius[l], noise[l]];
     for (const place of bent[l]) {
       undecided.push({
         layer: l,
@@ -438,32 +444,39 @@ function intervalsBack(
     }
     const z = m.map((error, at) => error * slope.middle[at]);
     const dz = r.map((error, at) =>
-      Math.abs(slope.middle[at]) * error + slope.radius[at] * (Math.abs(m[at]) + error) +
-      2 * unit * Math.abs(z[at]) + least
+      Math.abs(slope.middle[at]) * error + slope.radius[at] * (Math.abs(m[at]) + error) + least
     );
-    inputs[l] = { middle: z, radius: dz };
+    const sz = s.map((noise, at) => {
+      const size = Math.abs(m[at]) + r[at], steep = Math.abs(slope.middle[at]) + slope.radius[at];
+      return steep ** 2 * noise + slope.noise[at] * size ** 2 + (unit * z[at]) ** 2;
+    });
+    inputs[l] = { middle: z, radius: dz, noise: sz };
     if (kind === "maxpool") {
       const [source] = layer.from;
       if (source === DATA) continue;
-      const to = { middle: middle[source], radius: radius[source] };
+      const to = { middle: middle[source], radius: radius[source], noise: noise[source] };
       undecided.push(...backThroughPool(layer, l, trace, ties.get(l)!, inputs[l], to));
       continue;
     }
     backThrough(network, l, means, z, gradient.middle, middle);
+    if (bent.some(({ length }) => length > 0) || ties.size > 0) {
+      backThrough(network, l, sizes, dz, gradient.radius, radius);
+    }
+    if (!rounding) continue;
     // Sums over what takes a value, over samples and over places round, too.
-    const back = rounding ? roundingOf(batch.size * termsBack(layer)) : 0;
-    const grown = dz.map((error, at) => error + back * Math.abs(z[at]));
-    backThrough(network, l, sizes, grown, gradient.radius, radius);
+    const back = roundingOf(batch.size * termsBack(layer));
+    const grown = sz.map((noise, at) => noise + (back * z[at]) ** 2);
+    backThrough(network, l, squares, grown, gradient.noise, noise);
   }
   return {
     gradient,
-    values: layers.map((_, l) => ({ middle: middle[l], radius: radius[l] })),
+    values: layers.map((_, l) => ({ middle: middle[l], radius: radius[l], noise: noise[l] })),
     inputs,
     undecided,
   };
 }
 
-/** Takes intervals back through a max pool: of cells that tie, each gets none, all, or a part. */
+/** Takes errors back through a max pool: of cells that tie, each gets none, all, or a part. */
 function backThroughPool(
   { inputs, outputs }: Layer,
   l: number,
@@ -479,12 +492,14 @@ function backThroughPool(
     if (!tied) {
       before.middle[to + winners[l]![at]] += error.middle[at];
       before.radius[to + winners[l]![at]] += error.radius[at];
+      before.noise[to + winners[l]![at]] += error.noise[at];
       continue;
     }
     undecided.push({ layer: l, sample, unit, cells: tied, strength: size + error.radius[at] });
     for (const cell of tied) {
       before.middle[to + cell] += error.middle[at] / 2;
       before.radius[to + cell] += size / 2 + error.radius[at];
+      before.noise[to + cell] += error.noise[at];
     }
   }
   return undecided;

@@ -42,18 +42,21 @@ export interface Judged extends Comparison {
   readonly checked: number;
   /** Of these, with a kink between -h and +h. */
   readonly kinks: number;
+  /** What of its norm it may be off by. */
+  readonly tolerance: number;
   readonly verdict: Verdict;
 }
 
 /**
  * Whether tensors of an engine's gradient are within a tolerance of their references' norms: all of
  * them, or at least but for what kinks leave open.
+ * @param tolerances of each tensor.
  */
 export function judge(
   network: Network,
   actual: Float64Array, // [parameters]
   { ours, below, above, crossed }: Reference, // [parameters]
-  tolerance: number,
+  tolerances: readonly number[],
 ): Judged[] {
   const beyond = ours.map((value, i) =>
     Math.min(Math.max(actual[i] - value, below[i]), above[i]) + value
@@ -65,11 +68,12 @@ export function judge(
     const rest = Math.sqrt(
       part(actual).reduce((sum, value, i) => sum + (value - beyond[offset + i]) ** 2, 0),
     );
-    const { relativeError } = comparison;
+    const { relativeError } = comparison, tolerance = tolerances[t];
     return {
       ...comparison,
       checked: size,
       kinks: crossed.subarray(offset, offset + size).filter((count) => count > 0).length,
+      tolerance,
       verdict: relativeError <= tolerance ? "right" : rest <= tolerance * norm ? "kinks" : "off",
     };
   });
