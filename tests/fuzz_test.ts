@@ -18,7 +18,8 @@ import { Xoshiro } from "../src/core/random.ts";
 import { checkpointTensors, runTensors } from "../src/data/checkpoint.ts";
 import { idxDataSet, type IdxFiles, parseIdx, writeIdx } from "../src/data/idx.ts";
 import { readOnnx } from "../src/data/onnx.ts";
-import { networkOfOnnx, onnxOf } from "../src/data/onnx_network.ts";
+import { networkOfOnnx } from "../src/data/onnx_network.ts";
+import { onnxOf } from "../src/data/onnx_writer.ts";
 import { readTensors, type Tensors, writeTensors } from "../src/data/tensors.ts";
 import { checkTraining } from "../src/method/training.ts";
 import {

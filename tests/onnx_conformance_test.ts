@@ -10,7 +10,8 @@ import { openEngine } from "../src/backend.ts";
 import type { Samples } from "../src/data/samples.ts";
 import type { Tensor, Tensors } from "../src/data/tensors.ts";
 import { type OnnxModel, readOnnx, readTensorProto } from "../src/data/onnx.ts";
-import { networkOfOnnx, type OnnxNetwork, OPERATORS } from "../src/data/onnx_network.ts";
+import { networkOfOnnx, type OnnxNetwork } from "../src/data/onnx_network.ts";
+import { OPERATORS } from "../src/data/onnx_operators.ts";
 import { engineOptions, gpuTest } from "./support.ts";
 import { hasOnnxModels, ONNX_MODELS } from "./tools.ts";
 

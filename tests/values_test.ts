@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { connect, createNetwork, parseNodes } from "../src/core/network.ts";
-import { onnxOf } from "../src/data/onnx_network.ts";
+import { onnxOf } from "../src/data/onnx_writer.ts";
 import { readOnnx } from "../src/data/onnx.ts";
 import { networkOfOnnx } from "../src/data/onnx_network.ts";
 import { type Tensors, writeTensors } from "../src/data/tensors.ts";

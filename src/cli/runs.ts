@@ -5,7 +5,7 @@ import { createRandom } from "../core/generators.ts";
 import { type Network, weightedLayers } from "../core/network.ts";
 import type { Random } from "../core/random.ts";
 import { checkpointTensors, runTensors } from "../data/checkpoint.ts";
-import { onnxOf } from "../data/onnx_network.ts";
+import { onnxOf } from "../data/onnx_writer.ts";
 import type { DataSet } from "../data/samples.ts";
 import { isOnnxName, writeTensors } from "../data/tensors.ts";
 import type { Names } from "../data/weights.ts";

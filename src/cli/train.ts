@@ -8,7 +8,7 @@ import { nextSample } from "../core/random.ts";
 import { createRandom } from "../core/generators.ts";
 import { initialParameters } from "../core/initialization.ts";
 import { type Network, shapeOf } from "../core/network.ts";
-import { onnxOf } from "../data/onnx_network.ts";
+import { onnxOf } from "../data/onnx_writer.ts";
 import { isOnnxName } from "../data/tensors.ts";
 import { EngineLost } from "../engine.ts";
 import { flipNotice } from "../method/flips.ts";

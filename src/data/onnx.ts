@@ -1,6 +1,6 @@
 /**
  * ONNX files as plain data, from bytes and back: nodes, tensors by name, what goes in and out. What
- * the operators mean is `onnx_network.ts`'s.
+ * the operators mean is `onnx_operators.ts`'s.
  *
  * The bytes are read by a library from the format's own definition; here every number that it finds
  * is checked before anything is built on it.
