@@ -28,6 +28,37 @@ const geluArgument = (z: Exact) => {
   return scale.mul(near.plus(near.pow(3).mul("0.044715")));
 };
 
+/** Known values of `normal`, which takes some milliseconds. */
+const normals = new Map<string, Exact>();
+
+/**
+ * The normal distribution's function: up to 6 by its series, whose terms are all of one sign (an odd
+ * function and a half), beyond by the continued fraction of its tail, from below (Abramowitz and Stegun,
+ * "Handbook of Mathematical Functions", 1964, 26.2.11 and 26.2.14).
+ */
+function normal(z: Exact): Exact {
+  const key = z.toString(), known = normals.get(key);
+  if (known) return known;
+  const x = z.abs(), half = exact(0.5);
+  const density = exp(x.mul(x).neg().div(2)).div(exact(2).mul(Exact.acos(-1)).sqrt());
+  let tail: Exact;
+  if (x.lt(6)) {
+    let term = x, sum = x;
+    for (let n = 3; term.gt(sum.mul("1e-100")); n += 2) {
+      term = term.mul(x).mul(x).div(n);
+      sum = sum.plus(term);
+    }
+    tail = half.minus(density.mul(sum));
+  } else {
+    let rest = x;
+    for (let n = x.lt(40) ? 400 : 60; n > 0; n--) rest = x.plus(exact(n).div(rest));
+    tail = density.div(rest);
+  }
+  const value = z.lt(0) ? tail : ONE.minus(tail);
+  normals.set(key, value);
+  return value;
+}
+
 /** Of families, one with other numbers than the usual ones: float32 holds them all. */
 export const RELATIVES = [
   "leaky-relu 0.25",
@@ -52,6 +83,7 @@ export const DEFINITIONS: Record<keyof typeof activations | Relative, (z: Exact)
   softplus: (z) => Exact.max(z, 0).plus(exp(z.abs().neg()).plus(1).ln()),
   silu: (z) => z.mul(logistic(z)),
   gelu: (z) => z.mul(logistic(geluArgument(z))),
+  "gelu exact": (z) => z.mul(normal(z)),
   "hard-sigmoid": (z) => clamp(z.div(6).plus("0.5"), 0, 1),
   clip: (z) => clamp(z, 0, 6),
   sign: (z) => exact(z.isZero() ? 0 : z.s),

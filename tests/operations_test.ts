@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { compose } from "../src/gpu/shaders.ts";
 import type { Activation } from "../src/operations/activation.ts";
 import { activationOf, activations, losses } from "../src/operations/registry.ts";
+import { normal } from "../src/operations/gelu-exact.ts";
 import { sigmoid } from "../src/operations/special.ts";
 import { DEFINITIONS, exact, RELATIVES } from "./definitions.ts";
 import { gpuTest } from "./support.ts";
@@ -21,11 +22,15 @@ const ARGUMENTS: Partial<Record<Name, (z: number) => number>> = {
   "elu 1.5": (z) => Math.min(z, 0),
   softplus: (z) => z,
   silu: (z) => z,
+  "gelu exact": (z) => z * z / 2,
   gelu: (z) => {
     const near = Math.max(-30, Math.min(z, 30));
     return 1.6 * (near + 0.045 * near ** 3);
   },
 };
+
+/** Whether it is z times a function that goes from 0 to 1. */
+const isGate = (name: Name) => ["silu", "gelu", "gelu exact"].includes(name);
 
 const both = (values: number[]) => values.flatMap((value) => [value, -value]);
 const KINKS = [0, 3, 6, 0.5, 1.25, 1.5, 2.5];
@@ -60,12 +65,14 @@ function allowed(name: Name, z: number, dz: number, change: number): number {
   let roundings = 12, terms = Math.abs(change);
   if (argument) {
     const [before, behind] = [argument(z), argument(after)].map(Math.abs);
-    const isRounded = name === "gelu" || Math.abs(dz) > 0.5;
+    const isRounded = name.startsWith("gelu") || Math.abs(dz) > 0.5;
     // Beyond 110 nothing is left of an exponential in either precision but what it saturates at.
     if (isRounded) roundings += 3 * Math.min(110, Math.max(before, behind));
-    if (name === "silu" || name === "gelu") {
+    if (isGate(name)) {
       const [low, high] = z < after ? [z, after] : [after, z];
-      const s = [low, high].map((place) => sigmoid(argument(place)));
+      const s = [low, high].map((place) =>
+        name === "gelu exact" ? normal(place) : sigmoid(argument(place))
+      );
       terms = Math.abs(dz) * s[0] + Math.abs(high) * (s[1] - s[0]) + Math.abs(change);
     }
   }
@@ -230,9 +237,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       const close = (actual: number, expected: number, of: string) => {
         const distance = Math.abs(actual - expected);
         const argument = Math.min(110, Math.abs(ARGUMENTS[name]?.(z) ?? 0));
-        const bound = unit * (2 + (name === "gelu" ? argument : 0)) * Math.abs(expected);
+        const bound = unit * (2 + (name.startsWith("gelu") ? argument : 0)) * Math.abs(expected);
         // A derivative of z s(v) is s + z s', which cancel at the minimum.
-        const rest = of === "derivative" && (name === "silu" || name === "gelu")
+        const rest = of === "derivative" && isGate(name)
           ? 4 * unit * (1 + argument) * Math.exp(-argument / 2)
           : 0;
         assert.ok(distance <= bound + rest + floor, `${of} at ${z}: ${actual}, not ${expected}`);

@@ -296,7 +296,9 @@ export async function gradientOnCpu(
 }
 
 /** Activations with a second derivative everywhere, which a central difference needs to be near. */
-export const TWICE_SMOOTH: readonly Activation[] = ["sigmoid", "tanh", "softplus", "silu", "gelu"];
+export const TWICE_SMOOTH: readonly Activation[] = [
+  ...["sigmoid", "tanh", "softplus", "silu", "gelu", "gelu exact"] as const,
+];
 
 /**
  * Random directions as exact changes against whole losses, and exact differences against

@@ -373,11 +373,9 @@ function activated(reader: Reader): Value {
   const numbers = Object.keys(onnxNumbers).map((key, i) =>
     reader.number(key, reader.constant(i + 1)?.tensor.data[0] ?? unsaid![i])
   ).map((number) => Math.abs(number) < LARGEST ? number : number * Infinity);
-  if (node.operator === "Gelu" && reader.text("approximate", "none") !== "tanh") {
-    reader.refuseNode(
-      "is the exact gelu",
-      'gelu is in its tanh form here: export it with approximate="tanh"',
-    );
+  if (node.operator === "Gelu") {
+    const isTanh = reader.text("approximate", "none") === "tanh";
+    return reader.push({ operation: isTanh ? "gelu" : "gelu exact" }, [value], value.dims);
   }
   const [low, high] = numbers;
   if (node.operator === "Clip" && high === Infinity) {

@@ -194,9 +194,9 @@ export function onnxOf(
       );
       return add(onnx, [value, ...bounds]);
     }
-    if (name === "gelu") {
+    if (onnx === "Gelu") {
       opset = 20;
-      return add(onnx, [value], [["approximate", "tanh"]]);
+      return add(onnx, [value], [["approximate", name === "gelu" ? "tanh" : "none"]]);
     }
     return add(onnx, [value], numbers);
   }

@@ -9,6 +9,7 @@ import { dense } from "./dense.ts";
 import { elu } from "./elu.ts";
 import { type Family, numberOf } from "./family.ts";
 import { gelu } from "./gelu.ts";
+import { geluExact } from "./gelu-exact.ts";
 import { hardSigmoid } from "./hard-sigmoid.ts";
 import { identity } from "./identity.ts";
 import { leakyRelu } from "./leaky-relu.ts";
@@ -57,6 +58,7 @@ export const activations = {
   softplus,
   silu,
   gelu,
+  "gelu exact": geluExact,
   "hard-sigmoid": hardSigmoid() as Activation,
   clip: clip() as Activation,
   sign,
