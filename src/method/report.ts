@@ -36,7 +36,7 @@ export interface ReportData {
   /** Gradients of what is inside the network, from the data to the loss. */
   readonly values: readonly CheckedValue[];
   readonly diagnoses: readonly Diagnosis[];
-  /** Units, of all samples, whose side of a kink float32 cannot tell; decided in float64. */
+  /** Units, and windows of pools, of all samples that float32 cannot decide on; float64 does. */
   readonly undecided: number;
   /** Units that stand exactly at a kink. */
   readonly exactly: number;
@@ -187,8 +187,12 @@ function kinkLines({ tensors, undecided, exactly, h }: ReportData): string[] {
   }
   if (undecided + exactly > 0) {
     const some = [
-      ...undecided > 0 ? [`${undecided} stand nearer to a kink than float32 can tell`] : [],
-      ...exactly > 0 ? [`${exactly} stand exactly at one`] : [],
+      ...undecided > 0
+        ? [
+          `${undecided} are as near to a kink, or as large as another in a pool, as float32 can tell`,
+        ]
+        : [],
+      ...exactly > 0 ? [`${exactly} stand exactly at a kink`] : [],
     ];
     lines.push(
       `Of the units of all samples ${
