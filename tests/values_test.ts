@@ -256,6 +256,36 @@ Deno.test("a nudge across a kink is reported with the slopes on both sides, and 
   }
 });
 
+Deno.test("behind steps 0 is right, also where a nudge takes one; a surrogate's gradient is off", async () => {
+  const network = createNetwork({
+    inputs: 3,
+    hidden: [4],
+    classes: 2,
+    activation: "step",
+    epsilon: 0,
+  });
+  const weights = freshParameters(network), batch = randomSamples(6, network);
+  // Unit 0 stands so near to its step on sample 0 that a nudge of 1e-6 takes it.
+  const [z] = [0, 1, 2].map((i) => batch.x[i] * weights[i * 4]);
+  const sum = [1, 2].reduce((sum, i) => sum + batch.x[i] * weights[i * 4], z);
+  weights[12] = 3e-7 - sum;
+  const right = { W1: new Float64Array(12), b1: new Float64Array(4) };
+  const check = (gradients: Record<string, ArrayLike<number>>) =>
+    checkGradients({
+      network,
+      parameters: weights,
+      inputs: batch.x,
+      targets: batch.labels,
+      gradients,
+    });
+  const report = await check(right);
+  assert.ok(report.ok, report.text());
+  assert.ok(report.tensors[1].kinks > 0 && report.tensors[1].maxAbsDifference > 1e3);
+  assert.match(report.text(), /Note: some units have steps\..* at h = 0\.000001: nudges so short/);
+  const surrogate = await check({ b1: [0.1, -0.2, 0.3, 0.1] });
+  assert.equal(surrogate.tensors[0].verdict, "off");
+});
+
 Deno.test("checkGradients takes arrays and records, names what does not fit, and throws its report", async () => {
   const network = createNetwork({ inputs: 6, hidden: [4], classes: 3, epsilon: 0 });
   const weights = freshParameters(network), batch = randomSamples(4, network);

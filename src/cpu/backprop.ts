@@ -76,7 +76,7 @@ export function backThrough(
     backThroughWindow(layer, l, means, error, gradient, before);
     return;
   }
-  const a = means.values[source + 1];
+  const a = means.values[source + 1], { weights } = means;
   for (let n = 0; n < batch; n++) {
     for (let i = 0; i <= inputs; i++) {
       const input = a[n * (inputs + 1) + i], row = offset + i * outputs;
@@ -85,7 +85,7 @@ export function backThrough(
       let sum = 0;
       for (let j = 0; j < outputs; j++) {
         gradient[row + j] += input * error[n * outputs + j];
-        sum += means.weights[row + j] * error[n * outputs + j];
+        sum += weights[row + j] * error[n * outputs + j];
       }
       if (isPassed) errors[source][n * inputs + i] += sum;
     }

@@ -30,7 +30,15 @@ import {
   drawFrom,
 } from "./sample.ts";
 import { checkValues, type Place } from "./values.ts";
-import { type Called, type Checked, openTo, type Reference, verdictOn } from "./verdict.ts";
+import {
+  beside,
+  type Called,
+  type Checked,
+  openTo,
+  type Reference,
+  scaleOf,
+  verdictOn,
+} from "./verdict.ts";
 
 /** The nudge of a check: so short that few copies cross a kink. */
 export const CHECK_STEP = 1e-6;
@@ -335,7 +343,11 @@ async function sampled(
     const pick = (key: "ours" | "below" | "above") => Float64Array.from(all, (one) => one[key]);
     let sum = 0; // of squares, of all of the tensor
     chosen[t].forEach((group, g) => {
-      const squares = group.reduce((sum, place) => sum + known.get(offset + place)!.ours ** 2, 0);
+      const squares = group.reduce((sum, place) => {
+        const { ours, below, above } = known.get(offset + place)!;
+        const least = Math.min(Math.max(0, ours + below), ours + above); // see scaleOf
+        return sum + least ** 2;
+      }, 0);
       if (group.length > 0) sum += draws[t].groups[g].size * squares / group.length;
     });
     return {
@@ -396,10 +408,10 @@ function decide(
   tolerance: number,
 ): void {
   for (const { tensor: { offset }, theirs, reference } of parts) {
-    const { ours, below, above } = reference;
+    const { ours } = reference, scale = scaleOf(reference);
     const strange = [...ours.keys()].filter((e) => {
-      const outside = Math.max(ours[e] + below[e] - theirs[e], theirs[e] - ours[e] - above[e]);
-      return !(outside <= tolerance * Math.abs(ours[e]));
+      const { nearest, outside } = beside(reference, e, theirs[e]);
+      return !(outside <= tolerance * Math.max(Math.abs(nearest), scale));
     }).slice(0, MOST_DECIDED);
     const elements = Uint32Array.from(strange, (e) => offset + e);
     const { left, right } = sidesOf(at, h, ways, elements);

@@ -42,7 +42,7 @@ export interface Suspect extends ParameterTensor {
 const FIT = 5e-3;
 
 /** Multiplications that hypotheses may take, at most. */
-const MOST_WORK = 2e10;
+const MOST_WORK = 4e9;
 
 /** Explains tensors that are off. */
 export function diagnose(

@@ -36,7 +36,7 @@ export interface ReportData {
   /** Gradients of what is inside the network, from the data to the loss. */
   readonly values: readonly CheckedValue[];
   readonly diagnoses: readonly Diagnosis[];
-  /** Units, of all samples, whose side of a kink float32 cannot tell; decided in float64. */
+  /** Units, and windows of pools, of all samples that float32 cannot decide on; float64 does. */
   readonly undecided: number;
   /** Units that stand exactly at a kink. */
   readonly exactly: number;
@@ -99,14 +99,12 @@ export class GradientReport implements ReportData {
 const short = (value: number) => Number(value.toPrecision(4)).toString();
 
 /** A chance for people. */
-const percent = (chance: number) =>
-  chance === 0
-    ? "0%"
-    : chance < 1e-4
-    ? "<0.01%"
-    : chance > 0.9999
-    ? ">99.9%"
-    : `${Number((100 * chance).toPrecision(2))}%`;
+function percent(chance: number): string {
+  if (chance === 0) return "0%";
+  if (chance < 1e-4) return "<0.01%";
+  if (chance >= 0.9995) return ">99.9%";
+  return `${Number((100 * chance).toPrecision(chance > 0.99 ? 3 : 2))}%`;
+}
 
 /** A table of tensors: how far they are off, where the most, and what is to be said of them. */
 export function verdictLines(rows: readonly (Checked | TensorReport)[]): string[] {
@@ -161,7 +159,7 @@ function worstLines({ tensors }: ReportData): string[] {
       ];
     }
     const { at, theirs, ours, least, most, kinks, left, right } = worst!;
-    const of = checked < size ? `the ${checked} that were checked` : `${size}`;
+    const of = checked < size ? `the ${checked} elements that were checked` : `${size} elements`;
     const around = most - least > 1e-3 * Math.abs(ours)
       ? `, and anything from ${short(least)} to ${short(most)} would be right`
       : "";
@@ -170,7 +168,7 @@ function worstLines({ tensors }: ReportData): string[] {
       : "";
     return [
       `${name}[${at}] is ${short(theirs)}, the difference ${short(ours)}${sides}${around}; ` +
-      `${wrong} of ${of} elements are off.`,
+      `${wrong} of ${of} ${wrong === 1 ? "is" : "are"} off.`,
     ];
   });
 }
@@ -181,14 +179,20 @@ function kinkLines({ tensors, undecided, exactly, h }: ReportData): string[] {
   const lines: string[] = [];
   if (kinks > 0) {
     lines.push(
-      `${kinks} elements have a kink between -${h} and +${h} on some sample: there anything between ` +
-        `the slopes on either side of it is right.`,
+      `${kinks} ${
+        kinks === 1 ? "element has" : "elements have"
+      } a kink between -${h} and +${h} on ` +
+        `some sample: there anything between the slopes on either side of it is right.`,
     );
   }
   if (undecided + exactly > 0) {
     const some = [
-      ...undecided > 0 ? [`${undecided} stand nearer to a kink than float32 can tell`] : [],
-      ...exactly > 0 ? [`${exactly} stand exactly at one`] : [],
+      ...undecided > 0
+        ? [
+          `${undecided} are as near to a kink, or as large as another in a pool, as float32 can tell`,
+        ]
+        : [],
+      ...exactly > 0 ? [`${exactly} stand exactly at a kink`] : [],
     ];
     lines.push(
       `Of the units of all samples ${

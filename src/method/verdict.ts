@@ -60,7 +60,7 @@ export interface Checked extends Comparison {
  * @param theirs those of the tensor's elements that are compared.
  * @param places where they lie in the tensor, in our order; default all of it.
  * @param isBent whether kinks leave anything open where no copy crosses one.
- * @param scale the tensor's root mean square; default that of `ours`.
+ * @param scale the tensor's root mean square; default that of the least values that are right.
  */
 export function verdictOn(
   { name, shape, turned }: Called,
@@ -70,7 +70,7 @@ export function verdictOn(
   tolerance: number,
   isBent: boolean,
   places?: Uint32Array, // [elements]
-  scale = rootMeanSquare(reference.ours),
+  scale = scaleOf(reference),
 ): Checked {
   const { ours, below, above, crossed } = reference, own = turned ? shape.toReversed() : shape;
   const whereIs = (e: number) => {
@@ -87,8 +87,8 @@ export function verdictOn(
       largest = distance;
       farthest = e;
     }
-    const allowed = tolerance * Math.max(Math.abs(ours[e]), scale);
-    const outside = Math.max(ours[e] + below[e] - theirs[e], theirs[e] - ours[e] - above[e]);
+    const { nearest, outside } = beside(reference, e, theirs[e]);
+    const allowed = tolerance * Math.max(Math.abs(nearest), scale);
     if (crossed[e] > 0) kinks++;
     if (!(outside <= allowed)) wrong++;
     else if (distance > allowed && (isBent || crossed[e] > 0)) excused++;
@@ -122,9 +122,21 @@ export function verdictOn(
   };
 }
 
-/** The root of the mean square. */
-export function rootMeanSquare(values: Float64Array): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / (values.length || 1));
+/** What is right and nearest to a value of an element, and how far away it is. */
+export function beside({ ours, below, above }: Reference, e: number, value: number) {
+  const nearest = Math.min(Math.max(value, ours[e] + below[e]), ours[e] + above[e]);
+  return { nearest, outside: Math.abs(value - nearest) };
+}
+
+/**
+ * The root of the mean square of the least values that are right: a difference across a step is as
+ * large as h is small, and says nothing of a tensor's scale.
+ */
+export function scaleOf(reference: Reference): number {
+  const { length } = reference.ours;
+  let sum = 0;
+  for (let e = 0; e < length; e++) sum += beside(reference, e, 0).nearest ** 2;
+  return Math.sqrt(sum / (length || 1));
 }
 
 /**
