@@ -62,6 +62,7 @@ const CHECKS = [
     "deno.json",
     "web/main.ts",
     "web/worker.ts",
+    "web/looker.ts",
   ],
   // The libraries that the benchmark compares with, and types of WebGPU that they bring.
   ["check", "--config", "web/bench/deno.json", "web/bench"],

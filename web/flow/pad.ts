@@ -1,11 +1,8 @@
-/** Part four: a digit drawn by hand, as the network sees it and what it takes it for. */
+/** A pad to draw a digit on, by mouse, pen, finger or keyboard. */
 
-import type { Client } from "./client.ts";
-import { byId, make, paint } from "./elements.ts";
-import type { Training } from "./training.ts";
+import { byId } from "../parts/elements.ts";
 
 const PEN = 20; // of 280 pixels
-const ASK_MILLISECONDS = 500;
 
 /**
  * Centres and scales ink as MNIST's is: the ink's box fitted into 20 x 20, its centre of mass in the
@@ -59,38 +56,22 @@ export function likeMnist(
 
 /**
  * Puts the pad to work.
- * @param tell is called with each digit that is drawn, and with nothing once it is gone.
+ * @param tell is called with each digit that is drawn, [28, 28], and with nothing once it is gone.
  */
-export function showDraw(
-  client: Client,
-  training: Training,
-  tell: (digit: Uint8Array | undefined) => void,
-): void {
-  const pad = byId<HTMLCanvasElement>("pad"), seen = byId<HTMLCanvasElement>("seen");
+export function showPad(tell: (digit: Uint8Array<ArrayBuffer> | undefined) => void): void {
+  const pad = byId<HTMLCanvasElement>("pad");
   const context = pad.getContext("2d", { willReadFrequently: true })!;
-  let last: [number, number] | undefined, drawn = false, asking = false, again = false, asked = 0;
-  let image = new Uint8Array(28 * 28);
+  let last: [number, number] | undefined;
 
-  const rows = Array.from({ length: 10 }, (_, digit) => {
-    const meter = make("meter", { max: 1, value: 0 });
-    meter.setAttribute("aria-label", `probability of ${digit}`);
-    const text = make("span", {}, "");
-    return { meter, text, item: make("li", {}, `${digit}`, meter, text) };
-  });
-  byId("probabilities").replaceChildren(...rows.map(({ item }) => item));
-
-  function clear(): void {
+  function wipe(): void {
     context.fillStyle = "#000";
     context.fillRect(0, 0, pad.width, pad.height);
-    drawn = false;
-    image = new Uint8Array(28 * 28);
-    paint(seen, [28, 28], () => [0, 0, 0]);
-    for (const { meter, text } of rows) {
-      meter.value = 0;
-      text.textContent = "";
-    }
-    byId("guess").textContent = "Nothing is drawn yet.";
-    tell(undefined);
+  }
+
+  function drawn(): void {
+    const { data } = context.getImageData(0, 0, pad.width, pad.height);
+    const ink = new Uint8ClampedArray(pad.width * pad.height).map((_, i) => data[4 * i]);
+    tell(likeMnist(ink, pad.width));
   }
 
   function place(event: PointerEvent): [number, number] {
@@ -110,74 +91,36 @@ export function showDraw(
     context.moveTo(...from);
     context.lineTo(...to);
     context.stroke();
-    drawn = true;
+    drawn();
   }
 
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
     last = place(event);
     line(last, last);
-    predict();
   });
   pad.addEventListener("pointermove", (event) => {
     if (!last) return;
     const next = place(event);
     line(last, next);
     last = next;
-    predict();
   });
   for (const kind of ["pointerup", "pointercancel"] as const) {
     pad.addEventListener(kind, () => last = undefined);
   }
   pad.addEventListener("keydown", (event) => {
     if (!/^[0-9]$/.test(event.key)) return;
-    clear(); // by keyboard, a digit is set in type
+    wipe(); // by keyboard, a digit is set in type
     context.fillStyle = "#fff";
     context.font = "600 230px system-ui, sans-serif";
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillText(event.key, pad.width / 2, pad.height / 2 + 12);
-    drawn = true;
-    predict();
+    drawn();
   });
-  byId("clear").addEventListener("click", clear);
-
-  async function predict(): Promise<void> {
-    if (!drawn || !training.ready) return;
-    if (asking) {
-      again = true;
-      return;
-    }
-    const { data } = context.getImageData(0, 0, pad.width, pad.height);
-    const ink = new Uint8ClampedArray(pad.width * pad.height).map((_, i) => data[4 * i]);
-    image = likeMnist(ink, pad.width);
-    paint(seen, [28, 28], (i) => [image[i], image[i], image[i]]);
-    tell(image);
-    if (training.ready.image.join() !== "28,28") {
-      byId("guess").textContent = "This network reads images of another size.";
-      return;
-    }
-    asking = true;
-    asked = performance.now();
-    try {
-      const probabilities = await client.ask("predict", image);
-      rows.forEach(({ meter, text }, digit) => {
-        meter.value = probabilities[digit] ?? 0;
-        text.textContent = `${(100 * (probabilities[digit] ?? 0)).toFixed(1)}%`;
-      });
-      const best = probabilities.indexOf(Math.max(...probabilities));
-      byId("guess").textContent = `The network takes it for a ${best}.`;
-    } catch { /* a lost device is told where training is */ }
-    asking = false;
-    if (again) {
-      again = false;
-      predict();
-    }
-  }
-
-  clear();
-  training.onBegin(() => predict());
-  client.listen((report) => {
-    if (report.kind === "steps" && performance.now() - asked > ASK_MILLISECONDS) predict();
+  byId("clear").addEventListener("click", () => {
+    wipe();
+    tell(undefined);
   });
+  wipe();
 }

@@ -1,7 +1,7 @@
-/** The race in the worker: three engines from the same weights, over the same batches. */
+/** The race in the worker: ways to a gradient, from the same weights, over the same batches. */
 
-import * as ng from "../src/mod.ts";
-import type { RaceRow, Report } from "./protocol.ts";
+import * as ng from "../../src/mod.ts";
+import type { EngineName, RaceRow, Report } from "../run/protocol.ts";
 
 const SHRINK = 4; // 28 x 28 pixels become 7 x 7: whole copies of a large network take their time
 const BATCH = 20;
@@ -29,15 +29,40 @@ function cosine(a: Float64Array, b: Float64Array): number {
   return dot === 0 ? 0 : dot / Math.hypot(...a) / Math.hypot(...b);
 }
 
-/** Trains all engines in turn, a few steps each, and reports how they stand. */
+/** Directions a step, and the step that their noise leaves room for, of what the others take. */
+const DIRECTIONS = 100, SHARE = 0.2;
+const RATE = 0.5;
+const GROUP = 10; // steps that each takes in turn
+const EVAL_EVERY = 50;
+
+/** What a way to a gradient is, as an engine's options. */
+const WAYS: Record<EngineName, Pick<ng.EngineOptions, "method" | "surrogate">> = {
+  differences: { method: "differences" },
+  copies: { method: "copies" },
+  backprop: { method: "backprop" },
+  straight: { method: "backprop", surrogate: { name: "clipped", width: 1 } },
+  random: { method: "differences" },
+};
+
+/** A way in the race. */
+interface Racer {
+  readonly name: EngineName;
+  readonly engine: ng.Engine;
+  readonly losses: number[];
+  readonly seconds: number[];
+  accuracy: number;
+  cosine: number;
+}
+
+/** Trains by all ways in turn, a few steps each, and reports how they stand. */
 export async function race(
-  activation: ng.Activation,
+  activation: "sigmoid" | "step",
   steps: number,
   signal: AbortSignal,
   report: (report: Report) => void,
 ): Promise<void> {
-  const digits = ng.drawDigits({ train: 2000, test: 1 });
-  const samples = shrunk(digits.train, digits.image![1]);
+  const digits = ng.drawDigits({ train: 2000, test: 500 }), side = digits.image![1];
+  const samples = shrunk(digits.train, side), test = shrunk(digits.test, side);
   const network = ng.createNetwork({
     inputs: samples.inputs,
     hidden: [HIDDEN],
@@ -46,55 +71,56 @@ export async function race(
   });
   const parameters = ng.initialParameters(network, 0.1, new ng.Xoshiro(1));
   const random = new ng.Xoshiro(2);
-  const isStep = activation === "step";
-  const options = (method: ng.Method): ng.EngineOptions => ({
+  const isStep = activation === "step", h = isStep ? 0.5 : 1e-2;
+  const options = (name: EngineName): ng.EngineOptions => ({
+    ...WAYS[name],
     network,
-    method,
-    estimator: ng.createEstimator("central", isStep ? 0.5 : 1e-2),
+    estimator: name === "random"
+      ? ng.createEstimator("spsa", h, DIRECTIONS)
+      : ng.createEstimator("central", h),
     optimizer: { name: "sgd", weightDecay: 0 },
     samples,
     batch: BATCH,
     seed: 1,
   });
-  const racers: {
-    method: ng.Method;
-    engine: ng.Engine;
-    losses: number[];
-    seconds: number[];
-    cosine: number;
-  }[] = [];
+  const racers: Racer[] = [];
   try {
-    for (const method of ["differences", "copies", "backprop"] as const) {
-      const engine = await ng.openEngine(options(method), "auto", () => {});
+    for (const name of Object.keys(WAYS) as EngineName[]) {
+      // Units with a derivative have nothing that one is made up for.
+      if (name === "straight" && !isStep) continue;
+      const engine = await ng.openEngine(options(name), "auto", () => {});
       engine.setParameters(parameters);
-      racers.push({ method, engine, losses: [], seconds: [], cosine: 1 });
+      racers.push({ name, engine, losses: [], seconds: [], accuracy: 0, cosine: 1 });
     }
     using judge = await ng.openEngine(options("backprop"), "cpu");
     const stand = (): RaceRow[] =>
-      racers.map(({ method, losses, seconds, cosine }) => ({
-        engine: method,
+      racers.map(({ name, losses, seconds, accuracy, cosine }) => ({
+        engine: name,
         losses: losses.slice(),
         seconds: seconds.slice(),
+        accuracy,
         cosine,
       }));
-    const group = 10;
-    for (let step = 0; step < steps && !signal.aborted; step += group) {
-      const batches = Array.from({ length: group }, () => [...random.sample(samples.count, BATCH)]);
+    for (let step = 0; step < steps && !signal.aborted; step += GROUP) {
+      const batches = Array.from({ length: GROUP }, () => [...random.sample(samples.count, BATCH)]);
       const indices = Uint32Array.from(batches.flat());
-      const rates = new Float64Array(group).fill(0.5);
       for (const racer of racers) {
+        const rate = RATE * (racer.name === "random" ? SHARE : 1);
         const started = performance.now();
-        const losses = await racer.engine.train(indices, rates);
+        const losses = await racer.engine.train(indices, new Float64Array(GROUP).fill(rate));
         const seconds = (performance.now() - started) / 1000;
         const before = racer.seconds.at(-1) ?? 0;
         losses.forEach((loss, i) => {
           racer.losses.push(loss);
-          racer.seconds.push(before + seconds * (i + 1) / group);
+          racer.seconds.push(before + seconds * (i + 1) / GROUP);
         });
         const batch = indices.subarray(0, BATCH);
         judge.setParameters(await racer.engine.parameters());
         const [ours, theirs] = [await racer.engine.gradient(batch), await judge.gradient(batch)];
         racer.cosine = cosine(ours.gradient, theirs.gradient);
+        if ((step + GROUP) % EVAL_EVERY === 0) {
+          racer.accuracy = (await racer.engine.evaluate(test)).accuracy;
+        }
       }
       report({ kind: "race", rows: stand(), done: false });
     }

@@ -37,8 +37,16 @@ export function loss(w: readonly number[], round: Rounding = exact): number {
   return round(-round(Math.log(round(powers[TARGET] / total))));
 }
 
+/** The classes' shares. */
+export function shares(w: readonly number[]): number[] { // [classes]
+  const z = logits(w, exact), largest = Math.max(...z);
+  const powers = z.map((value) => Math.exp(value - largest));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
 /** How much the loss changes when one weight moves by d: evaluated as a change, never subtracted. */
-function change(w: readonly number[], index: number, d: number, round: Rounding): number {
+export function change(w: readonly number[], index: number, d: number, round: Rounding): number {
   const z = logits(w, round), largest = Math.max(...z);
   const powers = z.map((value) => round(Math.exp(round(value - largest))));
   const total = powers.reduce((sum, power) => round(sum + power), 0);
@@ -66,4 +74,21 @@ export function slopes(w: readonly number[], index: number, h: number) {
   const changes = (round: Rounding) =>
     round(change(w, index, h, round) - change(w, index, -h, round)) / (2 * h);
   return { exact: changes(exact), plain: plain(Math.fround), changes: changes(Math.fround) };
+}
+
+/** The central differences along all weights, in float64: what downhill is away from. */
+export const gradient = (w: readonly number[], h: number): number[] =>
+  w.map((_, index) => slopes(w, index, h).exact);
+
+/** The numbers between a nudge and the slope, three ways, for a weight into a class that is wrong. */
+export function worked(w: readonly number[], index: number, h: number) {
+  const losses = (round: Rounding) =>
+    [h, -h].map((d) => loss(moved(w, index, d, round), round)) as [up: number, down: number];
+  const p = shares(w)[index % CLASSES], d = h * X[Math.floor(index / CLASSES)];
+  return {
+    float64: losses(exact),
+    float32: losses(Math.fround),
+    changes: [h, -h].map((d) => change(w, index, d, Math.fround)) as [up: number, down: number],
+    identity: { p, d, v: p * Math.expm1(d) },
+  };
 }

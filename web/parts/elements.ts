@@ -16,9 +16,27 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A new element of a drawing, with attributes and children. */
+export function draw<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string | number>> = {},
+  ...children: (Node | string)[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, `${value}`);
+  element.append(...children);
+  return element;
+}
+
+/** Whether the person asked for less motion. */
+export const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
 /** Facts as a list of terms; numbers change in place, so that no reader starts anew. */
 export function showFacts(list: HTMLElement, facts: readonly (readonly [string, string])[]): void {
-  if (list.childElementCount !== facts.length) {
+  const terms = [...list.querySelectorAll("dt")].map(({ textContent }) => textContent).join();
+  if (terms !== facts.map(([term]) => term).join()) {
     list.replaceChildren(
       ...facts.map(([term]) => make("div", {}, make("dt", {}, term), make("dd"))),
     );
@@ -73,9 +91,38 @@ export function paint(
   context.putImageData(image, 0, 0);
 }
 
-/** Red where positive, blue where negative, white at 0, on a scale that is symmetric. */
-export function diverging(value: number, scale: number): [number, number, number] {
-  const share = Math.max(-1, Math.min(1, value / (scale || 1)));
-  const fade = 255 * (1 - Math.abs(share));
-  return share > 0 ? [215 + 40 * (1 - share), fade, fade] : [fade, fade, 215 + 40 * (1 + share)];
+/** Shades of the two signs: orange above 0, purple below, paper at 0, in either theme. */
+const SHADES = {
+  light: { zero: [253, 253, 251], above: [179, 88, 6], below: [84, 39, 136] },
+  dark: { zero: [20, 22, 26], above: [253, 184, 99], below: [178, 171, 255] },
+} as const;
+
+export type Shade = (value: number, scale: number) => readonly [number, number, number];
+
+/** The colours of signed values on a symmetric scale, in the theme of now. */
+export function shades(): Shade {
+  const { zero, above, below } = SHADES[
+    matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"
+  ];
+  return (value, scale) => {
+    const share = Math.max(-1, Math.min(1, value / (scale || 1)));
+    const end = share > 0 ? above : below, part = Math.abs(share);
+    const mix = (channel: 0 | 1 | 2) => zero[channel] + part * (end[channel] - zero[channel]);
+    return [mix(0), mix(1), mix(2)];
+  };
 }
+
+/** The largest size of some values. */
+export function largest(values: ArrayLike<number>): number {
+  let scale = 0;
+  for (let i = 0; i < values.length; i++) scale = Math.max(scale, Math.abs(values[i]));
+  return scale;
+}
+
+/** Whether a button can be pressed now; it keeps the focus where it cannot. */
+export function enable(button: HTMLElement, isEnabled: boolean): void {
+  button.setAttribute("aria-disabled", `${!isEnabled}`);
+}
+
+/** Whether a button may be pressed. */
+export const isEnabled = (button: HTMLElement) => button.ariaDisabled !== "true";

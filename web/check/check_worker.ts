@@ -1,10 +1,10 @@
 /** The gradient check in the worker: what this adapter computes against float64, on one device. */
 
-import { CpuEngine } from "../src/cpu/engine.ts";
-import { Gpu } from "../src/gpu/engine.ts";
-import { onDevice, parity } from "../src/method/parity.ts";
-import * as ng from "../src/mod.ts";
-import type { CheckResult, Report } from "./protocol.ts";
+import { CpuEngine } from "../../src/cpu/engine.ts";
+import { Gpu } from "../../src/gpu/engine.ts";
+import { onDevice, parity } from "../../src/method/parity.ts";
+import * as ng from "../../src/mod.ts";
+import type { CheckResult, Report } from "../run/protocol.ts";
 
 const SWEEP = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 const BATCH = 5; // whole copies take their time in software
@@ -59,7 +59,7 @@ export async function check(report: (report: Report) => void): Promise<CheckResu
     };
     sweep.push({ h, differences: await error("differences"), copies: await error("copies") });
   }
-  const adapter = gpu?.adapter ?? "CPU, float64";
+  const adapter = gpu?.adapter ?? "";
   report({ kind: "check", adapter, tensors, sweep });
   const rows = [];
   for await (const row of gpu ? parity(gpu) : []) {
