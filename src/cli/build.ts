@@ -27,6 +27,7 @@ export async function bundlePage(): Promise<Map<string, Uint8Array>> {
       format: "esm",
       target: "es2022",
       minify: true,
+      sourcemap: "external", // whose sources the page shows to those who ask
       loader: { ".wgsl": "text" },
       external: ["module", "fs", "path"], // what h5wasm asks for under Node alone
       logLevel: "warning",
@@ -37,10 +38,31 @@ export async function bundlePage(): Promise<Map<string, Uint8Array>> {
     await esbuild.stop();
   }
   const name = (path: string) => path.replace(/^.*[/\\]/, "");
+  const [maps, files] = [true, false].map((isMap) =>
+    result.outputFiles.filter(({ path }) => path.endsWith(".map") === isMap)
+  );
   return new Map([
-    ...result.outputFiles.map(({ path, contents }) => [name(path), contents] as const),
+    ...files.map(({ path, contents }) => [name(path), contents] as const),
+    ["source.txt", new TextEncoder().encode(sourcesOf(maps.map(({ text }) => text)))],
     ["index.html", await Deno.readFile(INDEX)], // last: it names the others
   ]);
+}
+
+/** The program's own sources, one behind the other, out of what the bundler notes of each file. */
+function sourcesOf(maps: readonly string[]): string {
+  const sources = new Map<string, string>();
+  for (const map of maps) {
+    const { sources: names, sourcesContent } = JSON.parse(map) as {
+      sources: string[];
+      sourcesContent: string[];
+    };
+    names.forEach((name, i) => {
+      if (!name.includes("node_modules")) sources.set(name, sourcesContent[i]);
+    });
+  }
+  return [...sources].toSorted(([a], [b]) => a < b ? -1 : 1)
+    .map(([name, content]) => `==== ${name.replace(/^(\.\.\/)+/, "")} ====\n\n${content}`)
+    .join("\n");
 }
 
 /**

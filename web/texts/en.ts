@@ -33,8 +33,6 @@ export const en = {
     title: "A living figure",
     net: "A network of two inputs and three classes; choose a weight",
     input: (value: number) => `input ${value}`,
-    output: (place: number) => `class ${place}`,
-    right: "the right one",
     weight: (name: string, weight: string, slope: string) =>
       `weight ${name} = ${weight}, slope ${slope}`,
     netCaption: "Width is a weight’s size; orange is above 0, purple below. Choose one.",
@@ -166,8 +164,6 @@ export const en = {
     resetDownloads: "Reset downloads it",
     notAt: (place: string) => `it is not at ${place}`,
     useH: (h: string) => `Use h = ${h}`,
-    unusedWeights: (file: string, shape: string) =>
-      `The weights of ${file} are ${shape}: the settings follow them.`,
     facts: {
       step: "Step",
       loss: "Loss",
@@ -200,7 +196,6 @@ export const en = {
   cost: {
     measuring: "…",
     line: (step: string, all: string) => `about ${step} a step, ${all} in all`,
-    evaluations: (number: string) => `${number} loss evaluations a step`,
     unmeasured: "not measured yet",
     long: (step: string) =>
       `A step takes about ${step} here. Pause answers at once, and the step that is under way is ` +
@@ -274,7 +269,6 @@ export const en = {
     readonly [label: string, meaning: string]
   >,
   complaints: {
-    positive: "a positive number",
     positiveOrEmpty: "a positive number, or nothing",
     notNegative: "a number from 0",
     whole: (most: string) => `a whole number from 1 to ${most}`,
@@ -283,7 +277,6 @@ export const en = {
     give: (label: string, what: string) => `${label}: give ${what}.`,
   },
   networkPlaceholder: "none: hidden widths and activation say it",
-  groupOf: (name: string) => `${name}: settings`,
 
   sees: {
     title: "What the estimator sees",
@@ -462,7 +455,6 @@ export const en = {
     loaded: (name: string, shape: string) => `Loaded ${name}: ${shape}.`,
     dropped: (train: number, test: number) =>
       `The dropped data: ${train} training and ${test} test samples.`,
-    reading: (name: string) => `Reading ${name}…`,
     missing: (part: string) =>
       `Cannot use these files: the ${part} are missing; give all four of MNIST’s files, named as they ` +
       `were: train-images…, train-labels…, t10k-images…, t10k-labels…`,

@@ -150,7 +150,8 @@ export function showForm(training: Training): void {
     showCosts();
   });
   showFields();
-  // What of the address made no sense stands in its field.
+  // What of the address made no sense stands in its field, for all to see.
+  if (Object.keys(training.wrong).length > 0) byId<HTMLDetailsElement>("all-settings").open = true;
   for (const name of NAMES) {
     const text = training.wrong[name];
     if (text === undefined) continue;

@@ -5,7 +5,7 @@ import { byId, draw, short } from "../parts/elements.ts";
 import { drawingAsFile, offerPicture } from "../share/picture.ts";
 import { rich, t } from "../texts/texts.ts";
 
-const WIDTH = 360, HEIGHT = 150, MIDDLE = 68, MARGIN = 24;
+const WIDTH = 360, HEIGHT = 150, MIDDLE = 68, MARGIN = 52;
 
 /** Puts the drawing into the page. @returns what shows an estimator. */
 export function drawSees(): (estimator: Estimator) => void {
