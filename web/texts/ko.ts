@@ -89,7 +89,7 @@ export const ko: Catalogue = {
     worked: (p, d, v, change) =>
       `여기서는 p = ${p}, d = ${d}이므로 p (exp(d) − 1) = ${v}이고, 변화량은 log(1 + ${v}) = ${change}입니다. 버린 항이 없고, 거의 같은 두 수를 빼는 일도 없습니다.`,
     paper:
-      "이것을 나눗셈 차분 산술이라고 합니다: [Reps and Rall, 2003](https://research.cs.wisc.edu/wpis/abstracts/tr1415r.abs.html). 이 프로젝트는 이를 신경망 전체에 적용합니다.",
+      "이것을 분할 차분 산술이라고 합니다: [Reps and Rall, 2003](https://research.cs.wisc.edu/wpis/abstracts/tr1415r.abs.html). 이 프로젝트는 이를 신경망 전체에 적용합니다.",
     chart:
       "*h*에 따른 기울기의 상대 오차. 손실의 차와 정확한 변화량을 모두 float32로 구해 같은 *h*의 float64 값과 비교했습니다.",
     describe:
