@@ -577,6 +577,7 @@ webTest("a lost device is told, and training goes on; lost for good, it waits", 
     });
     await until("the end", 30, async () => /twice in a row/.test(await text(page, "#notices")));
     await page.evaluate(() => clearInterval((globalThis as unknown as { losing: number }).losing));
+    await resting(page);
     const stopped = await step(page);
     await page.locator("#start").click();
     await until("more steps", 30, async () => await step(page) > stopped + 20);

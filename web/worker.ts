@@ -343,8 +343,13 @@ function momentsOf(under: Run) {
   };
 }
 
-/** Trains until the step is reached, or the signal says stop. */
-async function trainTo(under: Run, steps: number, signal: AbortSignal): Promise<void> {
+/** Trains until the step is reached, or the signal says stop; by one step where it has said so before. */
+async function trainTo(
+  under: Run,
+  steps: number,
+  single: boolean,
+  { signal }: AbortController,
+): Promise<void> {
   const { engine, data, random, settings, losses } = under;
   const tellMoment = momentsOf(under);
   try {
@@ -377,6 +382,9 @@ async function trainTo(under: Run, steps: number, signal: AbortSignal): Promise<
         }
       }
     } while (!signal.aborted && stepOf(under) < steps);
+    if (single && stepOf(under) < steps && stepOf(under) % EVAL_EVERY !== 0) {
+      reportEvaluation(stepOf(under), under, await engine.evaluate(data.test));
+    }
     if (signal.reason !== GOES_ON) report({ kind: "paused", step: stepOf(under) });
   } catch (error) {
     // What came behind the last known-good weights went with the device.
@@ -419,7 +427,7 @@ answer<Calls>({
     stop = new AbortController();
     // A signal that has ended lets one group through, and the first is one step.
     if (single) stop.abort();
-    training = trainTo(current(), steps, stop.signal);
+    training = trainTo(current(), steps, single, stop);
   },
   pause: () => halt(),
   watch(watched) {

@@ -108,7 +108,7 @@ export class Training {
       this.#notify([{
         text: () => t.train.again(t.error(report.message), report.step, t.bar.goOn),
       }]);
-      this.#rest();
+      this.#become("resting"); // and nothing more is asked of a device that was lost
       this.#tell("steps");
     }
   }
