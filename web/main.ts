@@ -2,9 +2,11 @@
 
 import { showFigure } from "./figure/figure.ts";
 import { byId } from "./parts/elements.ts";
-import { language, languageFor, setLanguage } from "./texts/texts.ts";
+import { fill } from "./texts/fill.ts";
+import { inLanguage, language, languageFor, setLanguage } from "./texts/texts.ts";
 
 await setLanguage(languageFor(location.search, navigator.languages));
+inLanguage(fill);
 showFigure();
 byId("language").addEventListener("click", async () => {
   await setLanguage(language === "en" ? "ko" : "en");

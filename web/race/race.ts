@@ -3,15 +3,13 @@
 import { Chart } from "../parts/chart.ts";
 import { byId, enable, isEnabled, make, short, showTable } from "../parts/elements.ts";
 import { Client, Ended } from "../run/client.ts";
-import { type Calls, type EngineName, ENGINES, type RaceRow } from "../run/protocol.ts";
+import { type Calls, ENGINES, type RaceRow } from "../run/protocol.ts";
 import { inLanguage, t } from "../texts/texts.ts";
 import { colorOf, showEngines } from "./engines.ts";
+import { sameCurves } from "./same.ts";
 
 const STEPS = 600;
 const WINDOW = 20;
-/** Losses that are nowhere farther apart draw the same line. */
-const SAME = 2e-3;
-
 /** Each value with the mean of those before it. */
 function smooth(values: readonly number[]): number[] {
   let sum = 0;
@@ -19,27 +17,6 @@ function smooth(values: readonly number[]): number[] {
     sum += value - (i >= WINDOW ? values[i - WINDOW] : 0);
     return sum / Math.min(i + 1, WINDOW);
   });
-}
-
-/** Which of the racers go along one curve: each group of two and more, and how far they are apart. */
-export function sameCurves(
-  rows: readonly Pick<RaceRow, "engine" | "losses">[],
-): { engines: EngineName[]; apart: number }[] {
-  const groups: { first: (typeof rows)[number]; engines: EngineName[]; apart: number }[] = [];
-  for (const row of rows) {
-    const apart = ({ losses }: Pick<RaceRow, "losses">) =>
-      row.losses.reduce(
-        (most, loss, i) => i < losses.length ? Math.max(most, Math.abs(loss - losses[i])) : most,
-        0,
-      );
-    const group = groups.find(({ first }) => apart(first) <= SAME);
-    if (!group) groups.push({ first: row, engines: [row.engine], apart: 0 });
-    else {
-      group.engines.push(row.engine);
-      group.apart = Math.max(group.apart, apart(group.first));
-    }
-  }
-  return groups.filter(({ engines }) => engines.length > 1);
 }
 
 /** Puts the race to work. */

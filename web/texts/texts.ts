@@ -31,9 +31,6 @@ export function languageFor(query: string, preferred: readonly string[]): Langua
 export async function setLanguage(next: Language): Promise<void> {
   t = next === "ko" ? (await import("./ko.ts")).ko : en;
   language = next;
-  document.documentElement.lang = next;
-  document.title = t.title;
-  fill(document);
   for (const listener of listeners) listener();
 }
 
@@ -45,38 +42,4 @@ export function textOf(catalogue: Catalogue, key: string): string {
   );
   if (typeof found !== "string") throw new RangeError(`Cannot show text ${key}: there is none`);
   return found;
-}
-
-/** Puts the texts in place that the page itself names: data-text for content, data-label for labels. */
-function fill(root: ParentNode): void {
-  for (const element of root.querySelectorAll<HTMLElement>("[data-text]")) {
-    element.replaceChildren(...rich(textOf(t, element.dataset.text!)));
-  }
-  for (const element of root.querySelectorAll<HTMLElement>("[data-label]")) {
-    element.setAttribute("aria-label", textOf(t, element.dataset.label!));
-  }
-}
-
-const MARKS = /\*\*(.+?)\*\*|\*(.+?)\*|`(.+?)`|\[([^\]]+)\]\(([^)]+)\)/g;
-
-/** A text with its marks as elements: *variable*, **strong**, `code`, [link](url). */
-export function rich(text: string): (Node | string)[] {
-  const parts: (Node | string)[] = [];
-  const element = (tag: string, content: string, url?: string) => {
-    const made = document.createElement(tag);
-    made.textContent = content;
-    if (url !== undefined) made.setAttribute("href", url);
-    return made;
-  };
-  let end = 0;
-  for (const { 0: whole, index, ...found } of text.matchAll(MARKS)) {
-    parts.push(text.slice(end, index));
-    end = index + whole.length;
-    if (found[1]) parts.push(element("strong", found[1]));
-    else if (found[2]) parts.push(element("i", found[2]));
-    else if (found[3]) parts.push(element("code", found[3]));
-    else parts.push(element("a", found[4], found[5]));
-  }
-  parts.push(text.slice(end));
-  return parts;
 }

@@ -3,7 +3,8 @@
 import { type Estimator, stencilOf } from "../../src/core/estimator.ts";
 import { byId, draw, short } from "../parts/elements.ts";
 import { drawingAsFile, offerPicture } from "../share/picture.ts";
-import { rich, t } from "../texts/texts.ts";
+import { rich } from "../texts/fill.ts";
+import { t } from "../texts/texts.ts";
 
 const WIDTH = 360, HEIGHT = 150, MIDDLE = 68, MARGIN = 52;
 
