@@ -97,7 +97,7 @@ export const accuracy = async (page: Page) =>
 export async function until(
   what: string,
   seconds: number,
-  test: () => Promise<boolean>,
+  test: () => Promise<boolean> | boolean,
 ): Promise<void> {
   const end = Date.now() + 1000 * seconds;
   while (!await test()) {
@@ -116,6 +116,13 @@ export async function trainUntil(
   await page.locator("#start").click();
   await until(what, seconds, test);
   if (await text(page, "#start") === "Pause") await page.locator("#start").click();
+  await resting(page);
+}
+
+/** Trains to the end of its steps. */
+export async function trainToEnd(page: Page, steps: number, seconds: number): Promise<void> {
+  await page.locator("#start").click();
+  await until(`${steps} steps`, seconds, async () => await step(page) === steps);
   await resting(page);
 }
 

@@ -19,6 +19,7 @@ import {
   resting,
   step,
   text,
+  trainToEnd,
   trainUntil,
   type,
   until,
@@ -32,7 +33,7 @@ const box = async (page: Page, selector: string) =>
 
 webTest("step units learn at the default h", async () => {
   await onPage(async (page) => {
-    await trainUntil(page, "the last step", 120, async () => await step(page) === 200);
+    await trainToEnd(page, 200, 120);
     assert.ok(await accuracy(page) >= 80, `${await accuracy(page)}`);
   }, { query: "?activation=step&hidden=20&steps=200" });
 });
@@ -68,7 +69,7 @@ webTest("a slice that is opened in training is of one step", async () => {
       .exec(caption)!.map((part) => Number(part.replace(/,/g, "")));
   // The same link, trained up to that step, has that weight; and from its weights comes that slope.
   await onPage(async (page) => {
-    await trainUntil(page, "that step", 120, async () => await step(page) === at);
+    await trainToEnd(page, at, 120);
     const tensors = await readTensors(await downloaded(page, "#save-h5"), "weights.h5");
     const network = createNetwork({ inputs: 784, hidden: [12], classes: 10 });
     const parameters = parametersIn(tensors, network, "numpy");
@@ -147,12 +148,12 @@ webTest("weights of another shape: form, address and Reset follow them", async (
 
 webTest("at the end of a run more steps go on, by the field and by the buttons", async () => {
   await onPage(async (page) => {
-    await trainUntil(page, "the end", 60, async () => await step(page) === 20);
+    await trainToEnd(page, 20, 60);
     const losses = () => downloaded(page, "#save-csv").then((csv) => new TextDecoder().decode(csv));
     const before = await losses();
     await type(page, "steps", "30");
     assert.equal(await step(page), 20);
-    await trainUntil(page, "the new end", 60, async () => await step(page) === 30);
+    await trainToEnd(page, 30, 60);
     assert.ok((await losses()).startsWith(before));
     await page.locator("#step").click();
     await until(
@@ -161,7 +162,7 @@ webTest("at the end of a run more steps go on, by the field and by the buttons",
       async () => await fact(page, "#train-facts", "Step") === "31 of 31",
     );
     await resting(page);
-    await trainUntil(page, "as many more", 60, async () => await step(page) === 62);
+    await trainToEnd(page, 62, 60);
     assert.equal(await page.locator("#setting-steps").inputValue(), "62");
     assert.match(page.url(), /steps=62/);
   }, { query: `${SMALL}&steps=20` });
@@ -213,7 +214,7 @@ webTest("a run that was given up in a pause goes on to the same losses", async (
     new TextDecoder().decode(await downloaded(page, "#save-csv"));
   let straight = "", broken = "";
   await onPage(async (page) => {
-    await trainUntil(page, "the end", 60, async () => await step(page) === 40);
+    await trainToEnd(page, 40, 60);
     straight = await lossesOf(page);
   }, { query });
   await onPage(async (page) => {
@@ -233,7 +234,7 @@ webTest("a run that was given up in a pause goes on to the same losses", async (
     await page.locator("#start").click();
     await until("a pause", 10, async () => /stands behind/.test(await text(page, "#notices")));
     await resting(page);
-    await trainUntil(page, "the end", 60, async () => await step(page) === 40);
+    await trainToEnd(page, 40, 60);
     broken = await lossesOf(page);
   }, { query });
   assert.equal(broken, straight);

@@ -125,7 +125,7 @@ webTest("presets: each is a click away, and says what it costs on this machine",
       async () => (await costs.allInnerTexts()).every((cost) => /a step, .* in all/.test(cost)),
     );
     await page.locator("[data-preset=step]").click();
-    await until("it", 60, async () => /activation=step/.test(page.url()));
+    await until("it", 60, () => /activation=step/.test(page.url()));
     await resting(page);
     assert.equal(await page.locator("[data-preset=step]").getAttribute("aria-pressed"), "true");
     assert.equal(await page.locator("[data-preset=deep]").getAttribute("aria-pressed"), "false");

@@ -19,6 +19,7 @@ import type {
   Notice,
   Ready,
 } from "./run/protocol.ts";
+import { GivenUp, PiecewiseEngine } from "./run/pieces.ts";
 import { estimatorOf, nodesOf, type Settings } from "./way/settings.ts";
 
 const EVAL_EVERY = 100;
@@ -28,8 +29,12 @@ const SLOW_MILLISECONDS = 150;
 /** Multiply-adds a millisecond where nothing was measured: software on a small machine. */
 const CAUTIOUS_RATE = 1e6;
 const MOMENT_MILLISECONDS = 700;
-/** Below it a gradient is measured before the run. */
+/** Below it a whole gradient is measured before the run. */
 const QUICK = 5e8; // multiply-adds
+/** Whole copies of so much work a step are taken piece by piece: each stands for itself. */
+const LONG = 5e9; // multiply-adds
+/** What is measured of a slow network: elements of its gradient, or samples that go through it. */
+const MEASURED_ELEMENTS = 32, MEASURED_SAMPLES = 100;
 
 /** A run under way. */
 interface Run {
@@ -119,7 +124,7 @@ async function loadData(
 
 /** What a step of some options takes. */
 function costOf({ network, method, estimator, batch }: ng.EngineOptions, density: Density): Cost {
-  const { multiplyAdds } = ng.planOf(network, {
+  const { multiplyAdds, forward } = ng.planOf(network, {
     ...{ estimator, batch, method, sharing: true, superposed: true },
     ...density,
     // What a device takes in one kernel is known to it alone; most take three layers of some width.
@@ -127,6 +132,7 @@ function costOf({ network, method, estimator, batch }: ng.EngineOptions, density
   });
   return {
     multiplyAdds,
+    forward: forward.reduce((sum, stage) => sum + stage.multiplyAdds, 0),
     evaluations: method === "backprop" ? 1 : ng.lossEvaluations(estimator, network.parameters),
     step: rate && multiplyAdds / rate,
   };
@@ -229,13 +235,16 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
   run?.engine[Symbol.dispose]();
   run = undefined;
   let opened = false;
-  const engine = await ng.openEngine(options, "auto", (line) => {
+  const cost = costOf(options, ng.densityOf(data.train)), { multiplyAdds } = cost;
+  const whole = await ng.openEngine(options, "auto", (line) => {
     if (opened) report({ kind: "notice", line }); // of a device that was lost
     else {notices.push(
         /^No WebGPU adapter/.test(line) ? { kind: "cpu" } : { kind: "library", line },
       );}
   });
   opened = true;
+  const isLong = options.method === "copies" && multiplyAdds > LONG;
+  const engine = isLong ? new PiecewiseEngine(whole, options) : whole;
   try {
     // Fresh weights are drawn once the device has room for them.
     const fresh = given?.parameters ??
@@ -248,12 +257,11 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
     library(ng.roundingNotice(options, engine, parameters));
     const next = ng.nextSample(random, data.train.count, settings.batch);
     library(ng.flipNotice(options, parameters, next));
-    const { multiplyAdds } = costOf(options, ng.densityOf(data.train));
     const before = kept?.step ?? 0;
     const under = { settings, data, options, random, engine, notices, losses: [], before };
     run = { ...under, multiplyAdds };
-    if (multiplyAdds < QUICK && rate === undefined) await measure(run);
-    return ready(run, file !== undefined, given?.hidden);
+    if (rate === undefined) await measure(run, cost);
+    return ready(run, cost, file !== undefined, given?.hidden);
   } catch (error) {
     engine[Symbol.dispose]();
     run = undefined;
@@ -261,12 +269,29 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
   }
 }
 
-/** Measures how fast gradients are here; the first pays for what is compiled and filled. */
-async function measure({ engine, options, multiplyAdds }: Run): Promise<void> {
-  await engine.gradient(probeOf(options));
+/** Measures how fast it is here; the first time pays for what is compiled and filled. */
+async function measure({ engine, options, data, multiplyAdds }: Run, cost: Cost): Promise<void> {
+  const { network, samples } = options, probe = probeOf(options);
+  let work = multiplyAdds, ask: () => Promise<unknown> = () => engine.gradient(probe);
+  if (engine instanceof PiecewiseEngine) {
+    const count = Math.min(MEASURED_ELEMENTS, network.parameters);
+    const elements = Uint32Array.from({ length: count }, (_, i) => i);
+    work *= count / network.parameters;
+    ask = () => engine.gradient(probe, elements);
+  } else if (multiplyAdds > QUICK) {
+    const count = Math.min(MEASURED_SAMPLES, data.test.count), { inputs } = samples;
+    const some = {
+      ...{ count, inputs },
+      x: data.test.x.slice(0, count * inputs),
+      labels: data.test.labels.slice(0, count),
+    };
+    work = cost.forward * count / options.batch;
+    ask = () => engine.evaluate(some);
+  }
+  await ask();
   const started = performance.now();
-  await engine.gradient(probeOf(options));
-  tellRate(multiplyAdds / (performance.now() - started));
+  await ask();
+  tellRate(work / (performance.now() - started));
 }
 
 function tellRate(measured: number): void {
@@ -274,9 +299,8 @@ function tellRate(measured: number): void {
   report({ kind: "rate", rate });
 }
 
-function ready(under: Run, isLoaded: boolean, hidden?: string): Ready {
+function ready(under: Run, cost: Cost, isLoaded: boolean, hidden?: string): Ready {
   const { engine, data, options, notices } = under, { network } = options;
-  const cost = costOf(options, ng.densityOf(data.train));
   return {
     adapter: engine.adapter,
     backend: engine.backend,
@@ -343,19 +367,24 @@ function momentsOf(under: Run) {
   };
 }
 
-/** Trains until the step is reached, or the signal says stop; by one step where it has said so before. */
+/** Trains until the step is reached, or the signal says stop; or by a single step. */
 async function trainTo(
   under: Run,
   steps: number,
   single: boolean,
   { signal }: AbortController,
 ): Promise<void> {
+  // A signal that has ended lets one group of steps through, and the first is of one.
+  const ends = single ? AbortSignal.abort() : signal;
   const { engine, data, random, settings, losses } = under;
   const tellMoment = momentsOf(under);
+  let drawn = random.state.slice(); // where the batches of the steps that are taken end
+  if (engine instanceof PiecewiseEngine) engine.giveUpOn(signal);
   try {
     do {
       // A slow run rests behind each step, so that none is lost where the page ends this worker.
-      const rests = isSlow(under), changed = new AbortController();
+      const rests = isSlow(under) || engine instanceof PiecewiseEngine,
+        changed = new AbortController();
       const events = ng.train(engine, data, random, {
         steps,
         done: stepOf(under),
@@ -364,12 +393,13 @@ async function trainTo(
         schedule: settings.schedule as ng.ScheduleName,
         saveEvery: rests ? 1 : undefined,
         evalEvery: EVAL_EVERY,
-        signal: AbortSignal.any([signal, changed.signal]),
+        signal: AbortSignal.any([ends, changed.signal]),
       });
       for await (const event of events) {
         if (event.kind === "evaluation") {
           reportEvaluation(event.step, under, event.evaluation);
         } else if (event.kind === "rest") {
+          drawn = random.state.slice();
           tellMoment(true);
         } else {
           // The first steps of a run pay for what is compiled.
@@ -377,16 +407,21 @@ async function trainTo(
           for (const loss of event.losses) losses.push(loss);
           report({ kind: "steps", losses: event.losses, milliseconds: event.milliseconds });
           if (!isFirst) tellRate(under.multiplyAdds * event.losses.length / event.milliseconds);
-          if (isSlow(under) !== rests) changed.abort();
+          if (!rests && isSlow(under)) changed.abort();
           if (!rests) tellMoment(false);
         }
       }
-    } while (!signal.aborted && stepOf(under) < steps);
+    } while (!ends.aborted && stepOf(under) < steps && !signal.aborted);
     if (single && stepOf(under) < steps && stepOf(under) % EVAL_EVERY !== 0) {
       reportEvaluation(stepOf(under), under, await engine.evaluate(data.test));
     }
     if (signal.reason !== GOES_ON) report({ kind: "paused", step: stepOf(under) });
   } catch (error) {
+    if (error instanceof GivenUp) {
+      random.state = drawn; // the step is taken again from its start
+      if (signal.reason !== GOES_ON) report({ kind: "paused", step: stepOf(under) });
+      return;
+    }
     // What came behind the last known-good weights went with the device.
     if (error instanceof ng.EngineLost) {
       losses.length = Math.max(0, (await engine.optimizerState()).steps - under.before);
@@ -425,8 +460,6 @@ answer<Calls>({
   async run(steps, single) {
     await halt(GOES_ON);
     stop = new AbortController();
-    // A signal that has ended lets one group through, and the first is one step.
-    if (single) stop.abort();
     training = trainTo(current(), steps, single, stop);
   },
   pause: () => halt(),

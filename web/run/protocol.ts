@@ -43,6 +43,8 @@ export interface Ready {
 /** What a step takes. */
 export interface Cost {
   readonly multiplyAdds: number;
+  /** Of these, those of the forward pass. */
+  readonly forward: number;
   readonly evaluations: number;
   /** Milliseconds, where anything was measured on this machine. */
   readonly step?: number;
