@@ -192,14 +192,10 @@ webTest("a pause does not wait for the end of a slow step, and nothing is lost b
     );
     await page.locator("#start").click();
     await page.waitForTimeout(1500);
-    // A step of whole copies, 3e11 multiply-adds, takes this device most of a minute.
+    // A step of whole copies, 3e11 multiply-adds, takes this device minutes.
     await page.locator("#start").click();
-    await until("a pause", 10, async () =>
-      await text(page, "#start") === "Go on" ||
-      await text(page, "#start") === "Start");
+    await resting(page, 10);
     assert.equal(await step(page), 0);
-    assert.match(await text(page, "#notices"), /stands behind step 0/);
-    await resting(page, 120);
     // And everything can be used: another engine learns.
     await type(page, "engine", "differences");
     await resting(page, 120);

@@ -17,9 +17,10 @@ import type {
   MissingPart,
   Moment,
   Notice,
+  Rates,
   Ready,
 } from "./run/protocol.ts";
-import { GivenUp, PiecewiseEngine } from "./run/pieces.ts";
+import { GivenUp, PIECE, PiecewiseEngine } from "./run/pieces.ts";
 import { estimatorOf, nodesOf, type Settings } from "./way/settings.ts";
 
 const EVAL_EVERY = 100;
@@ -33,8 +34,8 @@ const MOMENT_MILLISECONDS = 700;
 const QUICK = 5e8; // multiply-adds
 /** Whole copies of so much work a step are taken piece by piece: each stands for itself. */
 const LONG = 5e9; // multiply-adds
-/** What is measured of a slow network: elements of its gradient, or samples that go through it. */
-const MEASURED_ELEMENTS = 32, MEASURED_SAMPLES = 100;
+/** What is measured of a slow network: samples that go through it. */
+const MEASURED_SAMPLES = 100;
 
 /** A run under way. */
 interface Run {
@@ -56,7 +57,7 @@ let stop = new AbortController();
 let training: Promise<void> | undefined;
 let raceStop = new AbortController();
 let isWatched = false;
-let rate: number | undefined; // multiply-adds a millisecond
+let rates: Rates = {};
 /** Beginnings are taken one after the other, and of those that wait the last alone. */
 let beginning: Promise<unknown> = Promise.resolve(), latest = 0;
 
@@ -66,8 +67,8 @@ function current(): Run {
 }
 
 const stepOf = ({ before, losses }: Run) => before + losses.length;
-const isSlow = ({ multiplyAdds }: Run) =>
-  multiplyAdds / (rate ?? CAUTIOUS_RATE) > SLOW_MILLISECONDS;
+const isSlow = ({ multiplyAdds, options: { method } }: Run) =>
+  multiplyAdds / (rates[method] ?? CAUTIOUS_RATE) > SLOW_MILLISECONDS;
 
 /** MNIST from the page's own server, which may have it in a cache, or from its mirror. */
 async function fetchMnist(download: boolean): Promise<ng.DataSet> {
@@ -130,6 +131,8 @@ function costOf({ network, method, estimator, batch }: ng.EngineOptions, density
     // What a device takes in one kernel is known to it alone; most take three layers of some width.
     fused: { width: 64, layers: 4, classes: 16 },
   });
+  // Of a way that was not measured yet, as fast as another is.
+  const rate = rates[method] ?? Object.values(rates)[0];
   return {
     multiplyAdds,
     forward: forward.reduce((sum, stage) => sum + stage.multiplyAdds, 0),
@@ -217,7 +220,7 @@ async function halt(reason?: typeof GOES_ON): Promise<void> {
 /** Begins a run; nothing of the one before is left behind. */
 async function begin({ settings, download, file, kept, ...known }: Beginning): Promise<Ready> {
   await halt();
-  rate ??= known.rate;
+  rates = { ...known.rates, ...rates };
   const notices: Notice[] = [];
   const data = await loadData(settings, notices, download);
   const random = new ng.Xoshiro(settings.seed);
@@ -260,8 +263,8 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
     const before = kept?.step ?? 0;
     const under = { settings, data, options, random, engine, notices, losses: [], before };
     run = { ...under, multiplyAdds };
-    if (rate === undefined) await measure(run, cost);
-    return ready(run, cost, file !== undefined, given?.hidden);
+    if (rates[options.method] === undefined) await measure(run, cost);
+    return ready(run, costOf(options, ng.densityOf(data.train)), file !== undefined, given?.hidden);
   } catch (error) {
     engine[Symbol.dispose]();
     run = undefined;
@@ -274,7 +277,7 @@ async function measure({ engine, options, data, multiplyAdds }: Run, cost: Cost)
   const { network, samples } = options, probe = probeOf(options);
   let work = multiplyAdds, ask: () => Promise<unknown> = () => engine.gradient(probe);
   if (engine instanceof PiecewiseEngine) {
-    const count = Math.min(MEASURED_ELEMENTS, network.parameters);
+    const count = Math.min(PIECE, network.parameters);
     const elements = Uint32Array.from({ length: count }, (_, i) => i);
     work *= count / network.parameters;
     ask = () => engine.gradient(probe, elements);
@@ -291,12 +294,12 @@ async function measure({ engine, options, data, multiplyAdds }: Run, cost: Cost)
   await ask();
   const started = performance.now();
   await ask();
-  tellRate(work / (performance.now() - started));
+  tellRate(options.method, work / (performance.now() - started));
 }
 
-function tellRate(measured: number): void {
-  rate = measured;
-  report({ kind: "rate", rate });
+function tellRate(method: ng.Method, rate: number): void {
+  rates = { ...rates, [method]: rate };
+  report({ kind: "rates", rates });
 }
 
 function ready(under: Run, cost: Cost, isLoaded: boolean, hidden?: string): Ready {
@@ -406,7 +409,10 @@ async function trainTo(
           const isFirst = losses.length === 0;
           for (const loss of event.losses) losses.push(loss);
           report({ kind: "steps", losses: event.losses, milliseconds: event.milliseconds });
-          if (!isFirst) tellRate(under.multiplyAdds * event.losses.length / event.milliseconds);
+          if (!isFirst) {
+            const work = under.multiplyAdds * event.losses.length;
+            tellRate(under.options.method, work / event.milliseconds);
+          }
           if (!rests && isSlow(under)) changed.abort();
           if (!rests) tellMoment(false);
         }

@@ -9,9 +9,10 @@ import { checkSteps } from "../../src/core/finite.ts";
 import type { Engine, EngineOptions, Evaluation, Gradient, Samples } from "../../src/mod.ts";
 
 /** About how long a piece may take. */
-const PIECE_MILLISECONDS = 120;
-/** Elements of the first piece. */
-const FIRST = 16;
+const PIECE_MILLISECONDS = 200;
+/** Elements of a piece at first, and how it grows where a device is fast: each size is compiled anew. */
+export const PIECE = 64;
+const GROWTH = 4;
 
 /** A step that was given up between two pieces. */
 export class GivenUp extends Error {}
@@ -23,8 +24,9 @@ export class PiecewiseEngine implements Engine {
   readonly #options: EngineOptions;
   #parameters: Float64Array; // [parameters]
   #state: OptimizerState;
-  /** Elements that fit into a piece, as measured. */
-  #size = FIRST;
+  #size = PIECE;
+  /** Whether a piece of that size was taken before, so that nothing is compiled for it. */
+  #isKnown = false;
   #signal: AbortSignal | undefined;
 
   /** @param engine that computes; it is this one's from now on. */
@@ -76,14 +78,19 @@ export class PiecewiseEngine implements Engine {
     let loss = NaN;
     for (let at = 0; at < asked.length;) {
       if (this.#signal?.aborted) throw new GivenUp("a step was given up");
-      const piece = asked.subarray(at, at + this.#size), started = performance.now();
+      const size = this.#size, count = Math.min(size, asked.length - at);
+      // The last piece is filled up with its first element again.
+      const piece = new Uint32Array(size).fill(asked[at]);
+      piece.set(asked.subarray(at, at + count));
+      const started = performance.now();
       const found = await this.#engine.gradient(indices, piece);
-      gradient.set(found.gradient, at);
+      gradient.set(found.gradient.subarray(0, count), at);
       loss = found.loss;
-      at += piece.length;
-      const milliseconds = Math.max(0.1, performance.now() - started);
-      const fitting = piece.length * PIECE_MILLISECONDS / milliseconds;
-      this.#size = Math.max(1, Math.round(Math.min(fitting, 4 * this.#size)));
+      at += count;
+      const milliseconds = performance.now() - started;
+      const grows = this.#isKnown && GROWTH * milliseconds < PIECE_MILLISECONDS;
+      if (grows) this.#size *= GROWTH;
+      this.#isKnown = !grows;
       await new Promise((resolve) => setTimeout(resolve)); // questions have their turn
     }
     return { loss, gradient };

@@ -1,7 +1,7 @@
 /** What the page asks of its workers, what they answer, and what they report by themselves. */
 
 import type { ParityRow } from "../../src/method/measured.ts";
-import type { Comparison, Labels, OptimizerState, Shape } from "../../src/mod.ts";
+import type { Comparison, Labels, Method, OptimizerState, Shape } from "../../src/mod.ts";
 import type { Settings } from "../way/settings.ts";
 
 /** A file by its name. */
@@ -39,6 +39,9 @@ export interface Ready {
   readonly hidden?: string;
   readonly cost: Cost;
 }
+
+/** Multiply-adds a millisecond of each way to a gradient that was measured on this machine. */
+export type Rates = Readonly<Partial<Record<Method, number>>>;
 
 /** What a step takes. */
 export interface Cost {
@@ -150,8 +153,7 @@ export interface Beginning {
   readonly file?: File;
   /** Where it stood before. */
   readonly kept?: Moment;
-  /** Multiply-adds a millisecond, where they were measured before. */
-  readonly rate?: number;
+  readonly rates: Rates;
 }
 
 /** The questions to the worker that trains, races and checks, with their answers. */
@@ -199,7 +201,7 @@ export type Report =
     worst: readonly { label: number; prediction: number; pixels: Uint8Array }[];
   }
   | { kind: "moment"; moment: Moment }
-  | { kind: "rate"; rate: number }
+  | { kind: "rates"; rates: Rates }
   | { kind: "paused"; step: number }
   | { kind: "stopped"; step: number; message: string }
   | { kind: "notice"; line: string }

@@ -7,7 +7,7 @@ import { t } from "../texts/texts.ts";
 import { fromQuery, parseSettings, type Settings, type Texts, toQuery } from "../way/settings.ts";
 import { Client, Ended } from "./client.ts";
 import { History } from "./history.ts";
-import type { Calls, File, Moment, Notice, Ready, Report } from "./protocol.ts";
+import type { Calls, File, Moment, Notice, Rates, Ready, Report } from "./protocol.ts";
 
 /** A pause is answered within half a second: what takes longer is given up, and taken again. */
 const PAUSE_MILLISECONDS = 400;
@@ -46,8 +46,8 @@ export class Training {
   /** Time that its steps took, and those since it was last started. */
   seconds = 0;
   recent = { steps: 0, seconds: 0 };
-  /** Multiply-adds a millisecond, as measured. */
-  rate: number | undefined;
+  /** How fast this machine is, as measured. */
+  rates: Rates = {};
 
   readonly #listeners = new Map<Change, (() => void)[]>();
   #turn = 0; // the last preparation
@@ -78,6 +78,12 @@ export class Training {
     return this.history.losses.length;
   }
 
+  /** Milliseconds that a step takes of so many multiply-adds, as the last ones took. */
+  timeOf(multiplyAdds: number): number | undefined {
+    const rate = this.rates[this.settings.engine as keyof Rates];
+    return rate && multiplyAdds / rate;
+  }
+
   /** Whether its weights were made by chance alone, and mean nothing yet. */
   get isFresh(): boolean {
     return this.step === 0 && !this.ready?.isLoaded;
@@ -97,8 +103,8 @@ export class Training {
     } else if (report.kind === "moment") {
       this.moment = report.moment;
       this.#tell("moment");
-    } else if (report.kind === "rate") {
-      this.rate = report.rate;
+    } else if (report.kind === "rates") {
+      this.rates = report.rates;
     } else if (report.kind === "paused") {
       this.#rest();
     } else if (report.kind === "notice") {
@@ -150,8 +156,8 @@ export class Training {
     try {
       if (this.#dropped && this.#lost) await this.client.ask("useFiles", [...this.#dropped]);
       this.#lost = false;
-      const { settings, rate } = this;
-      ready = await this.client.ask("begin", { settings, download, file, kept, rate });
+      const { settings, rates } = this;
+      ready = await this.client.ask("begin", { settings, download, file, kept, rates });
     } catch (error) {
       if (mine !== this.#turn || error instanceof Ended) return false;
       this.isWanted = false;

@@ -117,7 +117,7 @@ export function showForm(training: Training): void {
       cost.textContent = costs[i] ? costLine(costs[i], steps) : t.cost.measuring;
     });
     const own = costs[cards.length], { settings, ready } = training;
-    const step = own && training.rate ? own.multiplyAdds / training.rate : own?.step;
+    const step = own && (training.timeOf(own.multiplyAdds) ?? own.step);
     byId("cost").textContent = own && step !== undefined && ready
       ? t.cost.says(ready.shape, t.number(own.evaluations), time(step), time(step * settings.steps))
       : "";
