@@ -1,6 +1,7 @@
 /** What the page shows to whom: its first screen, both languages, a class, small and dark screens. */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import {
@@ -88,11 +89,11 @@ webTest("the figure: nudged down, then up, then the slope with its numbers", asy
     assert.match(await text(page, "#figure-advice"), /^W\[1,1\] down by h: the loss is 0\.7479/);
     assert.equal(await page.locator("#curve .nudge").count(), 1);
     await until("up", 10, async () => /up by h/.test(await text(page, "#figure-advice")));
-    assert.match(await text(page, "#figure-advice"), /the loss is 1\.1902/);
+    assert.match(await text(page, "#figure-advice"), /the loss is 1\.1908/);
     await until("the slope", 10, async () => await page.locator("#curve .rise").count() === 1);
     assert.equal(
       await text(page, "#figure-formula"),
-      "(L(w + h) − L(w − h)) / 2h = (1.1902 − 0.7479) / (2 · 1) = 0.2211",
+      "(L(w + h) − L(w − h)) / 2h = (1.1908 − 0.7479) / (2 · 1) = 0.2214",
     );
   }, { first: true });
 });
@@ -137,8 +138,8 @@ webTest("the tutorial's program stands beside its numbers", async () => {
     assert.match(await text(page, "#tutorial-code"), /numerical_gradient_simplemodel/);
     const numbers = (await page.locator("#tutorial-numbers td").allInnerTexts()).map(Number);
     const expected = [0.21924757, 0.14356243, -0.36281, 0.32887136, 0.21534364, -0.544215];
-    // Seven digits are shown.
-    expected.forEach((slope, i) => assert.ok(Math.abs(numbers[i] - slope) < 1e-7, `${numbers[i]}`));
+    // Some of these have six digits, which are off by half of the last one at most.
+    expected.forEach((slope, i) => assert.ok(Math.abs(numbers[i] - slope) < 5e-7, `${numbers[i]}`));
     assert.ok(await page.locator("a[href*='DeepLearningFromForR']").count() > 0);
     assert.ok(await page.locator("a[href*='tr1415r']").count() > 0);
     const source = await page.request.get(page.url() + "source.txt");
@@ -184,7 +185,7 @@ webTest("Korean: all of it, by the address, in errors and in labels", async () =
     await page.locator("#load").setInputFiles({
       name: "broken.h5",
       mimeType: "application/octet-stream",
-      buffer: new Uint8Array(10) as never,
+      buffer: Buffer.alloc(10),
     });
     await until("a word", 30, async () => HANGUL.test(await text(page, "#files-status")));
   }, { query: `${SMALL}&lang=ko` });

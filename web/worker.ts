@@ -34,8 +34,10 @@ const MOMENT_MILLISECONDS = 700;
 const QUICK = 5e8; // multiply-adds
 /** Whole copies of so much work a step are taken piece by piece: each stands for itself. */
 const LONG = 5e9; // multiply-adds
-/** What is measured of a slow network: samples that go through it. */
-const MEASURED_SAMPLES = 100;
+/** What products are measured by. */
+const MEASURED_WORK = 1e8; // multiply-adds
+/** Below it a step takes what its questions to the device take, and says nothing of larger ones. */
+const ENOUGH = 3e7; // multiply-adds
 
 /** A run under way. */
 interface Run {
@@ -49,6 +51,8 @@ interface Run {
   /** Steps taken by others before. */
   readonly before: number;
   readonly multiplyAdds: number;
+  /** Milliseconds that a step takes, as measured. */
+  step?: number;
 }
 
 let run: Run | undefined;
@@ -57,7 +61,7 @@ let stop = new AbortController();
 let training: Promise<void> | undefined;
 let raceStop = new AbortController();
 let isWatched = false;
-let rates: Rates = {};
+const rates: { -readonly [K in keyof Rates]: Rates[K] } = {};
 /** Beginnings are taken one after the other, and of those that wait the last alone. */
 let beginning: Promise<unknown> = Promise.resolve(), latest = 0;
 
@@ -67,8 +71,8 @@ function current(): Run {
 }
 
 const stepOf = ({ before, losses }: Run) => before + losses.length;
-const isSlow = ({ multiplyAdds, options: { method } }: Run) =>
-  multiplyAdds / (rates[method] ?? CAUTIOUS_RATE) > SLOW_MILLISECONDS;
+const isSlow = ({ multiplyAdds, step, options: { method } }: Run) =>
+  (step ?? multiplyAdds / (rates[method] ?? CAUTIOUS_RATE)) > SLOW_MILLISECONDS;
 
 /** MNIST from the page's own server, which may have it in a cache, or from its mirror. */
 async function fetchMnist(download: boolean): Promise<ng.DataSet> {
@@ -131,8 +135,7 @@ function costOf({ network, method, estimator, batch }: ng.EngineOptions, density
     // What a device takes in one kernel is known to it alone; most take three layers of some width.
     fused: { width: 64, layers: 4, classes: 16 },
   });
-  // Of a way that was not measured yet, as fast as another is.
-  const rate = rates[method] ?? Object.values(rates)[0];
+  const rate = rates[method] ?? rates.products;
   return {
     multiplyAdds,
     forward: forward.reduce((sum, stage) => sum + stage.multiplyAdds, 0),
@@ -220,7 +223,7 @@ async function halt(reason?: typeof GOES_ON): Promise<void> {
 /** Begins a run; nothing of the one before is left behind. */
 async function begin({ settings, download, file, kept, ...known }: Beginning): Promise<Ready> {
   await halt();
-  rates = { ...known.rates, ...rates };
+  Object.assign(rates, { ...known.rates, ...rates });
   const notices: Notice[] = [];
   const data = await loadData(settings, notices, download);
   const random = new ng.Xoshiro(settings.seed);
@@ -263,8 +266,14 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
     const before = kept?.step ?? 0;
     const under = { settings, data, options, random, engine, notices, losses: [], before };
     run = { ...under, multiplyAdds };
-    if (rates[options.method] === undefined) await measure(run, cost);
-    return ready(run, costOf(options, ng.densityOf(data.train)), file !== undefined, given?.hidden);
+    await measure(run, cost);
+    const told = costOf(options, ng.densityOf(data.train));
+    return ready(
+      run,
+      run.step ? { ...told, step: run.step } : told,
+      file !== undefined,
+      given?.hidden,
+    );
   } catch (error) {
     engine[Symbol.dispose]();
     run = undefined;
@@ -272,34 +281,51 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
   }
 }
 
-/** Measures how fast it is here; the first time pays for what is compiled and filled. */
-async function measure({ engine, options, data, multiplyAdds }: Run, cost: Cost): Promise<void> {
-  const { network, samples } = options, probe = probeOf(options);
-  let work = multiplyAdds, ask: () => Promise<unknown> = () => engine.gradient(probe);
-  if (engine instanceof PiecewiseEngine) {
-    const count = Math.min(PIECE, network.parameters);
-    const elements = Uint32Array.from({ length: count }, (_, i) => i);
-    work *= count / network.parameters;
-    ask = () => engine.gradient(probe, elements);
-  } else if (multiplyAdds > QUICK) {
-    const count = Math.min(MEASURED_SAMPLES, data.test.count), { inputs } = samples;
-    const some = {
-      ...{ count, inputs },
-      x: data.test.x.slice(0, count * inputs),
-      labels: data.test.labels.slice(0, count),
-    };
-    work = cost.forward * count / options.batch;
-    ask = () => engine.evaluate(some);
-  }
-  await ask();
+/** Takes something twice, as the first time pays for what is compiled and filled. */
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  await work();
   const started = performance.now();
-  await ask();
-  tellRate(options.method, work / (performance.now() - started));
+  await work();
+  return performance.now() - started;
 }
 
-function tellRate(method: ng.Method, rate: number): void {
-  rates = { ...rates, [method]: rate };
-  report({ kind: "rates", rates });
+/**
+ * Measures how fast products are here, by what more samples take to go through the network: what each
+ * question to a device takes is in neither.
+ */
+async function measureProducts({ engine, options, data: { test } }: Run, cost: Cost) {
+  const each = cost.forward / options.batch, { inputs } = test;
+  const first = (count: number) => ({
+    ...{ count, inputs },
+    x: test.x.slice(0, count * inputs),
+    labels: test.labels.slice(0, count),
+  });
+  const most = Math.min(test.count, Math.max(20, Math.round(MEASURED_WORK / each)));
+  const [few, many] = [first(Math.ceil(most / 10)), first(most)];
+  const time = await timed(() => engine.evaluate(many)) - await timed(() => engine.evaluate(few));
+  return each * (many.count - few.count) / Math.max(0.5, time);
+}
+
+/** Measures how fast it is here, where nothing is known of it yet. */
+async function measure(under: Run, cost: Cost): Promise<void> {
+  const { engine, options, multiplyAdds } = under, probe = probeOf(options);
+  rates.products ??= await measureProducts(under, cost);
+  if (engine instanceof PiecewiseEngine) {
+    const count = Math.min(PIECE, options.network.parameters);
+    const elements = Uint32Array.from({ length: count }, (_, i) => i);
+    const time = await timed(() => engine.gradient(probe, elements));
+    tellRate(under, time * options.network.parameters / count);
+  } else if (multiplyAdds < QUICK) {
+    tellRate(under, await timed(() => engine.gradient(probe)));
+  }
+}
+
+/** Tells how long a step takes. Of a way it says how fast that is, where there is enough to do. */
+function tellRate(under: Run, step: number): void {
+  under.step = step;
+  const { multiplyAdds, options: { method } } = under;
+  if (multiplyAdds > ENOUGH) rates[method] = multiplyAdds / step;
+  report({ kind: "rates", rates: { ...rates }, step });
 }
 
 function ready(under: Run, cost: Cost, isLoaded: boolean, hidden?: string): Ready {
@@ -409,10 +435,7 @@ async function trainTo(
           const isFirst = losses.length === 0;
           for (const loss of event.losses) losses.push(loss);
           report({ kind: "steps", losses: event.losses, milliseconds: event.milliseconds });
-          if (!isFirst) {
-            const work = under.multiplyAdds * event.losses.length;
-            tellRate(under.options.method, work / event.milliseconds);
-          }
+          if (!isFirst) tellRate(under, event.milliseconds / event.losses.length);
           if (!rests && isSlow(under)) changed.abort();
           if (!rests) tellMoment(false);
         }

@@ -32,6 +32,13 @@ const FONT = "12px system-ui, sans-serif";
 /** Pixels of an axis that a label of a number takes, at least. */
 const SPACE = 56;
 
+/** A number of an axis in as many digits as tell it from its neighbours. */
+function apart(value: number, [first, second]: readonly (number | null)[]): string {
+  const step = Math.abs((second ?? 0) - (first ?? 0));
+  if (!(step > 0) || Math.abs(value) >= 1e6 || step < 1e-6) return short(value);
+  return `${Number(value.toFixed(Math.max(0, Math.ceil(-Math.log10(step) + 0.5))))}`;
+}
+
 /** uPlot's options for a chart. */
 function optionsOf(
   { x, y, curves, logX, logY, right }: ChartOptions,
@@ -63,7 +70,7 @@ function optionsOf(
       }
       : {
         values: (_: uPlot, splits: (number | null)[]) =>
-          splits.map((value) => value === null ? "" : short(value)),
+          splits.map((value) => value === null ? "" : apart(value, splits)),
       };
   const grid = (log = false) => ({
     grid: { stroke: ink("line"), width: 1, ...(log ? { filter: powers } : {}) },

@@ -62,7 +62,7 @@ export function showProgress(training: Training): void {
     byId("adapter").textContent = `${kind}. ${
       t.train.onData(ready.shape, data, t.number(ready.parameters), evaluations)
     }`;
-    const step = training.timeOf(ready.cost.multiplyAdds);
+    const step = training.stepTime;
     byId("slow").textContent = step && step > 500 ? t.cost.long(time(step)) : "";
   }
 

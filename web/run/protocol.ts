@@ -40,8 +40,8 @@ export interface Ready {
   readonly cost: Cost;
 }
 
-/** Multiply-adds a millisecond of each way to a gradient that was measured on this machine. */
-export type Rates = Readonly<Partial<Record<Method, number>>>;
+/** Multiply-adds a millisecond on this machine, of each way to a gradient and of plain products. */
+export type Rates = Readonly<Partial<Record<Method | "products", number>>>;
 
 /** What a step takes. */
 export interface Cost {
@@ -201,7 +201,7 @@ export type Report =
     worst: readonly { label: number; prediction: number; pixels: Uint8Array }[];
   }
   | { kind: "moment"; moment: Moment }
-  | { kind: "rates"; rates: Rates }
+  | { kind: "rates"; rates: Rates; step: number }
   | { kind: "paused"; step: number }
   | { kind: "stopped"; step: number; message: string }
   | { kind: "notice"; line: string }

@@ -48,6 +48,8 @@ export class Training {
   recent = { steps: 0, seconds: 0 };
   /** How fast this machine is, as measured. */
   rates: Rates = {};
+  /** Milliseconds that a step of this run takes. */
+  stepTime: number | undefined;
 
   readonly #listeners = new Map<Change, (() => void)[]>();
   #turn = 0; // the last preparation
@@ -78,12 +80,6 @@ export class Training {
     return this.history.losses.length;
   }
 
-  /** Milliseconds that a step takes of so many multiply-adds, as the last ones took. */
-  timeOf(multiplyAdds: number): number | undefined {
-    const rate = this.rates[this.settings.engine as keyof Rates];
-    return rate && multiplyAdds / rate;
-  }
-
   /** Whether its weights were made by chance alone, and mean nothing yet. */
   get isFresh(): boolean {
     return this.step === 0 && !this.ready?.isLoaded;
@@ -104,7 +100,7 @@ export class Training {
       this.moment = report.moment;
       this.#tell("moment");
     } else if (report.kind === "rates") {
-      this.rates = report.rates;
+      ({ rates: this.rates, step: this.stepTime } = report);
     } else if (report.kind === "paused") {
       this.#rest();
     } else if (report.kind === "notice") {
@@ -186,6 +182,7 @@ export class Training {
 
   #begun(ready: Ready, isKept: boolean): void {
     this.ready = ready;
+    this.stepTime = ready.cost.step;
     if (ready.hidden !== undefined && ready.hidden !== this.texts.hidden) {
       // The settings follow the weights, so that the address and Reset mean this network.
       this.#take({ hidden: ready.hidden });

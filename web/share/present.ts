@@ -29,7 +29,9 @@ export function showPresent(): void {
   function turn(by: number): void {
     const all = parts();
     const at = all.findLastIndex((part) => part.getBoundingClientRect().top < innerHeight / 2);
-    all[Math.max(0, Math.min(all.length - 1, at + by))].scrollIntoView();
+    const next = Math.max(0, Math.min(all.length - 1, at + by));
+    if (next === 0) scrollTo({ top: 0 }); // with the title above it
+    else all[next].scrollIntoView();
   }
 
   button.addEventListener("click", () => present(!presents()));

@@ -116,8 +116,7 @@ export function showForm(training: Training): void {
       const { steps } = parseSettings(textsOf(name));
       cost.textContent = costs[i] ? costLine(costs[i], steps) : t.cost.measuring;
     });
-    const own = costs[cards.length], { settings, ready } = training;
-    const step = own && (training.timeOf(own.multiplyAdds) ?? own.step);
+    const { settings, ready, stepTime: step } = training, own = ready?.cost;
     byId("cost").textContent = own && step !== undefined && ready
       ? t.cost.says(ready.shape, t.number(own.evaluations), time(step), time(step * settings.steps))
       : "";
@@ -128,7 +127,7 @@ export function showForm(training: Training): void {
   async function weigh(): Promise<void> {
     const list = PRESET_NAMES.map((name) => parseSettings(textsOf(name)));
     try {
-      costs = await training.client.ask("costs", [...list, training.settings]);
+      costs = await training.client.ask("costs", list);
       showCosts();
     } catch { /* the next run is weighed again */ }
   }
