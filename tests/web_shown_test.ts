@@ -303,9 +303,8 @@ webTest(
   async () => {
     await onPage(async (page) => {
       const reached: string[] = [];
-      for (let i = 0; i < 150; i++) {
-        await page.keyboard.press("Tab");
-        const at = await page.evaluate(() => {
+      const look = () =>
+        page.evaluate(() => {
           const { document, getComputedStyle, innerHeight } = globalThis as unknown as Seen;
           const { activeElement: element } = document;
           const { top, bottom } = element.getBoundingClientRect();
@@ -314,14 +313,18 @@ webTest(
           const inBar = bottom > bar && /^(start|step|reset|cancel)$/.test(element.id);
           return {
             name: element.id || `${element.tagName} ${element.className}`,
-            isOnScreen: bottom > 0 && top < innerHeight,
-            isBehind: !inBar && top > bar,
+            isSeen: bottom > 0 && top < innerHeight && (inBar || top <= bar),
             hasRing: style.outlineStyle !== "none" || element.tagName === "g" ||
               element.tagName === "circle",
           };
         });
+      for (let i = 0; i < 150; i++) {
+        await page.keyboard.press("Tab");
+        const at = await look();
         if (at.name.startsWith("BODY")) break;
-        assert.ok(at.isOnScreen && !at.isBehind && at.hasRing, JSON.stringify(at));
+        assert.ok(at.hasRing, at.name);
+        // The browser brings it into view, which may take it a frame.
+        await until(`${at.name} is seen`, 5, async () => (await look()).isSeen);
         reached.push(at.name);
       }
       const order = ["language", "dot", "figure-nudge", "digits-h", "pad", "look", "unit-0"]
@@ -358,7 +361,6 @@ const VIEWS: Record<string, How> = {
     forcedColors: "active",
     viewport: { width: 1280, height: 800 },
   },
-  "still": { query: SMALL, reducedMotion: "reduce", viewport: { width: 1280, height: 800 } },
 };
 
 for (const [name, view] of Object.entries(VIEWS)) {
