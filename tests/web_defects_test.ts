@@ -52,6 +52,19 @@ webTest("an h that flips no unit is warned of, and the warning mends it", async 
   }, { query: "?activation=step&hidden=20&h=1e-6" });
 });
 
+webTest("choosing step units sets an h that trains", async () => {
+  await onPage(async (page) => {
+    await type(page, "activation", "tanh");
+    assert.equal(await page.locator("#setting-h").inputValue(), "1e-4"); // it needs no other
+    await type(page, "activation", "step");
+    assert.equal(await page.locator("#setting-h").inputValue(), "");
+    assert.equal(await page.locator("#setting-h").getAttribute("placeholder"), "1");
+    assert.doesNotMatch(page.url(), /[?&]h=/);
+    await resting(page);
+    assert.equal(await text(page, "#notices"), "");
+  }, { query: `${SMALL}&h=1e-4` });
+});
+
 webTest("a slice that is opened in training is of one step", async () => {
   const query = `${SMALL}&steps=100000`;
   let caption = "";

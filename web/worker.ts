@@ -3,6 +3,7 @@
  * the page never stutters. The page may end it at any moment, and begin another where it stood.
  */
 
+import { hasSteps } from "../src/core/estimator.ts";
 import * as ng from "../src/mod.ts";
 import { answer, MissingFile, report } from "./answers.ts";
 import { check } from "./check/check_worker.ts";
@@ -17,7 +18,6 @@ import type {
   MissingPart,
   Moment,
   Notice,
-  Rates,
   Ready,
 } from "./run/protocol.ts";
 import { GivenUp, PIECE, PiecewiseEngine } from "./run/pieces.ts";
@@ -61,7 +61,7 @@ let stop = new AbortController();
 let training: Promise<void> | undefined;
 let raceStop = new AbortController();
 let isWatched = false;
-const rates: { -readonly [K in keyof Rates]: Rates[K] } = {};
+const rates: Record<string, number> = {};
 /** Beginnings are taken one after the other, and of those that wait the last alone. */
 let beginning: Promise<unknown> = Promise.resolve(), latest = 0;
 
@@ -71,8 +71,13 @@ function current(): Run {
 }
 
 const stepOf = ({ before, losses }: Run) => before + losses.length;
-const isSlow = ({ multiplyAdds, step, options: { method } }: Run) =>
-  (step ?? multiplyAdds / (rates[method] ?? CAUTIOUS_RATE)) > SLOW_MILLISECONDS;
+const isSlow = ({ multiplyAdds, step, options }: Run) =>
+  (step ?? multiplyAdds / (rates[wayOf(options)] ?? CAUTIOUS_RATE)) > SLOW_MILLISECONDS;
+
+/** What a rate is of: copies of units with steps, say, take another kind of work than those of others. */
+function wayOf({ method, estimator, network }: ng.EngineOptions): string {
+  return `${method}, ${estimator.name}, ${hasSteps(network.nodes) ? "steps" : "no steps"}`;
+}
 
 /** MNIST from the page's own server, which may have it in a cache, or from its mirror. */
 async function fetchMnist(download: boolean): Promise<ng.DataSet> {
@@ -128,14 +133,15 @@ async function loadData(
 }
 
 /** What a step of some options takes. */
-function costOf({ network, method, estimator, batch }: ng.EngineOptions, density: Density): Cost {
+function costOf(options: ng.EngineOptions, density: Density): Cost {
+  const { network, method, estimator, batch } = options;
   const { multiplyAdds, forward } = ng.planOf(network, {
     ...{ estimator, batch, method, sharing: true, superposed: true },
     ...density,
     // What a device takes in one kernel is known to it alone; most take three layers of some width.
     fused: { width: 64, layers: 4, classes: 16 },
   });
-  const rate = rates[method] ?? rates.products;
+  const rate = rates[wayOf(options)] ?? rates.products;
   return {
     multiplyAdds,
     forward: forward.reduce((sum, stage) => sum + stage.multiplyAdds, 0),
@@ -323,8 +329,8 @@ async function measure(under: Run, cost: Cost): Promise<void> {
 /** Tells how long a step takes. Of a way it says how fast that is, where there is enough to do. */
 function tellRate(under: Run, step: number): void {
   under.step = step;
-  const { multiplyAdds, options: { method } } = under;
-  if (multiplyAdds > ENOUGH) rates[method] = multiplyAdds / step;
+  const { multiplyAdds, options } = under;
+  if (multiplyAdds > ENOUGH) rates[wayOf(options)] = multiplyAdds / step;
   report({ kind: "rates", rates: { ...rates }, step });
 }
 

@@ -1,7 +1,7 @@
 /** What the page asks of its workers, what they answer, and what they report by themselves. */
 
 import type { ParityRow } from "../../src/method/measured.ts";
-import type { Comparison, Labels, Method, OptimizerState, Shape } from "../../src/mod.ts";
+import type { Comparison, Labels, OptimizerState, Shape } from "../../src/mod.ts";
 import type { Settings } from "../way/settings.ts";
 
 /** A file by its name. */
@@ -40,8 +40,8 @@ export interface Ready {
   readonly cost: Cost;
 }
 
-/** Multiply-adds a millisecond on this machine, of each way to a gradient and of plain products. */
-export type Rates = Readonly<Partial<Record<Method | "products", number>>>;
+/** Multiply-adds a millisecond on this machine, of each kind of work that was measured. */
+export type Rates = Readonly<Record<string, number>>;
 
 /** What a step takes. */
 export interface Cost {

@@ -1,5 +1,7 @@
 /** The way in: presets with what each costs, and every setting, grouped, with its meaning. */
 
+import { stepFor } from "../../src/core/estimator.ts";
+import type { Loss } from "../../src/core/network.ts";
 import type { Cost } from "../run/protocol.ts";
 import { byId, make } from "../parts/elements.ts";
 import type { Training } from "../run/training.ts";
@@ -15,6 +17,7 @@ import {
   GROUPS,
   matters,
   NAMES,
+  nodesOf,
   parseSettings,
   SETTINGS,
   type Texts,
@@ -85,7 +88,12 @@ export function showForm(training: Training): void {
     const text = fields.get(name)!.input.value.trim();
     const complaint = complaintAbout(name, text, training.ready?.sample);
     complain(name, complaint);
-    if (complaint === undefined && text !== training.texts[name]) training.set({ [name]: text });
+    if (complaint !== undefined || text === training.texts[name]) return;
+    const changes: Partial<Texts> = { [name]: text };
+    // An h that was given for another kind of units would not train these.
+    const needs = (texts: Texts) => stepFor(nodesOf(texts), texts.loss as Loss);
+    const next = { ...training.texts, ...changes };
+    training.set(needs(next) === needs(training.texts) ? changes : { ...changes, h: "" });
   }
 
   /** Shows the settings as they are. */
