@@ -136,8 +136,14 @@ export function drawCurve(svg: SVGSVGElement, move: (weight: number) => void) {
         class: "nudge-label",
       }),
     ];
-    if (isBoth || phase === "down") parts.push(...nudge(weight - h, down, "w − h", "end"));
-    if (isBoth || phase === "up") parts.push(...nudge(weight + h, up, "w + h", "start"));
+    // Labels stand above the curve, on the side where it falls away; too near, one on either side.
+    const isNear = x(weight + h) - x(weight - h) < 110, away = slope < 0 ? "start" : "end";
+    if (isBoth || phase === "down") {
+      parts.push(...nudge(weight - h, down, "w − h", isNear ? "end" : away));
+    }
+    if (isBoth || phase === "up") {
+      parts.push(...nudge(weight + h, up, "w + h", isNear ? "start" : away));
+    }
     plot.replaceChildren(...parts);
 
     dot.setAttribute("cx", `${x(weight)}`);
