@@ -9,8 +9,10 @@ import { Client, Ended } from "./client.ts";
 import { History } from "./history.ts";
 import type { Calls, File, Moment, Notice, Rates, Ready, Report } from "./protocol.ts";
 
-/** A pause is answered within half a second: what takes longer is given up, and taken again. */
+/** A pause is answered within half a second, also where the worker has not heard of it yet. */
 const PAUSE_MILLISECONDS = 400;
+/** What is under way for longer is given up, and taken again. */
+const PATIENCE_MILLISECONDS = 3000;
 /** A run that is not prepared by then is given up where another is to be prepared. */
 const PREPARE_MILLISECONDS = 500;
 
@@ -250,7 +252,10 @@ export class Training {
     }
   }
 
-  /** Pauses, at once: a step that is in the midst of its work is given up, and taken again later. */
+  /**
+   * Pauses, at once for the person. The steps that are under way come in behind it; a step that takes
+   * too long is given up, and taken again later.
+   */
   async pause(): Promise<void> {
     if (this.state === "preparing") {
       this.isWanted = false;
@@ -258,9 +263,18 @@ export class Training {
     }
     const mine = this.#turn;
     const answer = this.client.ask("pause").then(() => true, () => true);
-    const isAnswered = await Promise.race([answer, wait(PAUSE_MILLISECONDS).then(() => false)]);
-    if (isAnswered || mine !== this.#turn) return;
-    const kept = this.moment ?? undefined;
+    const isAnswered = (milliseconds: number) =>
+      Promise.race([answer, wait(milliseconds).then(() => false)]);
+    if (await isAnswered(PAUSE_MILLISECONDS) || mine !== this.#turn) return;
+    this.#become("preparing");
+    const isLate = await isAnswered(PATIENCE_MILLISECONDS);
+    if (mine !== this.#turn) return;
+    if (isLate) {
+      if ((this.state as State) === "preparing") this.#become("resting");
+      if (this.isWanted) this.start();
+      return;
+    }
+    const kept = this.moment;
     this.#end();
     this.history.cut(kept?.step ?? 0);
     this.#notify([{ text: () => t.train.backAt(`${kept?.step ?? 0}`) }]);
