@@ -30,7 +30,7 @@ import {
   parseSettings,
   SETTINGS,
   toQuery,
-} from "../web/settings.ts";
+} from "../web/way/settings.ts";
 import { inFolder, randomMaps } from "./support.ts";
 import { h5py, ONNX_MODELS, PYTHON, python } from "./tools.ts";
 

@@ -6,11 +6,12 @@
 
 /**
  * A Vulkan driver, the HDF5 library that files are exchanged with, the tutorial's language, a
- * browser, and ONNX's own checker and models.
+ * browser, ONNX's own checker and models, and a Korean font.
  */
 const PACKAGES = [
   ...["mesa-vulkan-drivers", "python3-h5py", "r-base-core", "chromium"],
   ...["python3-onnx", "libonnx-testdata"],
+  "fonts-nanum", // without it a picture of the page in Korean shows boxes
 ];
 
 async function run(command: string, args: string[], env: Record<string, string> = {}) {
@@ -62,6 +63,7 @@ const CHECKS = [
     "deno.json",
     "web/main.ts",
     "web/worker.ts",
+    "web/looker.ts",
   ],
   // The libraries that the benchmark compares with, and types of WebGPU that they bring.
   ["check", "--config", "web/bench/deno.json", "web/bench"],
@@ -73,7 +75,10 @@ for (const args of CHECKS) {
 }
 
 /** What builds the page, or looks at what is built, goes one after the other. */
-const PAGE = ["web", "serve", "launch", "disk", "bench"];
+const PAGE = [
+  ...["web", "web_defects", "web_shown", "web_shaders"],
+  ...["serve", "launch", "disk", "bench"],
+];
 
 /** Files that take long go first, so that none is left to wait for at the end. */
 const LONG = ["parity", "engine", "r", "ways", "determinism"];

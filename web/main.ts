@@ -1,28 +1,19 @@
-/** The page: brings its parts to life, and begins the run that its address describes. */
+/** The page's first script: its language and its first figure; all else comes behind the first paint. */
 
-import { showCheck } from "./check.ts";
-import { Client } from "./client.ts";
-import { showDraw } from "./draw.ts";
-import { showFiles } from "./files.ts";
-import { showIdea } from "./idea.ts";
-import { showInside } from "./inside.ts";
-import { showRace } from "./race.ts";
-import { Training } from "./training.ts";
+import { showFigure } from "./figure/figure.ts";
+import { byId } from "./parts/elements.ts";
+import { fill } from "./texts/fill.ts";
+import { inLanguage, language, languageFor, setLanguage } from "./texts/texts.ts";
 
-const client = new Client();
-const training = new Training(client);
-showIdea();
-const lookAt = showInside(client, training);
-showDraw(client, training, lookAt);
-showRace(client);
-showCheck(client);
-showFiles(client, training);
-await training.reset(false); // nothing leaves this page before a person asks for it
-
-// For tests, and for those who want to see what a lost device looks like.
-Object.assign(globalThis, {
-  debug: {
-    loseDevices: () => client.ask("loseDevices"),
-    liveBuffers: () => client.ask("liveBuffers"),
-  },
+await setLanguage(languageFor(location.search, navigator.languages));
+inLanguage(fill);
+showFigure();
+byId("language").addEventListener("click", async () => {
+  await setLanguage(language === "en" ? "ko" : "en");
+  const url = new URL(location.href);
+  url.searchParams.set("lang", language);
+  history.replaceState(null, "", url);
 });
+document.body.dataset.ready = "figure";
+await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+await (await import("./page.ts")).showPage();

@@ -1,14 +1,43 @@
-/** The worker: data, engine and training, away from the page, so that the page never stutters. */
+/**
+ * The worker that trains, races and checks: data, engine and training, away from the page, so that
+ * the page never stutters. The page may end it at any moment, and begin another where it stood.
+ */
 
+import { hasSteps } from "../src/core/estimator.ts";
 import * as ng from "../src/mod.ts";
-import { check } from "./check_worker.ts";
-import { look, pictureOf, placeOf } from "./look_worker.ts";
-import type { Answer, Calls, File, Question, Ready, Report, Slice } from "./protocol.ts";
-import { race } from "./race_worker.ts";
-import { nodesOf, type Settings } from "./settings.ts";
+import { answer, MissingFile, report } from "./answers.ts";
+import { check } from "./check/check_worker.ts";
+import { pictureOf } from "./flow/look.ts";
+import { race } from "./race/race_worker.ts";
+import type {
+  Beginning,
+  Calls,
+  Cost,
+  Exhibits,
+  File,
+  MissingPart,
+  Moment,
+  Notice,
+  Ready,
+} from "./run/protocol.ts";
+import { GivenUp, PIECE, PiecewiseEngine } from "./run/pieces.ts";
+import { estimatorOf, nodesOf, type Settings } from "./way/settings.ts";
 
 const EVAL_EVERY = 100;
 const WORST = 12;
+/** A step that takes longer is slow: each is told of, and no gradient is asked for between. */
+const SLOW_MILLISECONDS = 150;
+/** Multiply-adds a millisecond where nothing was measured: software on a small machine. */
+const CAUTIOUS_RATE = 1e6;
+const MOMENT_MILLISECONDS = 700;
+/** Below it a whole gradient is measured before the run. */
+const QUICK = 5e8; // multiply-adds
+/** Whole copies of so much work a step are taken piece by piece: each stands for itself. */
+const LONG = 5e9; // multiply-adds
+/** What products are measured by. */
+const MEASURED_WORK = 1e8; // multiply-adds
+/** Below it a step takes what its questions to the device take, and says nothing of larger ones. */
+const ENOUGH = 3e7; // multiply-adds
 
 /** A run under way. */
 interface Run {
@@ -17,8 +46,13 @@ interface Run {
   readonly options: ng.EngineOptions;
   readonly random: ng.Random;
   readonly engine: ng.Engine;
-  readonly notices: readonly string[];
+  readonly notices: readonly Notice[];
   readonly losses: number[];
+  /** Steps taken by others before. */
+  readonly before: number;
+  readonly multiplyAdds: number;
+  /** Milliseconds that a step takes, as measured. */
+  step?: number;
 }
 
 let run: Run | undefined;
@@ -26,13 +60,23 @@ let mnist: ng.DataSet | undefined;
 let stop = new AbortController();
 let training: Promise<void> | undefined;
 let raceStop = new AbortController();
-
-const post = (message: Answer, transfer: Transferable[] = []) => postMessage(message, { transfer });
-const report = (report: Report) => post({ report });
+let isWatched = false;
+const rates: Record<string, number> = {};
+/** Beginnings are taken one after the other, and of those that wait the last alone. */
+let beginning: Promise<unknown> = Promise.resolve(), latest = 0;
 
 function current(): Run {
   if (!run) throw new Error("Cannot do this yet: no run has begun");
   return run;
+}
+
+const stepOf = ({ before, losses }: Run) => before + losses.length;
+const isSlow = ({ multiplyAdds, step, options }: Run) =>
+  (step ?? multiplyAdds / (rates[wayOf(options)] ?? CAUTIOUS_RATE)) > SLOW_MILLISECONDS;
+
+/** What a rate is of: copies of units with steps, say, take another kind of work than those of others. */
+function wayOf({ method, estimator, network }: ng.EngineOptions): string {
+  return `${method}, ${estimator.name}, ${hasSteps(network.nodes) ? "steps" : "no steps"}`;
 }
 
 /** MNIST from the page's own server, which may have it in a cache, or from its mirror. */
@@ -45,7 +89,7 @@ async function fetchMnist(download: boolean): Promise<ng.DataSet> {
     try {
       const files = await Promise.all(names.map(async (name): Promise<File> => {
         const response = await fetch(`${base}${name}-ubyte.gz`);
-        if (response.status !== 200) throw new Error(`it is not at ${base}`);
+        if (response.status !== 200) throw new Error(base);
         return { name: `${name}-ubyte.gz`, bytes: new Uint8Array(await response.arrayBuffer()) };
       }));
       return await dataOf(files);
@@ -53,51 +97,245 @@ async function fetchMnist(download: boolean): Promise<ng.DataSet> {
       problems.push((error as Error).message);
     }
   }
-  if (!download) problems.push("Reset downloads it");
-  throw new Error(problems.join("; "));
+  throw new AggregateError(problems);
 }
 
 /** A data set out of four IDX files, told apart by their names. */
 async function dataOf(files: readonly File[]): Promise<ng.DataSet> {
-  const pick = (part: RegExp) => {
+  const pick = (missing: MissingPart, part: RegExp) => {
     const file = files.find(({ name }) => part.test(name));
-    if (!file) throw new Error(`Cannot use these files: none is named like ${part.source}`);
+    if (!file) throw new MissingFile(missing);
     return file;
   };
   return await ng.idxDataSet({
-    trainImages: pick(/train.*images/),
-    trainLabels: pick(/train.*labels/),
-    testImages: pick(/(t10k|test).*images/),
-    testLabels: pick(/(t10k|test).*labels/),
+    trainImages: pick("trainImages", /train.*images/i),
+    trainLabels: pick("trainLabels", /train.*labels/i),
+    testImages: pick("testImages", /(t10k|test).*images/i),
+    testLabels: pick("testLabels", /(t10k|test).*labels/i),
   }, "MNIST");
 }
 
 /** The data that the settings name, or, saying why, the synthetic digits. */
 async function loadData(
   settings: Settings,
-  notices: string[],
+  notices: Notice[],
   download: boolean,
 ): Promise<ng.DataSet> {
   if (settings.data === "mnist") {
     try {
       return mnist ??= await fetchMnist(download);
     } catch (error) {
-      notices.push(
-        `MNIST could not be had (${
-          (error as Error).message
-        }), so this trains on synthetic digits; ` +
-          `drop its four files onto the page to use it.`,
-      );
+      const problems = (error as AggregateError).errors as string[];
+      notices.push({ kind: "no mnist", problems, canDownload: !download });
     }
   }
   return ng.drawDigits({ seed: settings.seed });
 }
 
-const NO_GPU =
-  "This browser offers no WebGPU here, so training runs on the CPU, in float64, and slower.";
+/** What a step of some options takes. */
+function costOf(options: ng.EngineOptions, density: Density): Cost {
+  const { network, method, estimator, batch } = options;
+  const { multiplyAdds, forward } = ng.planOf(network, {
+    ...{ estimator, batch, method, sharing: true, superposed: true },
+    ...density,
+    // What a device takes in one kernel is known to it alone; most take three layers of some width.
+    fused: { width: 64, layers: 4, classes: 16 },
+  });
+  const rate = rates[wayOf(options)] ?? rates.products;
+  return {
+    multiplyAdds,
+    forward: forward.reduce((sum, stage) => sum + stage.multiplyAdds, 0),
+    evaluations: method === "backprop" ? 1 : ng.lossEvaluations(estimator, network),
+    step: rate && multiplyAdds / rate,
+  };
+}
+type Density = ReturnType<typeof ng.densityOf>;
 
-function ready({ engine, data, options, notices, losses }: Run): Ready {
-  const { network, estimator, method } = options;
+/** The network that settings describe, for a data set. */
+function networkFor(
+  { inputs, image, classes }: Pick<ng.DataSet, "inputs" | "image" | "classes">,
+  settings: Settings,
+): ng.Network {
+  const { loss } = settings;
+  return ng.connect({ inputs, inputShape: image, classes, nodes: nodesOf(settings), loss });
+}
+
+/**
+ * The network and its weights out of a file: where operations are set, it is those'; else the file
+ * says how wide the dense layers are.
+ */
+async function networkIn(
+  { name, bytes }: File,
+  settings: Settings,
+  data: ng.DataSet,
+): Promise<{ network: ng.Network; parameters: Float64Array; hidden?: string }> {
+  const tensors = await ng.readTensors(bytes, name);
+  if (settings.network) {
+    const network = networkFor(data, settings);
+    const read = (layout: ng.Layout) => ng.parametersIn(tensors, network, layout);
+    return { network, parameters: ng.inLayout(name, undefined, read).value };
+  }
+  const { value: { widths, parameters } } = ng.inLayout(
+    name,
+    undefined,
+    (layout) => ng.weightsIn(tensors, layout),
+  );
+  const hidden = widths.slice(1, -1).join(",") || "none";
+  const network = networkFor(data, { ...settings, hidden });
+  if (ng.shapeOf(network) !== widths.join("-")) {
+    throw new Error(
+      `Cannot use these weights with ${data.name}: they are ${widths.join("-")}, and the ` +
+        `data need ${data.inputs} inputs and ${data.classes} outputs`,
+    );
+  }
+  return { network, parameters, hidden };
+}
+
+/** What an engine is built for. */
+function optionsFor(
+  settings: Settings,
+  network: ng.Network,
+  samples: ng.Samples,
+): ng.EngineOptions {
+  const { surrogate } = settings;
+  return {
+    network,
+    method: settings.engine as ng.Method,
+    estimator: estimatorOf(settings),
+    optimizer: { name: settings.optimizer as ng.OptimizerName, weightDecay: settings.decay },
+    samples,
+    batch: settings.batch,
+    seed: settings.seed,
+    surrogate: surrogate === "none" ? undefined : { name: surrogate as ng.SurrogateName, width: 1 },
+  };
+}
+
+/** How fresh weights are drawn where nothing is said: as the tutorial does, or He where it is relu. */
+function initOf({ init }: Settings, { nodes }: ng.Network): ng.Initialization {
+  if (init === "xavier" || init === "he") return init;
+  if (init !== "auto") return Number(init);
+  return nodes.some(({ operation }) => operation === "relu") ? "he" : 0.01;
+}
+
+/** Why training ends where more of it is to follow at once, so that it does not say that it rests. */
+const GOES_ON = "it goes on";
+
+/** Ends training. */
+async function halt(reason?: typeof GOES_ON): Promise<void> {
+  stop.abort(reason);
+  await training?.catch(() => {});
+}
+
+/** Begins a run; nothing of the one before is left behind. */
+async function begin({ settings, download, file, kept, ...known }: Beginning): Promise<Ready> {
+  await halt();
+  Object.assign(rates, { ...known.rates, ...rates });
+  const notices: Notice[] = [];
+  const data = await loadData(settings, notices, download);
+  const random = new ng.Xoshiro(settings.seed);
+  const given = file && await networkIn(file, settings, data);
+  const network = given?.network ?? networkFor(data, settings);
+  const library = (line: string | undefined) => line && notices.push({ kind: "library", line });
+  ng.skippedInput(network).forEach(library);
+  if (settings.batch > data.train.count) {
+    throw new Error(
+      `Cannot draw batches of ${settings.batch}: there are only ${data.train.count} training ` +
+        `samples; use a smaller batch`,
+    );
+  }
+  const options = optionsFor(settings, network, data.train);
+  run?.engine[Symbol.dispose]();
+  run = undefined;
+  let opened = false;
+  const cost = costOf(options, ng.densityOf(data.train)), { multiplyAdds } = cost;
+  const whole = await ng.openEngine(options, "auto", (line) => {
+    if (opened) report({ kind: "notice", line }); // of a device that was lost
+    else {notices.push(
+        /^No WebGPU adapter/.test(line) ? { kind: "cpu" } : { kind: "library", line },
+      );}
+  });
+  opened = true;
+  const isLong = options.method === "copies" && multiplyAdds > LONG;
+  const engine = isLong ? new PiecewiseEngine(whole, options) : whole;
+  try {
+    // Fresh weights are drawn once the device has room for them.
+    const fresh = given?.parameters ??
+      ng.initialParameters(network, initOf(settings, network), random);
+    const parameters = kept?.parameters ?? fresh;
+    engine.setParameters(parameters, kept?.state);
+    for (let step = 0; step < (kept?.step ?? 0); step++) {
+      random.sample(data.train.count, settings.batch); // batches that were taken before
+    }
+    library(ng.roundingNotice(options, engine, parameters));
+    const next = ng.nextSample(random, data.train.count, settings.batch);
+    library(ng.flipNotice(options, parameters, next));
+    const before = kept?.step ?? 0;
+    const under = { settings, data, options, random, engine, notices, losses: [], before };
+    run = { ...under, multiplyAdds };
+    await measure(run, cost);
+    const told = costOf(options, ng.densityOf(data.train));
+    return ready(
+      run,
+      run.step ? { ...told, step: run.step } : told,
+      file !== undefined,
+      given?.hidden,
+    );
+  } catch (error) {
+    engine[Symbol.dispose]();
+    run = undefined;
+    throw error;
+  }
+}
+
+/** Takes something twice, as the first time pays for what is compiled and filled. */
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  await work();
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+/**
+ * Measures how fast products are here, by what more samples take to go through the network: what each
+ * question to a device takes is in neither.
+ */
+async function measureProducts({ engine, options, data: { test } }: Run, cost: Cost) {
+  const each = cost.forward / options.batch, { inputs } = test;
+  const first = (count: number) => ({
+    ...{ count, inputs },
+    x: test.x.slice(0, count * inputs),
+    labels: test.labels.slice(0, count),
+  });
+  const most = Math.min(test.count, Math.max(20, Math.round(MEASURED_WORK / each)));
+  const [few, many] = [first(Math.ceil(most / 10)), first(most)];
+  const time = await timed(() => engine.evaluate(many)) - await timed(() => engine.evaluate(few));
+  return each * (many.count - few.count) / Math.max(0.5, time);
+}
+
+/** Measures how fast it is here, where nothing is known of it yet. */
+async function measure(under: Run, cost: Cost): Promise<void> {
+  const { engine, options, multiplyAdds } = under, probe = probeOf(options);
+  rates.products ??= await measureProducts(under, cost);
+  if (engine instanceof PiecewiseEngine) {
+    const count = Math.min(PIECE, options.network.parameters);
+    const elements = Uint32Array.from({ length: count }, (_, i) => i);
+    const time = await timed(() => engine.gradient(probe, elements));
+    tellRate(under, time * options.network.parameters / count);
+  } else if (multiplyAdds < QUICK) {
+    tellRate(under, await timed(() => engine.gradient(probe)));
+  }
+}
+
+/** Tells how long a step takes. Of a way it says how fast that is, where there is enough to do. */
+function tellRate(under: Run, step: number): void {
+  under.step = step;
+  const { multiplyAdds, options } = under;
+  if (multiplyAdds > ENOUGH) rates[wayOf(options)] = multiplyAdds / step;
+  report({ kind: "rates", rates: { ...rates }, step });
+}
+
+function ready(under: Run, cost: Cost, isLoaded: boolean, hidden?: string): Ready {
+  const { engine, data, options, notices } = under, { network } = options;
   return {
     adapter: engine.adapter,
     backend: engine.backend,
@@ -110,98 +348,12 @@ function ready({ engine, data, options, notices, losses }: Run): Ready {
     testSamples: data.test.count,
     shape: ng.shapeOf(network),
     parameters: network.parameters,
-    evaluationsPerStep: method === "backprop" ? 1 : ng.lossEvaluations(estimator, network),
-    step: losses.length,
+    evaluationsPerStep: cost.evaluations,
+    step: stepOf(under),
+    isLoaded,
+    hidden,
+    cost,
   };
-}
-
-/** Ends training and the run before. */
-async function halt(): Promise<void> {
-  stop.abort();
-  await training?.catch(() => {});
-}
-
-/** The network that settings describe, for a data set. */
-function networkFor(
-  { inputs, image, classes }: ng.DataSet,
-  nodes: readonly ng.Node[],
-): ng.Network {
-  return ng.connect({ inputs, inputShape: image, classes, nodes });
-}
-
-/**
- * The network and its weights out of a file: where operations are set, it is those'; else the file
- * says how wide the dense layers are.
- */
-function networkIn(
-  { name, tensors }: { name: string; tensors: ng.Tensors },
-  settings: Settings,
-  data: ng.DataSet,
-): { network: ng.Network; parameters: Float64Array } {
-  if (settings.network) {
-    const network = networkFor(data, nodesOf(settings));
-    const read = (layout: ng.Layout) => ng.parametersIn(tensors, network, layout);
-    return { network, parameters: ng.inLayout(name, undefined, read).value };
-  }
-  const { value: { widths, parameters } } = ng.inLayout(
-    name,
-    undefined,
-    (layout) => ng.weightsIn(tensors, layout),
-  );
-  const hidden = widths.slice(1, -1).join(",") || "none";
-  const network = networkFor(data, nodesOf({ ...settings, hidden }));
-  if (ng.shapeOf(network) !== widths.join("-")) {
-    throw new Error(
-      `Cannot use these weights with ${data.name}: they are ${widths.join("-")}, and the ` +
-        `data need ${data.inputs} inputs and ${data.classes} outputs`,
-    );
-  }
-  return { network, parameters };
-}
-
-/** Begins a run with weights from a file, or fresh ones. */
-async function begin(
-  settings: Settings,
-  download: boolean,
-  file?: { name: string; tensors: ng.Tensors },
-): Promise<Ready> {
-  await halt();
-  const notices: string[] = [];
-  const data = await loadData(settings, notices, download);
-  const random = new ng.Xoshiro(settings.seed);
-  const given = file && networkIn(file, settings, data);
-  const network = given?.network ?? networkFor(data, nodesOf(settings));
-  notices.push(...ng.skippedInput(network));
-  if (settings.batch > data.train.count) {
-    throw new Error(`Cannot draw batches of ${settings.batch}`);
-  }
-  const options: ng.EngineOptions = {
-    network,
-    method: settings.engine as ng.Method,
-    estimator: ng.createEstimator("central", settings.h),
-    optimizer: { name: settings.optimizer as ng.OptimizerName, weightDecay: 0 },
-    samples: data.train,
-    batch: settings.batch,
-    seed: settings.seed,
-  };
-  let opened = false;
-  const engine = await ng.openEngine(options, "auto", (line) => {
-    if (opened) report({ kind: "notice", line }); // of a device that was lost
-    else notices.push(NO_GPU);
-  });
-  opened = true;
-  run?.engine[Symbol.dispose]();
-  // Fresh weights are drawn once the device has room for them.
-  const init = network.nodes.some(({ operation }) => operation === "relu") ? "he" : 0.01;
-  const parameters = given?.parameters ?? ng.initialParameters(network, init, random);
-  engine.setParameters(parameters);
-  const notice = ng.roundingNotice(options, engine, parameters);
-  if (notice) notices.push(notice);
-  const next = ng.nextSample(random, data.train.count, settings.batch);
-  const flips = ng.flipNotice(options, parameters, next);
-  if (flips) notices.push(flips);
-  run = { settings, data, options, random, engine, notices, losses: [] };
-  return ready(run);
 }
 
 /** The most classes that the table of confusions shows. */
@@ -213,148 +365,176 @@ function reportEvaluation(step: number, { data }: Run, evaluation: ng.Evaluation
   const { test, classes } = data;
   // With many classes a table of which is taken for which is no help, and takes their square.
   const confusion = new Uint32Array(classes > MOST_CONFUSED ? 0 : classes * classes);
-  predictions.forEach((predicted, n) => confusion[test.labels[n] * classes + predicted]++);
+  if (confusion.length > 0) {
+    predictions.forEach((predicted, n) => confusion[test.labels[n] * classes + predicted]++);
+  }
   const mistakes = [...predictions.keys()].filter((n) => predictions[n] !== test.labels[n]);
   const worst = mistakes.sort((a, b) => losses[b] - losses[a]).slice(0, WORST).map((n) => ({
     label: test.labels[n],
     prediction: predictions[n],
-    loss: losses[n],
     pixels: (test.x as Uint8Array).slice(n * test.inputs, (n + 1) * test.inputs),
   }));
   report({ kind: "evaluation", step, accuracy, confusion, worst });
 }
 
-/** Trains until the step is reached, or the signal says stop. */
-async function trainTo(steps: number, signal: AbortSignal): Promise<void> {
-  const under = current();
+/** The network as it is, all of it asked for in one breath: no step comes between. */
+async function momentOf(under: Run, withGradient: boolean): Promise<Moment> {
+  const { engine, options } = under;
+  const [parameters, state, gradient] = await Promise.all([
+    engine.parameters(),
+    engine.optimizerState(),
+    withGradient ? engine.gradient(probeOf(options)) : undefined,
+  ]);
+  return { step: state.steps, parameters, state, gradient: gradient?.gradient };
+}
+
+/** Tells of moments as a run goes on, at most one at a time. */
+function momentsOf(under: Run) {
+  let last = 0, pending: Promise<void> | undefined;
+  return (isDue: boolean) => {
+    const now = performance.now();
+    if (pending || !(isDue || now - last > MOMENT_MILLISECONDS)) return;
+    last = now;
+    pending = momentOf(under, isWatched && !isSlow(under))
+      .then((moment) => report({ kind: "moment", moment }))
+      .catch(() => {}) // training tells of a lost device
+      .finally(() => pending = undefined);
+  };
+}
+
+/** Trains until the step is reached, or the signal says stop; or by a single step. */
+async function trainTo(
+  under: Run,
+  steps: number,
+  single: boolean,
+  { signal }: AbortController,
+): Promise<void> {
+  // A signal that has ended lets one group of steps through, and the first is of one.
+  const ends = single ? AbortSignal.abort() : signal;
   const { engine, data, random, settings, losses } = under;
+  const tellMoment = momentsOf(under);
+  let drawn = random.state.slice(); // where the batches of the steps that are taken end
+  if (engine instanceof PiecewiseEngine) engine.giveUpOn(signal);
   try {
-    const events = ng.train(engine, data, random, {
-      steps,
-      done: losses.length,
-      batch: settings.batch,
-      learningRate: settings.lr,
-      schedule: "constant",
-      evalEvery: EVAL_EVERY,
-      signal,
-    });
-    for await (const event of events) {
-      if (event.kind === "evaluation") {
-        reportEvaluation(event.step, under, event.evaluation);
-        continue;
+    do {
+      // A slow run rests behind each step, so that none is lost where the page ends this worker.
+      const rests = isSlow(under) || engine instanceof PiecewiseEngine,
+        changed = new AbortController();
+      const events = ng.train(engine, data, random, {
+        steps,
+        done: stepOf(under),
+        batch: settings.batch,
+        learningRate: settings.lr,
+        schedule: settings.schedule as ng.ScheduleName,
+        saveEvery: rests ? 1 : undefined,
+        evalEvery: EVAL_EVERY,
+        signal: AbortSignal.any([ends, changed.signal]),
+      });
+      for await (const event of events) {
+        if (event.kind === "evaluation") {
+          reportEvaluation(event.step, under, event.evaluation);
+        } else if (event.kind === "rest") {
+          drawn = random.state.slice();
+          tellMoment(true);
+        } else {
+          // The first steps of a run pay for what is compiled.
+          const isFirst = losses.length === 0;
+          for (const loss of event.losses) losses.push(loss);
+          report({ kind: "steps", losses: event.losses, milliseconds: event.milliseconds });
+          if (!isFirst) tellRate(under, event.milliseconds / event.losses.length);
+          if (!rests && isSlow(under)) changed.abort();
+          if (!rests) tellMoment(false);
+        }
       }
-      if (event.kind === "rest") continue; // nothing is saved here each so many steps
-      for (const loss of event.losses) losses.push(loss);
-      report(event);
+    } while (!ends.aborted && stepOf(under) < steps && !signal.aborted);
+    if (single && stepOf(under) < steps && stepOf(under) % EVAL_EVERY !== 0) {
+      reportEvaluation(stepOf(under), under, await engine.evaluate(data.test));
     }
-    report({ kind: "paused", step: losses.length, done: losses.length >= settings.steps });
+    if (signal.reason !== GOES_ON) report({ kind: "paused", step: stepOf(under) });
   } catch (error) {
+    if (error instanceof GivenUp) {
+      random.state = drawn; // the step is taken again from its start
+      if (signal.reason !== GOES_ON) report({ kind: "paused", step: stepOf(under) });
+      return;
+    }
     // What came behind the last known-good weights went with the device.
-    if (error instanceof ng.EngineLost) losses.length = (await engine.optimizerState()).steps;
-    report({ kind: "stopped", step: losses.length, message: (error as Error).message });
+    if (error instanceof ng.EngineLost) {
+      losses.length = Math.max(0, (await engine.optimizerState()).steps - under.before);
+    }
+    report({ kind: "stopped", step: stepOf(under), message: (error as Error).message });
   }
 }
 
 /** A batch that stays the same, for looking inside. */
-const probe = (batch: number) => Uint32Array.from({ length: batch }, (_, n) => n);
+const probeOf = ({ batch }: ng.EngineOptions) => Uint32Array.from({ length: batch }, (_, n) => n);
 
-const calls: { [K in keyof Calls]: (...values: Parameters<Calls[K]>) => unknown } = {
-  reset: (settings, download) => begin(settings, download),
-  async run(steps) {
-    await halt();
-    stop = new AbortController();
-    training = trainTo(steps, stop.signal);
+/** All devices, for tests. */
+const gpus = async () => [...(await import("../src/gpu/device.ts")).Gpu.live];
+
+answer<Calls>({
+  begin(request) {
+    const mine = ++latest;
+    const begun = beginning.then(() => {
+      if (mine !== latest) throw new Error("Cannot begin: another run is to begin instead");
+      return begin(request);
+    });
+    beginning = begun.catch(() => {});
+    return begun;
   },
-  pause: halt,
-  async look(digit) {
-    const { engine, options, data } = current();
-    // Asked for in one breath, they are of one moment: no step of training comes between.
-    const [parameters, { gradient }] = await Promise.all([
-      engine.parameters(),
-      engine.gradient(probe(options.batch)),
-    ]);
-    return look(options.network, parameters, gradient, digit, data);
-  },
-  async slice(unit, pixel): Promise<Slice> {
-    const { engine, options, settings } = current();
-    const index = placeOf(options.network)(unit, pixel);
-    const [parameters, { loss, gradient }] = await Promise.all([
-      engine.parameters(),
-      engine.gradient(probe(options.batch)),
-    ]);
-    // The copies are evaluated whole, by an engine of their own that training does not wait for.
-    const { x, inputs, labels } = options.samples;
-    const samples = {
-      count: options.batch,
-      inputs,
-      x: x.slice(0, options.batch * inputs),
-      labels: labels.slice(0, options.batch),
+  exhibits(): Exhibits {
+    const { settings, data, options } = current(), { train, test, inputs } = data;
+    const probe = Math.min(options.batch, 100);
+    return {
+      settings,
+      sample: options.network.inputShape,
+      classes: data.classes,
+      probe: { x: train.x.slice(0, probe * inputs), labels: train.labels.slice(0, probe) },
+      test: { x: test.x, labels: test.labels },
     };
-    const once = { ...options, samples, method: "backprop" as const };
-    using copies = await ng.openEngine(once, "auto", () => {});
-    const reach = Math.max(1, 2 * settings.h, 2 * Math.abs(parameters[index]));
-    const changes = Float64Array.from({ length: 41 }, (_, i) => reach * (i - 20) / 20);
-    const losses = new Float64Array(changes.length);
-    for (const [i, change] of changes.entries()) {
-      const nudged = parameters.slice();
-      nudged[index] += change;
-      copies.setParameters(nudged);
-      losses[i] = (await copies.evaluate(samples)).loss;
-    }
-    const weight = parameters[index];
-    return { changes, losses, weight, loss, gradient: gradient[index], h: settings.h };
   },
-  async predict(pixels) {
-    // One sample is little work: in float64 here, without waiting for the device's own steps.
-    const { engine, options } = current();
-    using cpu = await ng.openEngine({ ...options, method: "backprop" }, "cpu");
-    cpu.setParameters(await engine.parameters());
-    const sample = { count: 1, inputs: pixels.length, x: pixels, labels: new Uint8Array(1) };
-    const logits = [...await cpu.logits(sample)];
-    const largest = Math.max(...logits);
-    const weights = logits.map((value) => Math.exp(value - largest));
-    const total = weights.reduce((a, b) => a + b);
-    return weights.map((value) => value / total);
+  async run(steps, single) {
+    await halt(GOES_ON);
+    stop = new AbortController();
+    training = trainTo(current(), steps, single, stop);
+  },
+  pause: () => halt(),
+  watch(watched) {
+    isWatched = watched;
+  },
+  moment: (withGradient) => momentOf(current(), withGradient || !isSlow(current())),
+  costs(list) {
+    const { data } = current(), density = ng.densityOf(data.train);
+    return list.map((settings) => {
+      try {
+        const network = networkFor(data, settings);
+        return costOf(optionsFor(settings, network, data.train), density);
+      } catch {
+        return undefined; // its fields say why
+      }
+    });
   },
   check: () => check(report),
   async race(activation, steps) {
     raceStop.abort();
     raceStop = new AbortController();
-    await race(activation as ng.Activation, steps, raceStop.signal, report);
+    await race(activation, steps, raceStop.signal, report);
   },
   stopRace: () => raceStop.abort(),
   async useFiles(files) {
     mnist = await dataOf(files);
-    return `${mnist.train.count} training and ${mnist.test.count} test samples`;
+    return { train: mnist.train.count, test: mnist.test.count };
   },
-  async save(format) {
-    const { options, engine, losses } = current();
+  async save(format, losses) {
+    const { options, engine } = current();
     const [parameters, { steps }] = await Promise.all([
       engine.parameters(),
       engine.optimizerState(),
     ]);
     const tensors = ng.asTensors(options.network, parameters, "numpy");
-    const data = Float64Array.from(losses.slice(0, steps));
+    const data = losses.slice(0, steps);
     tensors.set("losslist", { shape: [data.length], data });
     return await ng.writeTensors(tensors, `weights.${format}`);
   },
-  async load({ name, bytes }) {
-    const tensors = await ng.readTensors(bytes, name);
-    return await begin(current().settings, false, { name, tensors });
-  },
   loseDevices: async () => (await gpus()).forEach((gpu) => gpu.device.destroy()),
   liveBuffers: async () => (await gpus()).reduce((sum, gpu) => sum + gpu.buffers, 0),
-};
-
-/** All devices, for tests. */
-const gpus = async () => [...(await import("../src/gpu/device.ts")).Gpu.live];
-
-addEventListener("message", async ({ data }: MessageEvent<Question>) => {
-  const { id, call, values } = data;
-  try {
-    const answer = calls[call] as (...values: readonly unknown[]) => unknown;
-    post({ id, value: await answer(...values) });
-  } catch (error) {
-    post({ id, error: (error as Error).message });
-  }
 });

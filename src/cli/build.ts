@@ -12,13 +12,38 @@ export async function bundlePage(): Promise<Map<string, Uint8Array>> {
   const { outputFiles } = await bundle("the page", {
     main: "web/main.ts",
     worker: "web/worker.ts",
+    looker: "web/looker.ts",
     style: "web/style.css",
     thread: "src/cpu/thread.ts", // the CPU engine starts it by this name
-  }, { external: ["module", "fs", "path"] }); // what h5wasm asks for under Node alone
+  }, {
+    sourcemap: "external", // whose sources the page shows to those who ask
+    external: ["module", "fs", "path"], // what h5wasm asks for under Node alone
+  });
+  const [maps, files] = [true, false].map((isMap) =>
+    outputFiles.filter(({ path }) => path.endsWith(".map") === isMap)
+  );
   return new Map([
-    ...outputFiles.map(({ path, contents }) => [baseOf(path), contents] as const),
+    ...files.map(({ path, contents }) => [baseOf(path), contents] as const),
+    ["source.txt", new TextEncoder().encode(sourcesOf(maps.map(({ text }) => text)))],
     ["index.html", await Deno.readFile(INDEX)], // last: it names the others
   ]);
+}
+
+/** The program's own sources, one behind the other, out of what the bundler notes of each file. */
+function sourcesOf(maps: readonly string[]): string {
+  const sources = new Map<string, string>();
+  for (const map of maps) {
+    const { sources: names, sourcesContent } = JSON.parse(map) as {
+      sources: string[];
+      sourcesContent: string[];
+    };
+    names.forEach((name, i) => {
+      if (!name.includes("node_modules")) sources.set(name, sourcesContent[i]);
+    });
+  }
+  return [...sources].toSorted(([a], [b]) => a < b ? -1 : 1)
+    .map(([name, content]) => `==== ${name.replace(/^(\.\.\/)+/, "")} ====\n\n${content}`)
+    .join("\n");
 }
 
 /**
