@@ -6,6 +6,7 @@
  */
 
 import { copyState, initOptimizer, type OptimizerState } from "../core/optimizers.ts";
+import type { Slice } from "../core/slices.ts";
 import type { Samples } from "../data/samples.ts";
 import { type Engine, EngineLost, type Evaluation, type Gradient } from "../engine.ts";
 
@@ -109,6 +110,17 @@ export class RecoveringEngine implements Engine {
     const losses = this.#call((engine) => engine.train(batches, table), true);
     if (performance.now() - this.#snapshotAt > SNAPSHOT_MILLISECONDS) this.#takeSnapshot();
     return losses;
+  }
+
+  slice(indices: Uint32Array, first: number, end: number): Promise<Slice> {
+    const batch = indices.slice();
+    return this.#call((engine) => engine.slice(batch, first, end));
+  }
+
+  update(all: Slice, rate: number): Promise<Float64Array> {
+    const parameters = this.#call((engine) => engine.update(all, rate), true);
+    if (performance.now() - this.#snapshotAt > SNAPSHOT_MILLISECONDS) this.#takeSnapshot();
+    return parameters;
   }
 
   evaluate(samples: Samples): Promise<Evaluation> {
