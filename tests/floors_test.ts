@@ -12,6 +12,7 @@ const FLOORS: Record<string, number> = {
   "method": 5,
   "backend.ts": 6,
   "mod.ts": 7,
+  "nats": 7,
   "bench": 8,
   "contest": 8,
   "cli": 9,
