@@ -107,7 +107,8 @@ export class SharedEngine implements Engine {
   readonly #places: Uint32Array; // [pieces + 1]
   readonly #workers = new Map<string, Worker>();
   readonly #refused = new Map<string, string>(); // names, and why
-  #costs: StepCosts;
+  readonly #costs: StepCosts;
+  readonly #wire: Wire;
   #scheduler: Scheduler;
   #isOwn: boolean;
   #step: Step | undefined;
@@ -173,19 +174,22 @@ export class SharedEngine implements Engine {
     const fingerprint = await fingerprintOf(all);
     engine.setParameters(parameters);
     const costs = await measure(engine, options, pieces, run.bytes);
-    return new SharedEngine(engine, options, sharing, { board, run, fingerprint, pieces, costs });
+    const wire = await measureWire(connection, board, toBytes(parameters, run.bytes));
+    const made = { board, run, fingerprint, pieces, costs, wire };
+    return new SharedEngine(engine, options, sharing, made);
   }
 
   private constructor(
     engine: Engine,
     options: EngineOptions,
     sharing: SharingOptions,
-    { board, run, fingerprint, pieces, costs }: {
+    { board, run, fingerprint, pieces, costs, wire }: {
       board: Board;
       run: Run;
       fingerprint: string;
       pieces: readonly Piece[];
       costs: StepCosts;
+      wire: Wire;
     },
   ) {
     this.backend = engine.backend;
@@ -198,6 +202,7 @@ export class SharedEngine implements Engine {
     this.#fingerprint = fingerprint;
     this.#pieces = pieces;
     this.#costs = costs;
+    this.#wire = wire;
     this.#places = new Uint32Array(pieces.length + 1);
     pieces.forEach(({ size }, i) => this.#places[i + 1] = this.#places[i] + size);
     this.#isOwn = sharing.own ?? true;
@@ -227,8 +232,8 @@ export class SharedEngine implements Engine {
   }
 
   /** Lines for people: what a step costs here, and what sharing it out is worth. */
-  worth(wire: Wire): string[] {
-    return worthLines(this.#costs, wire, this.#isOwn);
+  get worth(): string[] {
+    return worthLines(this.#costs, this.#wire, this.#isOwn);
   }
 
   setParameters(parameters: Float64Array, state?: OptimizerState): void {
@@ -498,9 +503,13 @@ export class SharedEngine implements Engine {
     return { run, accepted: true };
   }
 
+  /** How many there are, and what a step is expected to take with them, by their speeds so far. */
   #crowd(): string {
     const { size } = this.#workers;
-    return size === 1 ? "there is 1 worker now" : `there are ${size} workers now`;
+    const speeds = [...this.#scheduler.speeds].filter(([name]) => name !== OWN);
+    const time = stepTime(this.#costs, speeds.map(([, speed]) => speed), this.#wire, this.#isOwn);
+    return (size === 1 ? "there is 1 worker now" : `there are ${size} workers now`) +
+      (time === Infinity ? "" : `, a step should take ${ms(time)}`);
   }
 
   #dismissGone(): void {
@@ -606,15 +615,6 @@ export class SharedEngine implements Engine {
     this.#scheduler.join(OWN, performance.now());
   }
 
-  /** How many workers there are, and what a step takes with them; undefined where there are none. */
-  get crowd(): { workers: number; step: number } | undefined {
-    const speeds = [...this.#scheduler.speeds].filter(([name]) => name !== OWN);
-    if (speeds.length === 0) return undefined;
-    const wire = { latency: 1, rate: 1e6, isShared: false };
-    const step = stepTime(this.#costs, speeds.map(([, speed]) => speed), wire, this.#isOwn);
-    return { workers: speeds.length, step };
-  }
-
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#engine[Symbol.dispose]();
@@ -673,6 +673,19 @@ async function measure(
     bytes,
     weights: bytes * network.parameters,
   };
+}
+
+/** How fast the wire to the server is, by weights that are sent there. */
+async function measureWire(
+  connection: NatsConnection,
+  board: Board,
+  bytes: Uint8Array,
+): Promise<Wire> {
+  const there = Math.min(await connection.rtt(), await connection.rtt());
+  const sample = bytes.subarray(0, 2 ** 20), at = performance.now();
+  await board.keep("sample", sample);
+  const milliseconds = Math.max(0.1, performance.now() - at - there);
+  return { latency: there / 2, rate: sample.length / milliseconds, isShared: false };
 }
 
 const ms = (value: number) => value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`;
