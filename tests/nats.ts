@@ -155,7 +155,10 @@ export async function shared(
     connection: await server.connect("coordinator"),
     data: { source: "digits", seed: SEED },
     own,
-    tell: (line) => lines.push(line),
+    tell: (line) => {
+      lines.push(line);
+      if (Deno.env.get("DEBUG")) console.log(line);
+    },
   });
   const lent = helpers.map(async ({ name, engine, connection, data }) => {
     const plain = await server.connect("worker");

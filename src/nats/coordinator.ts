@@ -115,7 +115,8 @@ export class SharedEngine implements Engine {
   /** The parameters as they were last read, where nothing changed them since. */
   #parameters: Float64Array | undefined;
   #steps = 0;
-  #wake: () => void = () => {};
+  #hasHappened = false;
+  #end: () => void = () => {};
   #last: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   #isSet = true; // whether stream and bucket are there
@@ -352,15 +353,24 @@ export class SharedEngine implements Engine {
     return step.loss;
   }
 
-  /** Waits until something happens, or for so long. */
-  #sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  /** Waits until something happens, or has happened since it last waited, or for so long. */
+  async #sleep(milliseconds: number): Promise<void> {
+    if (!this.#hasHappened) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, milliseconds);
+        this.#end = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#hasHappened = false;
+  }
+
+  /** Something has happened that a step may wait for. */
+  #wake(): void {
+    this.#hasHappened = true;
+    this.#end();
   }
 
   /** Evaluates pieces here, for this step. */

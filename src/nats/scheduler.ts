@@ -216,6 +216,7 @@ export class Scheduler {
         if (task) made.push(this.#give(member, task, now));
       }
     }
+    late?.forEach((task) => this.#release(task)); // what nobody was there for
     return made;
   }
 
