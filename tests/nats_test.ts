@@ -1,6 +1,7 @@
 /** Runs that are shared out, over a real server: the same bits as alone, whatever happens. */
 
 import assert from "node:assert/strict";
+import { deadline } from "@std/async/deadline";
 import { drawDigits } from "../src/data/digits.ts";
 import type { Engine } from "../src/engine.ts";
 import { parseAddress } from "../src/nats/address.ts";
@@ -32,9 +33,12 @@ import { beginIn, ended, inFolder } from "./support.ts";
 /** Worker kills and server restarts in one run; the long campaign has 30 and 5. */
 const KILLS = Number(Deno.env.get("KILLS") ?? 5), RESTARTS = Math.ceil(KILLS / 6);
 
+/** What waits for ever fails: ten times what a test takes on a busy machine. */
+const MOST_MILLISECONDS = 150_000 * Math.max(1, KILLS / 5);
+
 const has = hasNats();
 const natsTest = (name: string, body: () => Promise<void>) =>
-  Deno.test({ name, ignore: !has, fn: body });
+  Deno.test({ name, ignore: !has, fn: () => deadline(body(), MOST_MILLISECONDS) });
 
 /** An engine that is another in some of its calls. */
 const altered = (engine: Engine, calls: Partial<Engine>): Engine =>

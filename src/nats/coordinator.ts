@@ -115,6 +115,8 @@ export class SharedEngine implements Engine {
   /** The parameters as they were last read, where nothing changed them since. */
   #parameters: Float64Array | undefined;
   #steps = 0;
+  /** Why a step failed; those behind it are not begun. */
+  #failure: Error | undefined;
   #hasHappened = false;
   #end: () => void = () => {};
   #last: Promise<unknown> = Promise.resolve();
@@ -238,6 +240,7 @@ export class SharedEngine implements Engine {
   }
 
   setParameters(parameters: Float64Array, state?: OptimizerState): void {
+    this.#failure = undefined;
     this.#parameters = undefined;
     this.#steps = state?.steps ?? 0;
     this.#engine.setParameters(parameters, state);
@@ -275,6 +278,7 @@ export class SharedEngine implements Engine {
   train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
     const { batch } = this.#options, [rows, table] = [indices.slice(), rates.slice()];
     return this.#inTurn(async () => {
+      if (this.#failure) throw this.#failure; // no workers are bothered with what comes behind
       const losses = new Float64Array(table.length);
       for (let step = 0; step < table.length; step++) {
         if (!this.#isWorthIt()) {
@@ -284,7 +288,13 @@ export class SharedEngine implements Engine {
           this.#steps += rest.length;
           break;
         }
-        losses[step] = await this.#take(rows.slice(step * batch, (step + 1) * batch), table[step]);
+        const batchRows = rows.slice(step * batch, (step + 1) * batch);
+        try {
+          losses[step] = await this.#take(batchRows, table[step]);
+        } catch (error) {
+          this.#failure = error as Error;
+          throw error;
+        }
       }
       return losses;
     });

@@ -22,14 +22,15 @@ export function differs(values: Float64Array, reference: Float64Array): string |
   for (const value of reference) {
     if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
   }
-  let off = 0, first = -1;
+  let off = 0, first = -1, isNumber = true;
   for (let i = 0; i < reference.length; i++) {
     const isNear = Math.abs(values[i] - reference[i]) <= TOLERANCE * largest;
     if (isNear || Object.is(values[i], reference[i])) continue;
     off++;
-    if (first < 0) first = i;
+    if (first < 0 || (isNumber && !Number.isFinite(values[i]))) first = i;
+    isNumber &&= Number.isFinite(values[i]);
   }
-  if (off <= KINKS * reference.length) return undefined;
+  if (isNumber && off <= KINKS * reference.length) return undefined;
   return `${off} of ${reference.length} numbers are wrong, the first ${values[first]} instead of ` +
     `${reference[first]}`;
 }

@@ -255,7 +255,12 @@ async function take(desk: Desk, desktop: Desktop, job: Job): Promise<boolean> {
   if (await sumOf(all) !== weights) return false;
   const parameters = fromBytes(all, run.bytes);
   desktop.held = "";
-  engine.setParameters(parameters, { ...initOptimizer(parameters.length), steps: step });
+  try {
+    engine.setParameters(parameters, { ...initOptimizer(parameters.length), steps: step });
+  } catch (error) {
+    if (error instanceof RangeError) return false; // the run has diverged
+    throw error;
+  }
   desktop.held = wanted;
   return true;
 }
