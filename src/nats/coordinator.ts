@@ -57,8 +57,8 @@ const OWN = "*own";
 const GONE_MILLISECONDS = 8000;
 /** The least and the longest time until a step is looked at again, where nothing happens. */
 const LEAST_WAIT = 10, MOST_WAIT = 500;
-/** Until the forecast knows of a slower one, there and back takes so long: a readback, and two messages. */
-const HANDING = 14;
+/** Milliseconds that a job and an answer wait until they are read, beside a computation. */
+const TAKING_UP = 4;
 /** So many answers running may come too late; one that is always late answers something else. */
 const MOST_LATE = 10;
 /** Jobs without an answer that are remembered of a worker. */
@@ -176,8 +176,10 @@ export class SharedEngine implements Engine {
     }
     const fingerprint = await fingerprintOf(all);
     engine.setParameters(parameters);
-    const costs = await measure(engine, options, pieces, run.bytes);
     const wire = await measureWire(connection, board, toBytes(parameters, run.bytes));
+    const measured = await measure(engine, options, pieces, run.bytes);
+    // A job, a slice, and on both sides the time to take them up.
+    const costs = { ...measured, handing: measured.handing + 2 * wire.latency + TAKING_UP };
     const made = { board, run, fingerprint, pieces, costs, wire };
     return new SharedEngine(engine, options, sharing, made);
   }
@@ -688,7 +690,7 @@ async function measure(
     sizes: Uint32Array.from(pieces, ({ size }) => size),
     starts,
     start: Math.max(0, forward - handing),
-    handing: Math.max(handing, engine.backend === "webgpu" ? HANDING : 2),
+    handing,
     update,
     bytes,
     weights: bytes * network.parameters,
