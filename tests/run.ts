@@ -6,11 +6,11 @@
 
 /**
  * A Vulkan driver, the HDF5 library that files are exchanged with, the tutorial's language, a
- * browser, and ONNX's own checker and models.
+ * browser, a server that messages go through, and ONNX's own checker and models.
  */
 const PACKAGES = [
   ...["mesa-vulkan-drivers", "python3-h5py", "r-base-core", "chromium"],
-  ...["python3-onnx", "libonnx-testdata"],
+  ...["nats-server", "python3-onnx", "libonnx-testdata"],
 ];
 
 async function run(command: string, args: string[], env: Record<string, string> = {}) {
@@ -62,6 +62,7 @@ const CHECKS = [
     "deno.json",
     "web/main.ts",
     "web/worker.ts",
+    "web/lend_worker.ts",
   ],
   // The libraries that the benchmark compares with, and types of WebGPU that they bring.
   ["check", "--config", "web/bench/deno.json", "web/bench"],
@@ -73,7 +74,7 @@ for (const args of CHECKS) {
 }
 
 /** What builds the page, or looks at what is built, goes one after the other. */
-const PAGE = ["web", "serve", "launch", "disk", "bench"];
+const PAGE = ["web", "lend", "serve", "launch", "disk", "bench"];
 
 /** Files that take long go first, so that none is left to wait for at the end. */
 const LONG = ["parity", "engine", "r", "ways", "determinism"];

@@ -9,6 +9,11 @@ import { showInside } from "./inside.ts";
 import { showRace } from "./race.ts";
 import { Training } from "./training.ts";
 
+// A tab that is lent shows nothing of the rest.
+if (new URLSearchParams(location.search).has("worker")) {
+  await (await import("./lend.ts")).lendTab();
+}
+
 const client = new Client();
 const training = new Training(client);
 showIdea();
