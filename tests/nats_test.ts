@@ -228,8 +228,8 @@ async function stepsIn(path: string): Promise<number[]> {
   });
 }
 
-const RUN = ["--data", "digits", "--hidden", "60,40", "--activation", "relu", "--init", "he"];
-const ON_CPU = [...RUN, "--backend", "cpu", "--batch", "40", "--json"];
+const RUN = ["--data", "digits", "--hidden", "40", "--activation", "tanh", "--init", "xavier"];
+const ON_CPU = [...RUN, "--backend", "cpu", "--batch", "20", "--json"];
 
 /** Ends a process at once, and waits until it is gone. */
 async function kill(child: Deno.ChildProcess) {

@@ -199,7 +199,7 @@ export class Desk {
 
   /** One part of the weights; undefined where it is not there any more. */
   async find(key: string): Promise<Uint8Array | undefined> {
-    const bucket = this.#weights ??= await new Kvm(this.#js).open(WEIGHTS);
+    const bucket = this.#weights ??= await new Kvm(this.#js).open(WEIGHTS, { allow_direct: true });
     return (await bucket.get(key))?.value;
   }
 }
