@@ -11,6 +11,7 @@
 #import special
 #import window
 #import pooled
+#import origin
 
 override HALF_BY_STEEPEST: f32; // 1/2 of 1 / the steepest slope, and a little less
 override WORKGROUP: u32;
@@ -60,7 +61,8 @@ fn inputs_of(four: Four, cell: u32) -> vec4f {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn margins_of(@builtin(global_invocation_id) id: vec3u) {
+fn margins_of(@builtin(global_invocation_id) part: vec3u) {
+  let id = vec3u(WORKGROUP, 1u, 1u) * origin + part;
   let area = pooled.output.x * pooled.output.y;
   if (4u * id.x < area) {
     margins_from(id.z, id.y, 4u * id.x, area);

@@ -1,6 +1,6 @@
 /** Chooses the engine: WebGPU where there is an adapter, the CPU elsewhere, never silently. */
 
-import type { Engine, EngineOptions } from "./engine.ts";
+import type { EngineOptions, SlicedEngine } from "./engine.ts";
 import { platform } from "./gpu/platform.ts";
 import { RecoveringEngine } from "./method/recovery.ts";
 
@@ -33,7 +33,7 @@ export interface GpuOptions {
 async function openGpu(
   options: EngineOptions,
   { losses = 0, canary }: GpuOptions,
-): Promise<Engine> {
+): Promise<SlicedEngine> {
   const { GpuEngine } = await import("./gpu/engine.ts");
   const isBrowser = /^Mozilla/.test(globalThis.navigator?.userAgent ?? "");
   const wait = losses > 0 ? RESTART_MILLISECONDS : isBrowser ? START_MILLISECONDS : 0;
@@ -75,7 +75,7 @@ export async function openEngine(
   backend: Backend = "auto",
   tell: (line: string) => void = console.warn,
   how: Pick<GpuOptions, "canary"> = {},
-): Promise<Engine> {
+): Promise<SlicedEngine> {
   // Each engine is loaded where it is used: a page that waits for one need not wait for both.
   const openCpu = async () => new (await import("./cpu/engine.ts")).CpuEngine(options);
   if (backend === "cpu") return await openCpu();

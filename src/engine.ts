@@ -7,10 +7,11 @@
  */
 
 import type { Estimator } from "./core/estimator.ts";
+import { type Piece, piecesOf, type Slice } from "./core/slices.ts";
 import type { Network } from "./core/network.ts";
 import type { Surrogate } from "./core/surrogate.ts";
 import type { Optimizer, OptimizerState } from "./core/optimizers.ts";
-import type { Samples } from "./data/samples.ts";
+import { densityOf, type Samples } from "./data/samples.ts";
 
 /** The ways to a gradient. Only the first two are numerical; backprop is there to compare with. */
 export const METHODS = ["differences", "copies", "backprop"] as const;
@@ -35,6 +36,28 @@ export interface EngineOptions {
   readonly sharing?: boolean;
   /** What backprop takes for the derivative of units with steps; default that, 0. */
   readonly surrogate?: Surrogate;
+  /**
+   * Whether `slice` is going to be called: work is then cut where pieces end, which shows in no bit.
+   * Default false.
+   */
+  readonly sliced?: boolean;
+}
+
+/**
+ * The pieces that an engine's gradient is made of.
+ * @throws {TypeError} where it is not made of any: whole copies and backpropagation are there to
+ *   compare with.
+ */
+export function piecesFor(
+  { network, method, estimator, batch, samples, sharing = true }: EngineOptions,
+): Piece[] {
+  if (method !== "differences") {
+    throw new TypeError(
+      `Cannot share out the gradient of --engine ${method}: only that of differences is made in ` +
+        `pieces; leave --engine out`,
+    );
+  }
+  return piecesOf(network, { estimator, batch, sharing, ...densityOf(samples) });
 }
 
 /** A gradient of the mean loss over a batch. */
@@ -109,4 +132,23 @@ export interface Engine extends Disposable {
   evaluate(samples: Samples): Promise<Evaluation>;
   /** What the last layer makes of other samples, before any softmax. */
   logits(samples: Samples): Promise<Float64Array>; // [samples, classes]
+}
+
+/** An engine whose gradient may be evaluated in pieces, anywhere. */
+export interface SlicedEngine extends Engine {
+  /**
+   * Some pieces of the gradient at the present parameters: those of `piecesOf` in core/slices.ts from
+   * `first` up to `end`, none of them for the loss alone. They cost what they take, and a forward pass
+   * where the last call was over another batch or other parameters. Updates nothing. Their bits are
+   * those that `train` makes of them.
+   * @throws {RangeError} when the gradient does not have these pieces, or is not made of any.
+   */
+  slice(indices: Uint32Array, first: number, end: number): Promise<Slice>;
+  /**
+   * Takes the step that `train` takes behind its gradient, with one whose pieces were evaluated anywhere.
+   * @param all of them: what `slice` gives for all pieces at these parameters.
+   * @returns the parameters behind it.
+   * @throws {RangeError} naming the step and the loss or the weight that is no finite number.
+   */
+  update(all: Slice, rate: number): Promise<Float64Array>; // [parameters]
 }

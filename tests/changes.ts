@@ -130,6 +130,7 @@ export async function checkGpu(gpu: Gpu, hard: Case): Promise<void> {
   const forward = new Forward(gpu, network, weights, samples, 2, 1);
   const gradient = gpu.buffer("gradient", 4 * slices * network.parameters);
   const keys = gpu.buffer("keys", 4);
+  const slopes = gpu.buffer("slopes", 4);
   const lists = new Lists(gpu), notes = { buffer: gpu.buffer("notes", 12), at: 0 };
   const parts = {
     gpu,
@@ -139,6 +140,7 @@ export async function checkGpu(gpu: Gpu, hard: Case): Promise<void> {
     gradient,
     slices,
     keys,
+    slopes,
     lists,
     notes,
   };

@@ -13,6 +13,7 @@ const FLOORS: Record<string, number> = {
   "backend.ts": 6,
   "check.ts": 6,
   "mod.ts": 7,
+  "nats": 7,
   "node.ts": 8,
   "bench": 8,
   "contest": 8,

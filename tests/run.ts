@@ -6,11 +6,11 @@
 
 /**
  * A Vulkan driver, the HDF5 library that files are exchanged with, the tutorial's language, a
- * browser, ONNX's own checker and models, and a Korean font.
+ * browser, a server that messages go through, ONNX's own checker and models, and a Korean font.
  */
 const PACKAGES = [
   ...["mesa-vulkan-drivers", "python3-h5py", "r-base-core", "chromium"],
-  ...["python3-onnx", "libonnx-testdata"],
+  ...["nats-server", "python3-onnx", "libonnx-testdata"],
   "fonts-nanum", // without it a picture of the page in Korean shows boxes
 ];
 
@@ -64,6 +64,7 @@ const CHECKS = [
     "web/main.ts",
     "web/worker.ts",
     "web/looker.ts",
+    "web/lend_worker.ts",
   ],
   // The libraries that the benchmark compares with, and types of WebGPU that they bring.
   ["check", "--config", "web/bench/deno.json", "web/bench"],
@@ -77,7 +78,7 @@ for (const args of CHECKS) {
 /** What builds the page, or looks at what is built, goes one after the other. */
 const PAGE = [
   ...["web", "web_defects", "web_shown", "web_shaders"],
-  ...["serve", "launch", "disk", "bench"],
+  ...["lend", "serve", "launch", "disk", "bench"],
 ];
 
 /** Files that take long go first, so that none is left to wait for at the end. */

@@ -6,6 +6,10 @@ import { fill } from "./texts/fill.ts";
 import { inLanguage, language, languageFor, setLanguage } from "./texts/texts.ts";
 
 await setLanguage(languageFor(location.search, navigator.languages));
+// A tab that is lent shows nothing of the rest.
+if (new URLSearchParams(location.search).has("worker")) {
+  await (await import("./lend.ts")).lendTab();
+}
 inLanguage(fill);
 showFigure();
 byId("language").addEventListener("click", async () => {

@@ -13,6 +13,7 @@ export async function bundlePage(): Promise<Map<string, Uint8Array>> {
     main: "web/main.ts",
     worker: "web/worker.ts",
     looker: "web/looker.ts",
+    lend_worker: "web/lend_worker.ts",
     style: "web/style.css",
     thread: "src/cpu/thread.ts", // the CPU engine starts it by this name
   }, {

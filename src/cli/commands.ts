@@ -65,8 +65,30 @@ export function createCommands() {
     ...SURROGATE,
     "validation",
     ...["rng", "evalEvery", "model", "save", "saveEvery", "resume", "override", "layout"] as const,
-    ...["log", "plot", "plan", "profile", "json"] as const,
+    ...["log", "plot", "plan", "profile", "nats", "token", "nkey", "own", "json"] as const,
   );
+
+  const worker = withOptions(
+    program.command("worker").description("lend this machine to a run of train --nats"),
+    ...["nats", "token", "nkey"] as const,
+  ).option("--name <name>", "what it is called there: letters, digits, - and _; default random");
+  withOptions(worker, "data", "backend");
+
+  const natsConfig = program.command("nats-config")
+    .description("write the configuration of a NATS server for shared runs, with fresh secrets")
+    .addOption(
+      new PlaceOption("--out <file>", "where it goes; default standard output", toWrite),
+    )
+    .option("--host <name>", "the address that the server listens under", "127.0.0.1")
+    .option("--port <number>", "its websocket's port", number, 8081)
+    .option("--cert <file>", "its certificate, for wss://; --key is that one's")
+    .option("--key <file>", "the certificate's key")
+    .option(
+      "--worker <name>",
+      "an nkey for a worker of that name; more than once for more",
+      gather,
+      [],
+    );
 
   const evaluate = withOptions(
     program.command("evaluate").description("test weights from a file"),
@@ -187,5 +209,7 @@ export function createCommands() {
     example,
     plot,
     contest,
+    worker,
+    "nats-config": natsConfig,
   };
 }

@@ -18,7 +18,7 @@ import { ALL, type Places, RUN, SHADERS, toData, toDump, toRead } from "./places
 
 /** Variables that commands read. Their drivers and libraries find others missing, which is fine. */
 const VARIABLES = [
-  ...["HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "MNIST_DIR", "TMPDIR", "TEMP", "TMP"],
+  ...["HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "MNIST_DIR", "NATS_TOKEN", "TMPDIR", "TEMP", "TMP"],
   ...[
     RUN,
     SHADERS,

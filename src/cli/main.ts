@@ -12,6 +12,7 @@ import { runGradcheck } from "./gradcheck.ts";
 import { type GradientOptions, runGradient } from "./gradient.ts";
 import { report } from "./interrupt.ts";
 import { type Given, type Options, withDefaults } from "./options.ts";
+import type { ConfigOptions, WorkerOptions } from "./nats.ts";
 import { outputFailed, takeConsole } from "./output.ts";
 import { SHADERS } from "./places.ts";
 import { runParity } from "./parity.ts";
@@ -33,6 +34,8 @@ const {
   example,
   plot,
   contest,
+  worker,
+  "nats-config": natsConfig,
 } = createCommands();
 
 let exitCode: number = EXIT.done;
@@ -69,6 +72,14 @@ plot.action((files: string[], { out }: { out: string }) => runPlot(files, out));
 
 contest.action(async (options: ContestOptions) => {
   exitCode = await (await import("./contest.ts")).runContest(options);
+});
+
+// The client library is needed for these, and train --nats, alone.
+worker.action(async (options: WorkerOptions) => {
+  exitCode = await (await import("./nats.ts")).runWorker(options);
+});
+natsConfig.action(async (options: ConfigOptions) => {
+  exitCode = await (await import("./nats.ts")).runNatsConfig(options);
 });
 
 bench.action(async (names: string[], options: BenchOptions & { only: string[] }) => {

@@ -42,7 +42,7 @@ import { type Layout, LAYOUTS } from "../data/weights.ts";
 import { type EngineOptions, type Method, METHODS } from "../engine.ts";
 import type { TrainingOptions } from "../method/training.ts";
 import { suggestion } from "./errors.ts";
-import { type Places, toData, toRead, toSave, toWrite } from "./places.ts";
+import { type Places, toData, toRead, toSave, toServer, toWrite } from "./places.ts";
 
 /** Values of the shared options, as commander delivers them. */
 export interface Options {
@@ -86,6 +86,10 @@ export interface Options {
   resume?: string;
   override?: boolean;
   plot?: string;
+  nats?: string;
+  token?: string;
+  nkey?: string;
+  own?: boolean;
 }
 
 /** Whether an option stood on the command line, rather than having its default. */
@@ -274,6 +278,14 @@ const shared = {
   log: new PlaceOption("--log <file>", "one JSON object a line: losses and accuracies", toWrite),
   plan: new Option("--plan", "print what a step will do and what it costs, and stop"),
   profile: new Option("--profile", "print what a few steps' time goes to on the GPU, and stop"),
+  nats: new PlaceOption(
+    "--nats <address>",
+    "share gradients out over a NATS server's websocket: ws://host:port, or wss://",
+    toServer,
+  ),
+  token: new Option("--token <token>", "what the NATS server asks for (default $NATS_TOKEN)"),
+  nkey: new PlaceOption("--nkey <file>", "a file with the seed of an nkey, in its place", toRead),
+  own: new Option("--no-own", "with --nats: leave all slices to workers"),
   json: new Option("--json", "standard output is exactly one JSON object"),
 };
 

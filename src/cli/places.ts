@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { parseAddress } from "../nats/address.ts";
 import { CHROMIUM } from "./chromium.ts";
 
 /** Places that a command may touch, and programs that it may start. */
@@ -126,6 +127,17 @@ export const toServe = (): Places => ({ ...toBundle, read: [INDEX, mnistCache()]
 export const toListen = (host: string): Places => ({
   net: [host.includes(":") && !host.startsWith("[") ? `[${host}]` : host],
 });
+
+/** A NATS server's websocket, and nothing else there. */
+export function toServer(address: string): Places {
+  try {
+    const { url } = parseAddress(address);
+    const { hostname, port, protocol } = new URL(url);
+    return { net: [`${hostname}:${port || (protocol === "wss:" ? 443 : 80)}`] };
+  } catch {
+    return {}; // the command says what is wrong with it
+  }
+}
 
 /** A browser on this machine, and the page that it is shown. */
 export const toBrowse = (): Places => ({

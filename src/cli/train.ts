@@ -112,12 +112,16 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
       `Cannot save the network of ${file} in ${options.save}: only .onnx holds it; name one so`,
     );
   }
-  if (!options.plan && !options.profile) {
+  const isRun = !options.plan && !options.profile;
+  if (isRun) {
     if (options.save !== undefined) await claimTensorFile(options.save, true);
     if (options.plot !== undefined) await claimFigureFile(options.plot);
     if (options.log !== undefined) await claim(options.log);
   }
 
+  const server = isRun && options.nats !== undefined
+    ? await (await import("./nats.ts")).openServer(options, tell, interrupt.signal)
+    : undefined;
   const all = loaded?.data ?? await load(options);
   const data = options.validation === undefined ? all : withValidation(all, options.validation);
   checkTraining(training, data.train.count);
@@ -131,7 +135,10 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
   if (options.save !== undefined && isOnnxName(options.save)) { // not at the end, after hours
     onnxOf(network, new Float64Array(parameters), options.save, { names: loaded?.names });
   }
-  const engineOptions = engineOptionsOf(options, network, data.train);
+  const engineOptions = {
+    ...engineOptionsOf(options, network, data.train),
+    sliced: options.nats !== undefined,
+  };
   if (options.plan) {
     await tellPlan(engineOptions, options.backend, options.json ?? false);
     return EXIT.done;
@@ -146,8 +153,9 @@ export async function runTrain(given: Options, isGiven: Given): Promise<number> 
     await tellProfile(engineOptions, { parameters: weights(), random, rate, steps, json });
     return EXIT.done;
   }
-  using engine = await openEngine(engineOptions, options.backend, tell);
+  const own = await openEngine(engineOptions, options.backend, tell);
   const start = weights(); // drawn once it is known that they fit
+  using engine = server ? await server.share(own, engineOptions, all, start) : own;
   engine.setParameters(start, loaded?.checkpoint?.state);
   const notice = roundingNotice(engineOptions, engine, start);
   if (notice) tell(notice);

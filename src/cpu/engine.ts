@@ -12,10 +12,18 @@ import {
 } from "../core/optimizers.ts";
 import { checkSurrogate } from "../core/surrogate.ts";
 import type { Way } from "../core/plan.ts";
+import { checkSlice, type Piece, placesOf, type Slice } from "../core/slices.ts";
 import { checkSamples, type Samples, scoreOf } from "../data/samples.ts";
-import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
+import {
+  type EngineOptions,
+  type Evaluation,
+  type Gradient,
+  piecesFor,
+  type SlicedEngine,
+} from "../engine.ts";
 import { forward, gather, mean } from "./forward.ts";
-import { combine } from "./gradient.ts";
+import { meanAlong } from "./directions.ts";
+import { added, combine, type Problem } from "./gradient.ts";
 import { Pool, threadsFor } from "./pool.ts";
 import { planFor, workOf } from "./work.ts";
 
@@ -26,7 +34,7 @@ const EVALUATION_BATCH = 500, EVALUATION_VALUES = 2 ** 22;
 const LARGEST_ARRAY = 2 ** 30;
 
 /** An `Engine` on the CPU, on as many threads as its work is worth. */
-export class CpuEngine implements Engine {
+export class CpuEngine implements SlicedEngine {
   readonly backend = "cpu";
   readonly software = true;
   readonly adapter: string;
@@ -35,6 +43,8 @@ export class CpuEngine implements Engine {
   readonly #pool: Pool;
   readonly #parameters: Float64Array; // [parameters]
   #state: OptimizerState;
+  /** What slices are made of, once they are asked for. */
+  #pieces: Piece[] | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   /**
@@ -93,9 +103,11 @@ export class CpuEngine implements Engine {
     return await this.#inTurn(() => this.#gradient(indices, elements));
   }
 
-  async #gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
+  /** Of what the gradient over a batch is evaluated, or some elements of it, or some directions. */
+  #problem(indices: Uint32Array, elements?: Uint32Array, queries?: Uint32Array): Problem {
     const { network, method, estimator, samples, seed, sharing = true } = this.#options;
-    const problem = {
+    const directions = queries ?? Uint32Array.from({ length: estimator.queries }, (_, i) => i);
+    return {
       network,
       method,
       surrogate: this.#options.surrogate,
@@ -105,26 +117,70 @@ export class CpuEngine implements Engine {
       ways: this.#ways,
       sharing,
       elements,
-      keys: Array.from(
-        { length: estimator.queries },
-        (_, query) => directionKey(seed, this.#state.steps, query),
-      ),
+      keys: Array.from(directions, (query) => directionKey(seed, this.#state.steps, query)),
     };
+  }
+
+  async #gradient(indices: Uint32Array, elements?: Uint32Array): Promise<Gradient> {
+    const problem = this.#problem(indices, elements);
     return combine(problem, await this.#pool.evaluate(problem));
   }
 
-  train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
-    const { network, batch, optimizer } = this.#options;
+  slice(indices: Uint32Array, first: number, end: number): Promise<Slice> {
+    const rows = indices.slice();
     return this.#inTurn(async () => {
-      const losses = new Float64Array(rates.length), done = this.#state.steps;
+      const all = this.#pieces ??= piecesFor(this.#options);
+      checkSlice(all, first, end);
+      const pieces = all.slice(first, end);
+      if (this.#options.estimator.name === "spsa") {
+        const queries = Uint32Array.from(pieces, ({ first }) => first);
+        const problem = this.#problem(rows, undefined, queries);
+        return added(await this.#pool.evaluate(problem));
+      }
+      const { loss, gradient } = await this.#gradient(
+        rows,
+        placesOf(this.#options.network, pieces),
+      );
+      return { loss, values: gradient };
+    });
+  }
+
+  update({ loss, values }: Slice, rate: number): Promise<Float64Array> {
+    return this.#inTurn(() => {
+      this.#step(loss, this.#whole(values), rate);
+      return this.#parameters.slice();
+    });
+  }
+
+  /** The gradient that pieces put behind one another are. */
+  #whole(values: Float64Array): Float64Array { // [parameters]
+    const { network, estimator } = this.#options;
+    if (estimator.name === "spsa") {
+      return meanAlong(this.#problem(new Uint32Array()).keys, values, network.parameters);
+    }
+    const pieces = this.#pieces ??= piecesFor(this.#options);
+    const gradient = new Float64Array(network.parameters);
+    placesOf(network, pieces).forEach((place, i) => gradient[place] = values[i]);
+    return gradient;
+  }
+
+  /** One step along a gradient. */
+  #step(loss: number, gradient: Float64Array, rate: number): void {
+    const { network, optimizer } = this.#options, done = this.#state.steps;
+    updateParameters(optimizer, this.#parameters, gradient, this.#state, rate);
+    const index = firstBad(this.#parameters, "float64");
+    checkSteps(network, done, Float64Array.of(loss), index < 0 ? undefined : { step: 0, index });
+  }
+
+  train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {
+    const { batch } = this.#options;
+    return this.#inTurn(async () => {
+      const losses = new Float64Array(rates.length);
       for (let step = 0; step < rates.length; step++) {
         const rows = indices.subarray(step * batch, (step + 1) * batch);
         const { loss, gradient } = await this.#gradient(rows);
         losses[step] = loss;
-        updateParameters(optimizer, this.#parameters, gradient, this.#state, rates[step]);
-        const index = firstBad(this.#parameters, "float64");
-        const taken = losses.subarray(0, step + 1);
-        checkSteps(network, done, taken, index < 0 ? undefined : { step, index });
+        this.#step(loss, gradient, rates[step]);
       }
       // Promises alone would let no signal and no message in: on one thread a run had no end to it.
       await new Promise((resolve) => setTimeout(resolve));

@@ -8,6 +8,7 @@ import { type Estimator, stencilsOf } from "../core/estimator.ts";
 import type { Network } from "../core/network.ts";
 import type { Surrogate } from "../core/surrogate.ts";
 import type { Way } from "../core/plan.ts";
+import type { Slice } from "../core/slices.ts";
 import type { Gradient, Method } from "../engine.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
@@ -73,13 +74,19 @@ export function evaluate(problem: Problem, share: Share): Part {
   return { loss: mean(trace.losses), values };
 }
 
-/** The gradient out of all its shares. */
-export function combine(problem: Problem, parts: readonly Part[]): Gradient {
-  const { network, method, estimator, keys, elements } = problem;
+/** What all shares come to: slopes for random directions, else the gradient. */
+export function added(parts: readonly Part[]): Slice {
   const [{ loss, values }, ...others] = parts;
   for (const part of others) {
     for (let i = 0; i < values.length; i++) values[i] += part.values[i]; // one of them is 0
   }
+  return { loss, values };
+}
+
+/** The gradient out of all its shares. */
+export function combine(problem: Problem, parts: readonly Part[]): Gradient {
+  const { network, method, estimator, keys, elements } = problem;
+  const { loss, values } = added(parts);
   return {
     loss,
     gradient: isRandom(method, estimator)

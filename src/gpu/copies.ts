@@ -64,7 +64,7 @@ export function copies(stage: Stage, elements?: Uint32Array, sums?: GPUBuffer): 
   const valuesOf = (l: number) => l === DATA ? turned : values[turns.get(l)!];
   const residuals = gpu.buffer("residuals of copies", 4); // which nothing needs
   const losses = gpu.buffer("losses of copies", 4 * held * batch);
-  const slopes = random ? gpu.buffer("slopes", 4 * directions) : sums ?? gradient;
+  const slopes = random ? stage.slopes : sums ?? gradient;
   const chosen = elements && { chosen: gpu.upload("chosen", elements) };
   const perturbation = random ? "signs" : elements ? "chosen" : "weight";
   const always: Constants = {

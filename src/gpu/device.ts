@@ -7,6 +7,7 @@ import { sizeOf } from "../core/fit.ts";
 import { EngineLost } from "../engine.ts";
 import { command, compileAll } from "./kernel.ts";
 import { platform } from "./platform.ts";
+import type { Scope } from "./scope.ts";
 import type { Fillings } from "./shaders.ts";
 
 /** A kernel's grid of workgroups. */
@@ -25,6 +26,12 @@ export interface Command {
   readonly work: number;
   /** Whether its kernel says `#import origin`, so that it can be dispatched in parts. */
   readonly isDivisible?: boolean;
+  /** The first workgroup, where it is dispatched in part; default the kernel's. */
+  readonly origin?: readonly number[]; // [3]
+  /** Which weights it is for; absent where it is for all. */
+  readonly scope?: Scope;
+  /** Whether what it makes serves all slices of a gradient. */
+  readonly isOnce?: boolean;
   /** What it was made of, for who compares it with its twin. */
   readonly source?: Source;
 }
@@ -410,11 +417,11 @@ export class Gpu implements Disposable {
   }
 
   /** The parts that a command is dispatched in, none of more than about `most` multiply-adds. */
-  #partsOf({ groups, work, isDivisible }: Command, most: number): Part[] {
-    const whole = {
-      origin: [0, 0, 0],
+  #partsOf({ groups, work, isDivisible, origin: [x, y, z] = [0, 0, 0] }: Command, most: number) {
+    const whole: Part = {
+      origin: [x, y, z],
       groups: [groups[0], groups[1] ?? 1, groups[2] ?? 1],
-    } as const;
+    };
     return isDivisible ? cut(whole, work / most) : [whole];
   }
 

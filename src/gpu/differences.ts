@@ -7,6 +7,7 @@
 import { stencilOf } from "../core/estimator.ts";
 import { type Fused, type Plan, planOf, type Way } from "../core/plan.ts";
 import { DATA, type Layer, layerName } from "../core/network.ts";
+import { UNITS } from "../core/slices.ts";
 import { densityOf, type Samples } from "../data/samples.ts";
 import type { EngineOptions } from "../engine.ts";
 import { activationOf } from "../operations/registry.ts";
@@ -18,6 +19,7 @@ import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, propagate, type Propagation, Rows, walkersOf, widestOf } from "./rows.ts";
 import { type MapRows, maps, roomForMaps } from "./maps.ts";
 import { type Chain, type Shape, tables, tableSize, unrolled } from "./narrow.ts";
+import { once, type Scope, scoped } from "./scope.ts";
 import { type Slots, slotsOf } from "./slots.ts";
 import { type Stage, stageAt, uploadStencil } from "./stage.ts";
 
@@ -145,7 +147,7 @@ export function differences(stage: Stage): Command[] {
     const [from] = layer.from, commands: Command[] = [];
     if (way !== "states" && !slots.has(from)) {
       slots.set(from, slotsOf(stage, stage.forward, from));
-      commands.push(slots.get(from)!.command);
+      commands.push(...once([slots.get(from)!.command]));
     }
     rows ??= roomForRows(stage);
     const responses = new Responses(at, l, rows, way === "states" ? undefined : slots.get(from)!);
@@ -177,9 +179,10 @@ function logits(stage: Stage, l: number): Command[] {
   const { gpu, options, forward, gradient, slices } = stage;
   const { network, estimator, batch } = options;
   const layer = network.layers[l], { inputs, outputs, offset } = layer;
+  const scope: Scope = { layer: l, of: "inputs", first: 0, end: inputs + 1 };
   if (takesOnes(options, l)) {
     const slopes = gpu.buffer(`slopes of ${layerName(network, l)}`, 4 * batch * outputs);
-    return [
+    return scoped(scope, [
       command(
         gpu,
         "logit_slopes",
@@ -200,12 +203,13 @@ function logits(stage: Stage, l: number): Command[] {
         LOSS_WORK * batch * outputs * stencilOf(estimator).length,
       ),
       denseGradient(stage, l, slopes),
-    ];
+    ]);
   }
-  return [command(
+  const fours = Math.ceil(outputs / 4);
+  return scoped({ ...scope, along: { side: 0, each: 64 / fours } }, [command(
     gpu,
     "output_gradient",
-    [Math.ceil((inputs + 1) * Math.ceil(outputs / 4) / 64), slices],
+    [Math.ceil((inputs + 1) * fours / 64), slices],
     {
       a: forward.values(layer.from[0]).buffer,
       residuals: forward.residuals,
@@ -225,7 +229,7 @@ function logits(stage: Stage, l: number): Command[] {
     },
     { loss: network.loss },
     LOSS_WORK * batch * (inputs + 1) * outputs * stencilOf(estimator).length,
-  )];
+  )]);
 }
 
 /** One fused kernel: a nudge moves one unit, and so all logits by a row of the output matrix. */
@@ -237,9 +241,10 @@ function direct(stage: Stage, l: number): Command[] {
   const { entries, starts } = forward.values(layer.from[0]).lists!;
   const points = stencilOf(estimator).length, { stencil, measure } = nudgesOf(stage, layer);
   const reach = reachOf(options, layer);
+  const scope: Scope = { layer: l, of: "inputs", first: 0, end: inputs + 1 };
   return [
-    ...measure,
-    command(
+    ...scoped(scope, measure),
+    ...scoped({ ...scope, along: { side: 0, each: block } }, [command(
       gpu,
       "hidden_gradient",
       [count, Math.ceil(outputs / 4 / lanes), Math.ceil(slices / abreast)],
@@ -271,7 +276,7 @@ function direct(stage: Stage, l: number): Command[] {
       },
       { activation, loss, block },
       batch * (inputs + 1) * outputs * points * (classes + ACTIVATION_WORK + LOSS_WORK),
-    ),
+    )]),
   ];
 }
 
@@ -331,6 +336,7 @@ class Responses {
     const most = Math.min(
       gpu.scratchBytes / (4 * batch * this.#perSample),
       4 * rows.quads / batch,
+      options.sliced ? UNITS : Infinity,
     );
     // Where there are several parts, each is whole groups of threads, which sum it up.
     const all = 4 * Math.ceil(outputs / 4), { lanes } = tilesOf(gpu, layer);
@@ -365,13 +371,15 @@ class Responses {
   }
 
   commands(way: Exclude<Way, "logit" | "direct" | "maps">): Command[] {
-    const { outputs } = this.#layer;
-    const commands = [...this.#measure];
+    const { outputs } = this.#layer, l = this.#l;
+    const all: Scope = { layer: l, of: "units", first: 0, end: outputs };
+    const commands = scoped(all, this.#measure);
     for (let first = 0; first < outputs; first += this.#units) {
-      commands.push(...this.#part(way, first));
+      const scope = { ...all, first, end: first + this.#units };
+      commands.push(...scoped(scope, this.#part(way, first)));
     }
-    if (this.#slopes) commands.push(denseGradient(this.#stage, this.#l, this.#slopes));
-    return commands;
+    if (!this.#slopes) return commands;
+    return [...commands, ...scoped(all, [denseGradient(this.#stage, l, this.#slopes)])];
   }
 
   get #layer(): Layer {

@@ -7,6 +7,7 @@ import { DATA, layerName } from "../core/network.ts";
 import type { Command } from "./device.ts";
 import { checkLoops, laneCount } from "./forward.ts";
 import { command, labelled } from "./kernel.ts";
+import { type Scope, scoped } from "./scope.ts";
 import { type Stage, uploadStencil } from "./stage.ts";
 import {
   channelsOf,
@@ -23,13 +24,12 @@ const SLOPE_THREADS = 32;
 
 /** The dispatches that fill the gradient behind a forward pass. */
 export function directions(stage: Stage): Command[] {
-  const { gpu, options, forward, parameters, keys } = stage;
+  const { gpu, options, forward, parameters, keys, slopes } = stage;
   const { network, estimator: { queries }, batch } = options;
   const { layers, loss, classes } = network;
   checkLoops(gpu, classes + 2, Math.ceil(batch / SLOPE_THREADS)); // a turn begins and ends each loop
   const units = layers.reduce((sum, layer) => sum + layer.outputs, 0);
   const changes = gpu.buffer("changes along directions", 8 * queries * batch * units);
-  const slopes = gpu.buffer("slopes", 4 * queries);
   const stencil = uploadStencil(gpu, options);
   const constants = { BATCH: batch, QUERIES: queries, UNITS: units };
   const starts = layers.map((_, l) =>
@@ -147,7 +147,14 @@ export function directions(stage: Stage): Command[] {
     },
     { loss },
   );
-  return [...passes, slope, gradientAlong(stage, slopes)];
+  const scope: Scope = { layer: DATA, of: "queries", first: 0, end: queries };
+  // A query is a layer of the grid, where a kernel can be dispatched in parts.
+  const along = { side: 2, each: 1 } as const;
+  return [
+    ...passes.flatMap((pass) => scoped(pass.isDivisible ? { ...scope, along } : scope, [pass])),
+    ...scoped(scope, [slope]),
+    gradientAlong(stage, slopes),
+  ];
 }
 
 /** A weight's sign and its use, in multiply-adds. */

@@ -18,17 +18,25 @@ import {
   type OptimizerState,
   TINY,
 } from "../core/optimizers.ts";
+import { checkSlice, type Piece, placesOf, type Slice } from "../core/slices.ts";
 import { type Samples, scoreOf } from "../data/samples.ts";
-import type { Engine, EngineOptions, Evaluation, Gradient } from "../engine.ts";
+import {
+  type EngineOptions,
+  type Evaluation,
+  type Gradient,
+  piecesFor,
+  type SlicedEngine,
+} from "../engine.ts";
 import { type Command, Gpu, type OpenOptions } from "./device.ts";
 import { backprop } from "./backprop.ts";
 import { copies } from "./copies.ts";
 import { differences, slicesOf } from "./differences.ts";
-import { directions } from "./directions.ts";
+import { directions, gradientAlong } from "./directions.ts";
 import { Forward } from "./forward.ts";
 import { command } from "./kernel.ts";
 import { elementsOf } from "./elements.ts";
 import { Lists } from "./lists.ts";
+import { dispatchesOf } from "./scope.ts";
 import { createStage, type Parts, type Stage } from "./stage.ts";
 
 export { Gpu };
@@ -74,7 +82,7 @@ function methodOf({ method, estimator }: EngineOptions): (stage: Stage) => Comma
 }
 
 /** An `Engine` on WebGPU. It owns the device that it is given. */
-export class GpuEngine implements Engine {
+export class GpuEngine implements SlicedEngine {
   readonly backend = "webgpu";
   readonly adapter: string;
   readonly software: boolean;
@@ -95,10 +103,16 @@ export class GpuEngine implements Engine {
   /** Behind it for a gradient, or for a step. */
   readonly #endOfGradient: Command[];
   readonly #endOfStep: Command[];
+  /** The update alone, of slopes along directions, too. */
+  readonly #updateAlone: Command[];
   readonly #check: Command;
   readonly #finish: Command;
   /** What gradients are made of. */
   readonly #parts: Parts;
+  /** What slices are made of, once they are asked for. */
+  #pieces: Piece[] | undefined;
+  /** The batch that went through the network last, and what serves all its slices and was made. */
+  #passed: { readonly indices: Uint32Array; readonly done: Set<Command> } | undefined;
   /** What other samples go through, the last ones. */
   #evaluation: { value: Prepared; release(): void } | undefined;
   #steps = 0; // taken so far
@@ -209,6 +223,7 @@ export class GpuEngine implements Engine {
       gradient: this.#gradient,
       slices: this.#slices,
       keys: this.#keys,
+      slopes: gpu.buffer("slopes", 4 * estimator.queries),
       lists: this.#lists,
       notes: { buffer: this.#losses, at: MAX_GROUP },
     };
@@ -222,6 +237,9 @@ export class GpuEngine implements Engine {
     );
     this.#endOfGradient = [...(this.#slices > 1 ? [total] : []), finish];
     this.#endOfStep = [update, finish];
+    this.#updateAlone = estimator.name === "spsa"
+      ? [gradientAlong(createStage(this.#parts), this.#parts.slopes), update]
+      : [update];
   }
 
   #makeMethod() {
@@ -252,6 +270,7 @@ export class GpuEngine implements Engine {
   }
 
   #put(parameters: Float64Array, state: OptimizerState): void {
+    this.#passed = undefined;
     const pairs = new Float32Array(2 * parameters.length);
     for (let i = 0; i < parameters.length; i++) {
       pairs[2 * i] = state.first[i];
@@ -289,6 +308,7 @@ export class GpuEngine implements Engine {
 
   /** Announces the batches and the random directions of the next submission. */
   #begin(indices: Uint32Array, steps: number): void { // indices: [steps, batch]
+    this.#passed = undefined;
     this.gpu.write(this.#losses, NOTHING_NOTED, 4 * MAX_GROUP);
     this.#forward.begin(indices);
     const { estimator: { queries }, seed } = this.#options;
@@ -374,20 +394,95 @@ export class GpuEngine implements Engine {
     }
   }
 
+  slice(indices: Uint32Array, first: number, end: number): Promise<Slice> {
+    const batch = indices.slice();
+    return this.#inTurn(async () => {
+      const pieces = this.#pieces ??= piecesFor(this.#options);
+      checkSlice(pieces, first, end);
+      return await this.#slice(batch, pieces.slice(first, end));
+    });
+  }
+
+  async #slice(indices: Uint32Array, pieces: readonly Piece[]): Promise<Slice> {
+    const { network, estimator } = this.#options, isRandom = estimator.name === "spsa";
+    const isSame = this.#passed?.indices.every((index, n) => index === indices[n]);
+    const passed = isSame ? this.#passed! : { indices, done: new Set<Command>() };
+    this.#begin(indices, 1);
+    const method = isRandom ? this.#method.value.slice(0, -1) : this.#method.value;
+    this.gpu.run([
+      ...(isSame ? [] : this.#forward.commands),
+      ...dispatchesOf(method, pieces, passed.done),
+      ...(isRandom ? [this.#finish] : this.#endOfGradient),
+    ]);
+    this.#passed = passed;
+    const [losses, values, counts] = await this.gpu.readAll([
+      { buffer: this.#losses, bytes: this.#losses.size },
+      isRandom
+        ? { buffer: this.#parts.slopes, bytes: 4 * estimator.queries }
+        : { buffer: this.#gradient, bytes: pieces.length > 0 ? 4 * network.parameters : 0 },
+      { buffer: this.#lists.counts, bytes: this.#lists.counts.size },
+    ]);
+    if (shortStep(losses) !== undefined) {
+      await this.#makeRoom(counts);
+      return await this.#slice(indices, pieces);
+    }
+    const all = new Float32Array(values);
+    const places = isRandom
+      ? Uint32Array.from(pieces, ({ first }) => first)
+      : placesOf(network, pieces);
+    return {
+      loss: new Float32Array(losses)[0],
+      values: Float64Array.from(places, (place) => all[place]),
+    };
+  }
+
+  update({ loss, values }: Slice, rate: number): Promise<Float64Array> {
+    return this.#inTurn(() => this.#update(loss, values, rate));
+  }
+
+  async #update(loss: number, values: Float64Array, rate: number): Promise<Float64Array> {
+    const { network, estimator, batch } = this.#options, done = this.#steps;
+    this.#announce(Float64Array.of(rate));
+    this.#begin(new Uint32Array(batch), 1);
+    this.#steps++;
+    if (estimator.name === "spsa") this.gpu.write(this.#parts.slopes, Float32Array.from(values));
+    else {
+      // The update sums slices: all is in the first of them.
+      const gradient = new Float32Array(network.parameters * this.#slices);
+      const pieces = this.#pieces ??= piecesFor(this.#options);
+      placesOf(network, pieces).forEach((element, i) => gradient[element] = values[i]);
+      this.gpu.write(this.#gradient, gradient);
+    }
+    this.gpu.run([...this.#updateAlone, this.#finish, this.#check]);
+    const [read, parameters] = await this.gpu.readAll([
+      { buffer: this.#losses, bytes: this.#losses.size },
+      { buffer: this.#parameters, bytes: 4 * network.parameters },
+    ]);
+    const [step, index] = new Uint32Array(read, 4 * MAX_GROUP);
+    const bad = step === NOTHING ? undefined : { step: 0, index };
+    checkSteps(network, done, Float64Array.of(loss), bad);
+    return withoutSubnormals(Float64Array.from(new Float32Array(parameters)));
+  }
+
   /** Begins steps without running them: the dispatches of each. */
   stepCommands(indices: Uint32Array, rates: Float64Array): readonly Command[] {
     if (rates.length > MAX_GROUP) {
       throw new RangeError(`Cannot take ${rates.length} steps at once: at most ${MAX_GROUP}`);
     }
+    this.#announce(rates);
+    this.#begin(indices, rates.length);
+    this.#steps += rates.length;
+    return [...this.#forward.commands, ...this.#method.value, ...this.#endOfStep];
+  }
+
+  /** Tells the updates of the next steps how far they go. */
+  #announce(rates: Float64Array): void {
     const table = new Float32Array(4 * rates.length);
     rates.forEach((rate, i) => {
       const step = this.#steps + i + 1;
       table.set([rate, 1 / (1 - BETA1 ** step), 1 / (1 - BETA2 ** step), step], 4 * i);
     });
     this.gpu.write(this.#rates, table);
-    this.#begin(indices, rates.length);
-    this.#steps += rates.length;
-    return [...this.#forward.commands, ...this.#method.value, ...this.#endOfStep];
   }
 
   async train(indices: Uint32Array, rates: Float64Array): Promise<Float64Array> {

@@ -18,6 +18,7 @@ import {
   spansOf,
   walkersOf,
 } from "./rows.ts";
+import { type Scope, scoped } from "./scope.ts";
 import { productOf, type Stage, uploadStencil } from "./stage.ts";
 import { isSuperposed, Superposition, turnsOfWinners, Winners } from "./superposition.ts";
 
@@ -188,15 +189,24 @@ export function mapsTo(
   for (let first = 0; first < locals.length;) {
     const taps = up(locals[first].taps.length, 4);
     const places = up(batch * taps * points, band);
-    const room = Math.min(Math.floor(4 * quads / places), Math.floor(4 * rows.exact.quads / band));
-    const part = locals.slice(first, first + room);
-    // Those with far fewer taps are better off in a part of their own.
-    const count = part.findIndex(({ taps: own }) => 2 * own.length <= taps && taps > 4);
-    const chosen = count < 0 ? part : part.slice(0, count);
-    commands.push(
-      ...new Part(stage, l, { rows, spans, pool, superposition, isStraight }, chosen, taps)
-        .commands(sums),
+    const room = Math.min(
+      Math.floor(4 * quads / places),
+      Math.floor(4 * rows.exact.quads / band),
+      stage.options.sliced ? 1 : Infinity, // a piece is a channel
     );
+    const next = locals.slice(first, first + room);
+    // Those with far fewer taps are better off in a part of their own.
+    const count = next.findIndex(({ taps: own }) => 2 * own.length <= taps && taps > 4);
+    const chosen = count < 0 ? next : next.slice(0, count);
+    const part = new Part(stage, l, { rows, spans, pool, superposition, isStraight }, chosen, taps);
+    const numbers = chosen.map(({ channel }) => channel);
+    const scope: Scope = {
+      layer: l,
+      of: "units",
+      first: Math.min(...numbers),
+      end: Math.max(...numbers) + 1,
+    };
+    commands.push(...scoped(scope, part.commands(sums)));
     first += chosen.length;
   }
   return labelled(layerName(network, l), commands);

@@ -17,6 +17,8 @@ export interface Parts {
   readonly slices: number;
   /** Keys of the random directions, where the estimator has any. */
   readonly keys: GPUBuffer; // [steps, queries]
+  /** Slopes along them. */
+  readonly slopes: GPUBuffer; // [queries]
   /** How long lists may be. */
   readonly lists: Lists;
   /** Where a step is noted whose lists were longer, as shaders/shared/notes.wgsl has it. */

@@ -11,6 +11,7 @@ import { activationOf } from "../operations/registry.ts";
 import type { Command, Gpu } from "./device.ts";
 import { command, type Constants, labelled } from "./kernel.ts";
 import { ACTIVATION_WORK, PART, type Rows, walkersOf } from "./rows.ts";
+import { once, type Scope, scoped } from "./scope.ts";
 import { productOf, type Stage } from "./stage.ts";
 import { lanesOf, seenBy, uploadWindow } from "./window.ts";
 
@@ -48,8 +49,9 @@ export class Winners {
       ),
     };
     const lanes = lanesOf(gpu), cells = kernel[0] * kernel[1];
+    const scope: Scope = { layer: l, of: "units", first: 0, end: channels };
     this.commands = [
-      command(
+      ...once(scoped(scope, [command(
         gpu,
         "sight",
         [Math.ceil(places / lanes), groups, batch],
@@ -57,8 +59,8 @@ export class Winners {
         { WORKGROUP: lanes },
         {},
         batch * groups * places * seenBy(window!),
-      ),
-      command(
+      )])),
+      ...scoped({ ...scope, along: { side: 1, each: 1 } }, [command(
         gpu,
         "margins",
         [Math.ceil(this.area / 4 / lanes), channels, batch],
@@ -70,7 +72,7 @@ export class Winners {
         { WORKGROUP: lanes, HALF_BY_STEEPEST: 0.499999 / activationOf(activation).steepest },
         { activation },
         batch * channels * this.area * cells * ACTIVATION_WORK,
-      ),
+      )]),
     ];
   }
 }
@@ -139,10 +141,11 @@ export class Superposition {
     this.#fours = fours;
     const constants = { ...sizes, BATCH: batch, AREA: area, CHANNELS: channels, WORKGROUP: 64 };
     const groupsOf = (things: number, turns: number) => walkersOf(gpu, things, turns) / 64;
+    const scope: Scope = { layer: l, of: "units", first: 0, end: channels };
     this.commands = [
       ...winners.commands,
       ...labelled(layerName(network, between), [
-        command(
+        ...once(scoped(scope, [command(
           gpu,
           "outlets",
           [groupsOf(outputs * batch * fours, 1)],
@@ -150,8 +153,8 @@ export class Superposition {
           { ...constants, OFFSET: layers[layers.length - 1].offset },
           { activation },
           outputs * batch * fours * ACTIVATION_WORK,
-        ),
-        command(
+        )])),
+        ...scoped({ ...scope, along: { side: 0, each: columns / area } }, [command(
           gpu,
           "unit_directions",
           [Math.ceil(inputs / columns), quads / (quadsOfThread * lanes)],
@@ -159,8 +162,8 @@ export class Superposition {
           { ...sizes, INPUTS: inputs, OFFSET: offset },
           { product },
           4 * quads * outputs * inputs,
-        ),
-        command(
+        )]),
+        ...once(scoped(scope, [command(
           gpu,
           "strengths",
           [groupsOf(channels * outputs, 2 * area + 2)],
@@ -168,9 +171,9 @@ export class Superposition {
           { ...constants, OFFSET: offset },
           {},
           2 * channels * outputs * area,
-        ),
+        )])),
       ]),
-      command(
+      ...scoped(scope, [command(
         gpu,
         "nearest",
         [groupsOf(batch * channels, area + outputs + 3)],
@@ -178,7 +181,7 @@ export class Superposition {
         constants,
         { activation },
         batch * channels * (area + outputs * ACTIVATION_WORK),
-      ),
+      )]),
     ];
   }
 

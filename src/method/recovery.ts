@@ -6,8 +6,9 @@
  */
 
 import { copyState, initOptimizer, type OptimizerState } from "../core/optimizers.ts";
+import type { Slice } from "../core/slices.ts";
 import type { Samples } from "../data/samples.ts";
-import { type Engine, EngineLost, type Evaluation, type Gradient } from "../engine.ts";
+import { EngineLost, type Evaluation, type Gradient, type SlicedEngine } from "../engine.ts";
 
 /** Known-good weights are at most about so old: it costs two readbacks to have newer ones. */
 const SNAPSHOT_MILLISECONDS = 1000;
@@ -20,7 +21,7 @@ interface Snapshot {
 
 /** A call that the present state of the device depends on, or that somebody waits for. */
 interface Call {
-  run(engine: Engine): Promise<unknown>;
+  run(engine: SlicedEngine): Promise<unknown>;
   /** Whether it moves the weights, so that it is made again though it was answered. */
   readonly changes: boolean;
   /** What weights it leaves behind, where that is known: nothing before it matters then. */
@@ -30,15 +31,15 @@ interface Call {
 }
 
 /** An `Engine` that is opened again where its device is lost. */
-export class RecoveringEngine implements Engine {
-  readonly backend: Engine["backend"];
+export class RecoveringEngine implements SlicedEngine {
+  readonly backend: SlicedEngine["backend"];
   readonly software: boolean;
-  readonly #open: (losses: number) => Promise<Engine>;
+  readonly #open: (losses: number) => Promise<SlicedEngine>;
   /** Devices lost so far. */
   #losses = 0;
   readonly #tell: (line: string) => void;
   /** What computes now; undefined between a loss and the next engine. */
-  #engine: Engine | undefined;
+  #engine: SlicedEngine | undefined;
   #adapter: string;
   #calls: Call[] = [];
   #opening = false;
@@ -50,8 +51,8 @@ export class RecoveringEngine implements Engine {
   #disposed = false;
 
   private constructor(
-    engine: Engine,
-    open: (losses: number) => Promise<Engine>,
+    engine: SlicedEngine,
+    open: (losses: number) => Promise<SlicedEngine>,
     tell: (line: string) => void,
   ) {
     this.backend = engine.backend;
@@ -69,7 +70,7 @@ export class RecoveringEngine implements Engine {
    * @param tell is given one line for each time that this happens.
    */
   static async open(
-    open: (losses: number) => Promise<Engine>,
+    open: (losses: number) => Promise<SlicedEngine>,
     tell: (line: string) => void,
   ): Promise<RecoveringEngine> {
     return new RecoveringEngine(await open(0), open, tell);
@@ -111,6 +112,17 @@ export class RecoveringEngine implements Engine {
     return losses;
   }
 
+  slice(indices: Uint32Array, first: number, end: number): Promise<Slice> {
+    const batch = indices.slice();
+    return this.#call((engine) => engine.slice(batch, first, end));
+  }
+
+  update(all: Slice, rate: number): Promise<Float64Array> {
+    const parameters = this.#call((engine) => engine.update(all, rate), true);
+    if (performance.now() - this.#snapshotAt > SNAPSHOT_MILLISECONDS) this.#takeSnapshot();
+    return parameters;
+  }
+
   evaluate(samples: Samples): Promise<Evaluation> {
     return this.#call((engine) => engine.evaluate(samples));
   }
@@ -120,7 +132,7 @@ export class RecoveringEngine implements Engine {
   }
 
   /** Makes a call, and again behind a loss, until it is answered. */
-  #call<T>(run: (engine: Engine) => Promise<T>, changes = false): Promise<T> {
+  #call<T>(run: (engine: SlicedEngine) => Promise<T>, changes = false): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#add({
         run,
@@ -155,7 +167,7 @@ export class RecoveringEngine implements Engine {
     this.#add(call);
   }
 
-  #begin(call: Call, engine: Engine): void {
+  #begin(call: Call, engine: SlicedEngine): void {
     if (call.puts) return engine.setParameters(call.puts.parameters, call.puts.state);
     call.run(engine).then(
       (value) => {
