@@ -294,7 +294,7 @@ Deno.test("every option that is a path, or opens one, is known as such", () => {
   let paths = 0;
   for (const command of Object.values(commands)) {
     for (const option of command.options) {
-      const isPath = /<(file|set|folder)|--browser|--host/.test(option.flags);
+      const isPath = /<(file|set|folder)|--browser|--host|--nats/.test(option.flags);
       assert.equal(option instanceof PlaceOption, isPath, option.flags);
       if (isPath) paths++;
     }

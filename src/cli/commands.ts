@@ -79,10 +79,10 @@ export function createCommands() {
     .addOption(
       new PlaceOption("--out <file>", "where it goes; default standard output", toWrite),
     )
-    .option("--host <name>", "the address that the server listens under", "127.0.0.1")
+    .option("--listen <address>", "the address that the server listens under", "127.0.0.1")
     .option("--port <number>", "its websocket's port", number, 8081)
-    .option("--cert <file>", "its certificate, for wss://; --key is that one's")
-    .option("--key <file>", "the certificate's key")
+    .option("--cert <path>", "its certificate, for wss://; --key is that one's")
+    .option("--key <path>", "the certificate's key")
     .option(
       "--worker <name>",
       "an nkey for a worker of that name; more than once for more",

@@ -30,7 +30,7 @@ export interface WorkerOptions {
 /** What `nats-config` is told. */
 export interface ConfigOptions {
   out?: string;
-  host: string;
+  listen: string;
   port: number;
   cert?: string;
   key?: string;
@@ -166,7 +166,7 @@ function reporter(): (event: LendingEvent) => void {
 
 /** Writes a server's configuration, and tells the secrets. */
 export async function runNatsConfig(options: ConfigOptions): Promise<number> {
-  const { out, host, port, cert, key, worker } = options;
+  const { out, listen: host, port, cert, key, worker } = options;
   if ((cert === undefined) !== (key === undefined)) {
     throw new TypeError("Cannot use half of a certificate: give --cert and --key, or neither");
   }

@@ -13,8 +13,8 @@ export interface Block {
   readonly layer: number;
   readonly inputs: Uint32Array;
   readonly units: Uint32Array;
-  /** Where the weights from each input stand in what is asked for; absent where all are. */
-  readonly places?: Uint32Array; // [inputs], of one unit
+  /** Where each unit's weights stand in what is asked for; absent where all are. */
+  readonly places?: ReadonlyMap<number, Uint32Array>; // [inputs] each
 }
 
 /** How a layer's weights lie in the parameter vector. */
@@ -63,8 +63,8 @@ function allBlocks(layers: readonly Layer[]): Block[] {
 
 /**
  * The blocks of a gradient.
- * @param elements indices in the parameter vector, in any order; default all of it. Then a block is
- *   of one unit.
+ * @param elements indices in the parameter vector, in any order; default all of it. Units of which the
+ *   same inputs are asked for share a block.
  */
 export function blocksOf(layers: readonly Layer[], elements?: Uint32Array): Block[] {
   if (!elements) return allBlocks(layers);
@@ -78,11 +78,18 @@ export function blocksOf(layers: readonly Layer[], elements?: Uint32Array): Bloc
       if (!ofUnit.has(unit)) ofUnit.set(unit, []);
       ofUnit.get(unit)!.push([input, place]);
     });
-    return [...ofUnit].map(([unit, weights]) => ({
+    const alike = new Map<string, { inputs: Uint32Array; places: Map<number, Uint32Array> }>();
+    for (const [unit, weights] of ofUnit) {
+      const inputs = Uint32Array.from(weights, ([input]) => input), key = inputs.join();
+      const block = alike.get(key) ?? { inputs, places: new Map() };
+      alike.set(key, block);
+      block.places.set(unit, Uint32Array.from(weights, ([, place]) => place));
+    }
+    return Array.from(alike.values(), ({ inputs, places }) => ({
       layer: layers.indexOf(layer),
-      inputs: Uint32Array.from(weights, ([input]) => input),
-      units: Uint32Array.of(unit),
-      places: Uint32Array.from(weights, ([, place]) => place),
+      inputs,
+      units: Uint32Array.from(places.keys()),
+      places,
     }));
   });
 }

@@ -112,6 +112,8 @@ export class SharedEngine implements Engine {
   readonly #wire: Wire;
   #scheduler: Scheduler;
   #isOwn: boolean;
+  /** Whether sharing out is faster than a step here; undefined until it is worked out again. */
+  #helps: boolean | undefined;
   #step: Step | undefined;
   /** The parameters as they were last read, where nothing changed them since. */
   #parameters: Float64Array | undefined;
@@ -306,7 +308,13 @@ export class SharedEngine implements Engine {
     if (!this.#isOwn) return true;
     // A newcomer's speed is not known before it was tried.
     if ([...this.#workers.values()].some(({ isTrusted }) => !isTrusted)) return true;
-    return this.#costs.pieces.reduce((sum, cost) => sum + cost, 0) > 2 * this.#costs.handing;
+    return this.#helps ??= this.#expected < this.#costs.alone;
+  }
+
+  /** Milliseconds that a step should take with those who are there, by their speeds so far. */
+  get #expected(): number {
+    const speeds = [...this.#scheduler.speeds].filter(([name]) => name !== OWN);
+    return stepTime(this.#costs, speeds.map(([, speed]) => speed), this.#wire, this.#isOwn);
   }
 
   /** One step, shared out. */
@@ -520,8 +528,8 @@ export class SharedEngine implements Engine {
   /** How many there are, and what a step is expected to take with them, by their speeds so far. */
   #crowd(): string {
     const { size } = this.#workers;
-    const speeds = [...this.#scheduler.speeds].filter(([name]) => name !== OWN);
-    const time = stepTime(this.#costs, speeds.map(([, speed]) => speed), this.#wire, this.#isOwn);
+    const time = this.#expected;
+    this.#helps = undefined;
     return (size === 1 ? "there is 1 worker now" : `there are ${size} workers now`) +
       (time === Infinity ? "" : `, a step should take ${ms(time)}`);
   }
@@ -536,6 +544,7 @@ export class SharedEngine implements Engine {
   #dismiss(name: string, how: string): void {
     if (!this.#workers.delete(name)) return;
     this.#scheduler.leave(name);
+    this.#helps = undefined;
     void this.#board.unseat(name).catch(() => {});
     this.#sharing.tell(`Worker ${name} ${how}; ${this.#crowd()}`);
     this.#wake();
@@ -617,7 +626,10 @@ export class SharedEngine implements Engine {
         wrong = differs(own.subarray(at, at + size), reference.values.subarray(at, at + size));
       }
       if (wrong) this.#shutOut(worker, wrong);
-      else worker.isTrusted = true;
+      else {
+        worker.isTrusted = true;
+        this.#helps = undefined; // its speed is known now
+      }
     });
     this.#wake();
   }
@@ -673,11 +685,15 @@ async function measure(
     for (let piece = first; piece < end; piece++) costs[piece] = cost * pieces[piece].work / work;
   }
   const parameters = await engine.parameters(), state = await engine.optimizerState();
+  const steps = costs.reduce((sum, cost) => sum + cost, forward) < 50 ? 16 : 2;
+  const batches = Uint32Array.from({ length: steps * batch }, (_, i) => rows[i % 2][i % batch]);
+  const alone = await least(() => engine.train(batches, new Float64Array(steps))) / steps;
   const whole = { loss: 0, values: new Float64Array(sizeOf(pieces)) };
   const update = await timed(() => engine.update(whole, 0)) +
     await timed(() => sumOf(toBytes(parameters, bytes)));
   engine.setParameters(parameters, state);
   return {
+    alone,
     pieces: costs,
     sizes: Uint32Array.from(pieces, ({ size }) => size),
     starts,

@@ -22,6 +22,8 @@ export const WIFI: Wire = { latency: 4, rate: 12_500, isShared: true };
 
 /** What a step is made of besides its pieces. */
 export interface StepCosts extends Costs {
+  /** Milliseconds of a step of one machine that shares nothing out. */
+  readonly alone: number;
   /** Bytes of a number: 4, or 8 from an engine in float64. */
   readonly bytes: number;
   /** Bytes of the weights, which every worker fetches. */
@@ -109,16 +111,12 @@ const OWN = "own";
 /** Answers that are under way. */
 const arrived = new WeakSet<object>();
 
-/** Milliseconds of a step on the reference machine alone. */
-export const timeAlone = ({ pieces, start, update, handing }: StepCosts): number =>
-  pieces.reduce((sum, cost) => sum + cost, 0) + start + update + handing;
-
 /** Numbers of workers that a forecast looks at. */
 const CROWDS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 30, 48, 64, 100, 150, 300];
 
 /** What to expect of how many workers that are all like the reference machine. */
 export function forecast(costs: StepCosts, wire: Wire, own = true) {
-  const alone = timeAlone(costs);
+  const { alone } = costs;
   const rows = CROWDS.map((workers) => {
     const time = stepTime(costs, new Array(workers).fill(1), wire, own);
     return { workers, time, speedup: alone / time };
@@ -134,10 +132,9 @@ export function forecast(costs: StepCosts, wire: Wire, own = true) {
 export function worthwhile(costs: StepCosts, wire: Wire): number {
   const pieces = costs.pieces.reduce((sum, cost) => sum + cost, 0);
   for (let factor = 1; factor < 2 ** 20; factor *= 1.25) {
-    const longer = { ...costs, pieces: costs.pieces.map((cost) => cost * factor) };
-    if (timeAlone(longer) / stepTime(longer, [1], wire) >= 1.2) {
-      return timeAlone(costs) + (factor - 1) * pieces;
-    }
+    const alone = costs.alone + (factor - 1) * pieces;
+    const longer = { ...costs, alone, pieces: costs.pieces.map((cost) => cost * factor) };
+    if (alone / stepTime(longer, [1], wire) >= 1.2) return alone;
   }
   return Infinity;
 }

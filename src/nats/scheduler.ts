@@ -99,6 +99,7 @@ export class Scheduler {
   #tasks: Task[] = [];
   /** Pieces that nobody was given, one range for each layer. */
   #free: { first: number; end: number }[] = [];
+  #freePieces = 0;
   #freeCost = 0; // of these pieces
   /** Tasks that nobody has any more. */
   readonly #orphans = new Set<Task>();
@@ -177,6 +178,7 @@ export class Scheduler {
     this.#tasks = [];
     this.#orphans.clear();
     this.#free = starts.map((first, i) => ({ first, end: starts[i + 1] ?? pieces.length }));
+    this.#freePieces = pieces.length;
     this.#freeCost = this.costOf(0, pieces.length);
     for (const member of this.#members.values()) {
       member.isSilent ||= member.queue.length > 0; // it computes what nobody wants any more
@@ -189,8 +191,7 @@ export class Scheduler {
 
   /** Whether all pieces of this step were answered. */
   get isDone(): boolean {
-    return this.#free.every(({ first, end }) => first === end) &&
-      this.#tasks.every(({ by }) => by !== undefined);
+    return this.#freePieces === 0 && this.#tasks.every(({ by }) => by !== undefined);
   }
 
   /** The pieces of a task of this step. */
@@ -293,11 +294,13 @@ export class Scheduler {
 
   /** The next pieces for a worker that nobody was given. */
   #take(member: Member, now: number): Task | undefined {
+    if (this.#freePieces === 0) return undefined;
     const { pieces, sizes, handing } = this.#costs, left = this.#left;
     const layer = this.#layerFor(member);
     if (layer < 0) return undefined;
     const start = member.isFresh ? member.start : 0;
-    if (start > this.#endWithout(member, now) && ++member.skipped % RETRIED) return undefined;
+    const isTooLate = start > 0 && start > this.#endWithout(member, now);
+    if (isTooLate && ++member.skipped % RETRIED) return undefined;
     const wanted = Math.max(left / PARTS - start, handing) * member.speed;
     const free = this.#free[layer], { first } = free;
     let cost = 0, size = 0, end = first;
@@ -308,6 +311,7 @@ export class Scheduler {
     }
     free.first = end;
     this.#freeCost -= cost;
+    this.#freePieces -= end - first;
     member.layer = layer;
     const task = { id: this.#tasks.length, first, end, attempts: 0, by: undefined };
     this.#tasks.push(task);

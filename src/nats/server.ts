@@ -6,6 +6,7 @@
 
 import {
   type Authenticator,
+  deadline,
   type NatsConnection,
   nkeyAuthenticator,
   tokenAuthenticator,
@@ -55,6 +56,9 @@ export interface Access {
 const RECONNECT = 250;
 /** Milliseconds that the first one may take. */
 const PATIENCE = 5000;
+
+/** Milliseconds that an answer of the server's may take. */
+const GRACE = 1000;
 
 /** Nothing listens there, or it is no NATS server. */
 export class NoServer extends TypeError {}
@@ -189,7 +193,8 @@ export class Desk {
     const consumer = this.#consumer ??= await this.#js.consumers.get(JOBS, this.#worker);
     let message;
     try {
-      message = await consumer.next({ expires: milliseconds });
+      // Where its place was taken away it may wait for ever.
+      message = await deadline(consumer.next({ expires: milliseconds }), milliseconds + GRACE);
     } catch (error) {
       this.#consumer = undefined; // it may have been made again
       throw error;
