@@ -29,16 +29,12 @@ const cannotWrite = (path: string, error: unknown) =>
 /** Files that this run is going to write, and their parts: open, and locked against other runs. */
 const claims = new Map<string, Deno.FsFile>();
 
-/** Whether two open files are one, under whatever names. */
-async function isSame(a: Deno.FsFile, b: Deno.FsFile): Promise<boolean> {
-  const [one, other] = await Promise.all([a.stat(), b.stat()]);
-  return one.ino === other.ino && one.dev === other.dev;
-}
-
 /** Whether a file is the part of one that this run has claimed, under whatever name. */
 async function isOurs(file: Deno.FsFile): Promise<boolean> {
+  const { dev, ino } = await file.stat();
   for (const claimed of claims.values()) {
-    if (await isSame(claimed, file)) return true;
+    const other = await claimed.stat();
+    if (other.ino === ino && other.dev === dev) return true;
   }
   return false;
 }
@@ -88,12 +84,16 @@ async function openPart(path: string, again = false): Promise<Deno.FsFile> {
       if (await isOurs(file)) throw new Error("this run writes something else there");
       throw new InUse();
     }
-    // Another run may have renamed it between our opening it and our locking it.
-    using other = await open();
-    const isNamed = await isSame(file, other);
-    if (isNamed && (again || !await isBeingWritten(path))) return file;
+    // Another run may have renamed it between our opening it and our locking it. Then another file has
+    // the name, free or locked; else it is this one, which can be locked anew once we unlock it.
+    const named = await open();
+    const isAnother = await named.tryLock(true);
+    if (!isAnother) await file.unlock();
+    const isFree = isAnother || await named.tryLock(true);
     file.close();
-    if (isNamed) throw new InUse();
+    if (isFree && !isAnother && (again || !await isBeingWritten(path))) return named;
+    named.close();
+    if (!isAnother) throw new InUse();
   }
 }
 

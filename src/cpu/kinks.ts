@@ -143,7 +143,7 @@ export function kinksOf(at: Unperturbed, h: number, elements?: Uint32Array): Kin
   for (const { layer: l, inputs, units, places } of blocksOf(layers, elements)) {
     const layer = layers[l], { indexOf } = weightsOf(layer), { inputs: width, from } = layer;
     const respond = responder(at, l, watched), reach = responder(magnitudes, l, bounds);
-    const placeOf = (m: number, j: number) => places?.[m] ?? indexOf(inputs[m], j);
+    const placeOf = (m: number, j: number) => places?.get(j)?.[m] ?? indexOf(inputs[m], j);
     /** Of sample n, whose unit's or map's inputs move by `each` for a weight's nudge of 1. */
     const note = (n: number, first: number, each: Float64Array, weights: readonly number[]) => {
       watched.crossed = false;

@@ -8,7 +8,7 @@ export interface Platform {
   readonly mend: string;
 }
 
-/** What of WebGPU a library reaches: as on pages and in Deno. */
+/** The platform's own. */
 export const platform: Platform = {
   // Older versions of Node have no navigator.
   gpu: () => Promise.resolve(globalThis.navigator?.gpu),
