@@ -143,7 +143,7 @@ export function differences(
     const mine = units.filter(() => dealt++ % of === index);
     if (mine.length === 0) continue;
     const add: Add = (m, j, value) =>
-      gradient[places?.get(j)![m] ?? indexOf(inputs[m], j)] += value;
+      gradient[places?.get(j)?.[m] ?? indexOf(inputs[m], j)] += value;
     const way = ways[l];
     if (way === "maps") overMaps(at, block, mine, nudges, sharing, add);
     else overUnits(at, block, mine, nudges, way, sharing, add);
