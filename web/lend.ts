@@ -105,8 +105,9 @@ export function lendTab(): Promise<never> {
   const start = () => {
     say(TEXTS.connecting);
     button.textContent = TEXTS.stop;
-    worker = new Worker("lend_worker.js", { type: "module" });
-    worker.onmessage = ({ data }: MessageEvent<LendingAnswer>) => hear(data);
+    const own = worker = new Worker("lend_worker.js", { type: "module" });
+    // What it still says once it was stopped changes nothing.
+    worker.onmessage = ({ data }: MessageEvent<LendingAnswer>) => own === worker && hear(data);
     worker.onerror = (event) => stop(event.message || "Cannot lend this tab: its worker failed");
     worker.postMessage(question);
   };

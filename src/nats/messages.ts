@@ -173,7 +173,7 @@ function readRun(value: unknown): Run | undefined {
   const { estimator, data, inputShape } = run;
   if (!isName(run.id) || !isText(run.network, 10_000)) return undefined;
   if (!isWhole(run.inputs, MOST_WEIGHTS, 1) || !isWhole(run.classes, 65_536, 1)) return undefined;
-  const isShape = Array.isArray(inputShape) && inputShape.length === 3 &&
+  const isShape = Array.isArray(inputShape) && inputShape.length <= 3 &&
     inputShape.every((side) => isWhole(side, MOST_WEIGHTS, 1));
   if (inputShape !== undefined && !isShape) return undefined;
   if (!isOneOf(run.loss, LOSSES) || !Number.isFinite(run.epsilon)) return undefined;
