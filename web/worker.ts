@@ -58,6 +58,8 @@ interface Run {
 let run: Run | undefined;
 let mnist: ng.DataSet | undefined;
 let stop = new AbortController();
+/** Ends a look at a slow run, where it is to go on. */
+let looking = new AbortController();
 let training: Promise<void> | undefined;
 let raceStop = new AbortController();
 let isWatched = false;
@@ -250,9 +252,8 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
   const cost = costOf(options, ng.densityOf(data.train)), { multiplyAdds } = cost;
   const whole = await ng.openEngine(options, "auto", (line) => {
     if (opened) report({ kind: "notice", line }); // of a device that was lost
-    else {notices.push(
-        /^No WebGPU adapter/.test(line) ? { kind: "cpu" } : { kind: "library", line },
-      );}
+    else if (/^No WebGPU adapter/.test(line)) notices.push({ kind: "cpu" });
+    else notices.push({ kind: "library", line });
   });
   opened = true;
   const isLong = options.method === "copies" && multiplyAdds > LONG;
@@ -494,6 +495,7 @@ answer<Calls>({
   },
   async run(steps, single) {
     await halt(GOES_ON);
+    looking.abort();
     stop = new AbortController();
     training = trainTo(current(), steps, single, stop);
   },
@@ -501,7 +503,13 @@ answer<Calls>({
   watch(watched) {
     isWatched = watched;
   },
-  moment: (withGradient) => momentOf(current(), withGradient || !isSlow(current())),
+  moment(withGradient) {
+    const under = current(), { engine } = under;
+    looking.abort();
+    looking = new AbortController();
+    if (engine instanceof PiecewiseEngine) engine.giveUpOn(looking.signal);
+    return momentOf(under, withGradient || !isSlow(under));
+  },
   costs(list) {
     const { data } = current(), density = ng.densityOf(data.train);
     return list.map((settings) => {
