@@ -143,7 +143,7 @@ webTest("MNIST that is not at hand is not fetched unasked, and the page says so"
 
 webTest("look inside: units, their gradients, and the loss along a weight, in place", async () => {
   await onPage(async (page) => {
-    assert.match(await text(page, "#moment"), /not trained yet/);
+    await until("a look", 30, async () => /not trained/.test(await text(page, "#moment")));
     assert.match(await text(page, "#guess"), /Not trained yet/);
     await page.locator("#step").click();
     await until("the step's moment", 30, async () => /step 1\./.test(await text(page, "#moment")));
