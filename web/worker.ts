@@ -27,6 +27,8 @@ const EVAL_EVERY = 100;
 const WORST = 12;
 /** A step that takes longer is slow: each is told of, and no gradient is asked for between. */
 const SLOW_MILLISECONDS = 150;
+/** In a pause, a gradient that takes up to that is shown unasked. */
+const SHOWN_MILLISECONDS = 2000;
 /** Multiply-adds a millisecond where nothing was measured: software on a small machine. */
 const CAUTIOUS_RATE = 1e6;
 const MOMENT_MILLISECONDS = 700;
@@ -73,8 +75,10 @@ function current(): Run {
 }
 
 const stepOf = ({ before, losses }: Run) => before + losses.length;
-const isSlow = ({ multiplyAdds, step, options }: Run) =>
-  (step ?? multiplyAdds / (rates[wayOf(options)] ?? CAUTIOUS_RATE)) > SLOW_MILLISECONDS;
+/** Milliseconds that a step of a run takes, as far as is known. */
+const timeOf = ({ multiplyAdds, step, options }: Run) =>
+  step ?? multiplyAdds / (rates[wayOf(options)] ?? CAUTIOUS_RATE);
+const isSlow = (run: Run) => timeOf(run) > SLOW_MILLISECONDS;
 
 /** What a rate is of: copies of units with steps, say, take another kind of work than those of others. */
 function wayOf({ method, estimator, network }: ng.EngineOptions): string {
@@ -508,7 +512,7 @@ answer<Calls>({
     looking.abort();
     looking = new AbortController();
     if (engine instanceof PiecewiseEngine) engine.giveUpOn(looking.signal);
-    return momentOf(under, withGradient || !isSlow(under));
+    return momentOf(under, withGradient || timeOf(under) < SHOWN_MILLISECONDS);
   },
   costs(list) {
     const { data } = current(), density = ng.densityOf(data.train);
