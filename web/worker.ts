@@ -223,7 +223,7 @@ function initOf({ init }: Settings, { nodes }: ng.Network): ng.Initialization {
   return nodes.some(({ operation }) => operation === "relu") ? "he" : 0.01;
 }
 
-/** Why training ends where more of it is to follow at once, so that it does not say that it rests. */
+/** Why training ends where something is to follow at once, so that it does not say that it rests. */
 const GOES_ON = "it goes on";
 
 /** Ends training. */
@@ -234,7 +234,7 @@ async function halt(reason?: typeof GOES_ON): Promise<void> {
 
 /** Begins a run; nothing of the one before is left behind. */
 async function begin({ settings, download, file, kept, ...known }: Beginning): Promise<Ready> {
-  await halt();
+  await halt(GOES_ON); // with another run
   Object.assign(rates, { ...known.rates, ...rates });
   const notices: Notice[] = [];
   const data = await loadData(settings, notices, download);
