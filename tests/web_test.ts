@@ -143,11 +143,15 @@ webTest("MNIST that is not at hand is not fetched unasked, and the page says so"
 
 webTest("look inside: units, their gradients, and the loss along a weight, in place", async () => {
   await onPage(async (page) => {
-    assert.match(await text(page, "#moment"), /not trained yet/);
+    await until("a look", 30, async () => /not trained/.test(await text(page, "#moment")));
     assert.match(await text(page, "#guess"), /Not trained yet/);
     await page.locator("#step").click();
     await until("the step's moment", 30, async () => /step 1\./.test(await text(page, "#moment")));
-    assert.equal(await page.locator(".unit canvas:visible").count(), 24);
+    await until(
+      "weights and gradients",
+      30,
+      async () => await page.locator(".unit canvas:visible").count() === 2 * 12,
+    );
     await page.locator(".unit canvas").nth(3).click();
     await until(
       "a curve",
@@ -206,6 +210,12 @@ webTest("a convolutional network learns; its filters and maps are shown as they 
       30,
       async () =>
         (await text(page, "#moment")).includes(`step ${(await step(page)).toLocaleString("en")}.`),
+    );
+
+    await until(
+      "its gradient",
+      30,
+      async () => await page.locator(".unit canvas:visible").count() === 2 * 4,
     );
 
     // From the weights that it saves, all that is shown is made again, in other ways.

@@ -27,6 +27,8 @@ const EVAL_EVERY = 100;
 const WORST = 12;
 /** A step that takes longer is slow: each is told of, and no gradient is asked for between. */
 const SLOW_MILLISECONDS = 150;
+/** In a pause, a gradient that takes up to that is shown unasked. */
+const SHOWN_MILLISECONDS = 2000;
 /** Multiply-adds a millisecond where nothing was measured: software on a small machine. */
 const CAUTIOUS_RATE = 1e6;
 const MOMENT_MILLISECONDS = 700;
@@ -58,6 +60,8 @@ interface Run {
 let run: Run | undefined;
 let mnist: ng.DataSet | undefined;
 let stop = new AbortController();
+/** Ends a look at a slow run, where it is to go on. */
+let looking = new AbortController();
 let training: Promise<void> | undefined;
 let raceStop = new AbortController();
 let isWatched = false;
@@ -71,8 +75,10 @@ function current(): Run {
 }
 
 const stepOf = ({ before, losses }: Run) => before + losses.length;
-const isSlow = ({ multiplyAdds, step, options }: Run) =>
-  (step ?? multiplyAdds / (rates[wayOf(options)] ?? CAUTIOUS_RATE)) > SLOW_MILLISECONDS;
+/** Milliseconds that a step of a run takes, as far as is known. */
+const timeOf = ({ multiplyAdds, step, options }: Run) =>
+  step ?? multiplyAdds / (rates[wayOf(options)] ?? CAUTIOUS_RATE);
+const isSlow = (run: Run) => timeOf(run) > SLOW_MILLISECONDS;
 
 /** What a rate is of: copies of units with steps, say, take another kind of work than those of others. */
 function wayOf({ method, estimator, network }: ng.EngineOptions): string {
@@ -217,7 +223,7 @@ function initOf({ init }: Settings, { nodes }: ng.Network): ng.Initialization {
   return nodes.some(({ operation }) => operation === "relu") ? "he" : 0.01;
 }
 
-/** Why training ends where more of it is to follow at once, so that it does not say that it rests. */
+/** Why training ends where something is to follow at once, so that it does not say that it rests. */
 const GOES_ON = "it goes on";
 
 /** Ends training. */
@@ -228,7 +234,7 @@ async function halt(reason?: typeof GOES_ON): Promise<void> {
 
 /** Begins a run; nothing of the one before is left behind. */
 async function begin({ settings, download, file, kept, ...known }: Beginning): Promise<Ready> {
-  await halt();
+  await halt(GOES_ON); // with another run
   Object.assign(rates, { ...known.rates, ...rates });
   const notices: Notice[] = [];
   const data = await loadData(settings, notices, download);
@@ -250,9 +256,8 @@ async function begin({ settings, download, file, kept, ...known }: Beginning): P
   const cost = costOf(options, ng.densityOf(data.train)), { multiplyAdds } = cost;
   const whole = await ng.openEngine(options, "auto", (line) => {
     if (opened) report({ kind: "notice", line }); // of a device that was lost
-    else {notices.push(
-        /^No WebGPU adapter/.test(line) ? { kind: "cpu" } : { kind: "library", line },
-      );}
+    else if (/^No WebGPU adapter/.test(line)) notices.push({ kind: "cpu" });
+    else notices.push({ kind: "library", line });
   });
   opened = true;
   const isLong = options.method === "copies" && multiplyAdds > LONG;
@@ -494,6 +499,7 @@ answer<Calls>({
   },
   async run(steps, single) {
     await halt(GOES_ON);
+    looking.abort();
     stop = new AbortController();
     training = trainTo(current(), steps, single, stop);
   },
@@ -501,7 +507,13 @@ answer<Calls>({
   watch(watched) {
     isWatched = watched;
   },
-  moment: (withGradient) => momentOf(current(), withGradient || !isSlow(current())),
+  moment(withGradient) {
+    const under = current(), { engine } = under;
+    looking.abort();
+    looking = new AbortController();
+    if (engine instanceof PiecewiseEngine) engine.giveUpOn(looking.signal);
+    return momentOf(under, withGradient || timeOf(under) < SHOWN_MILLISECONDS);
+  },
   costs(list) {
     const { data } = current(), density = ng.densityOf(data.train);
     return list.map((settings) => {

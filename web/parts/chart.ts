@@ -115,6 +115,7 @@ function optionsOf(
 export class Chart {
   readonly #host: HTMLElement;
   readonly #options: () => ChartOptions;
+  readonly #observer: ResizeObserver;
   #plot: uPlot | undefined;
   #data: uPlot.AlignedData;
 
@@ -124,12 +125,13 @@ export class Chart {
     this.#options = options;
     this.#data = [[], ...options().curves.map(() => [])];
     host.setAttribute("role", "img");
-    new ResizeObserver(() => {
+    this.#observer = new ResizeObserver(() => {
       const size = this.#size();
       if (this.#plot && (size.width !== this.#plot.width || size.height !== this.#plot.height)) {
         this.#plot.setSize(size);
       }
-    }).observe(host);
+    });
+    this.#observer.observe(host);
     inLanguage(() => this.#build());
     onTheme(() => this.#build()); // the legend's colours, too
     offerPicture(host, () => this.#picture());
@@ -147,7 +149,8 @@ export class Chart {
     const options = this.#options();
     this.#host.setAttribute("aria-label", options.describe);
     this.#plot = new uPlot(optionsOf(options, this.#size()), this.#data, this.#host);
-    this.#plot.setSize(this.#size());
+    // Its legend takes as much of the host as its words need.
+    this.#observer.observe(this.#host.querySelector(".u-legend")!);
   }
 
   /** Shows data: the places, and for each curve its values there, null where it has none. */

@@ -44,7 +44,7 @@ export class PiecewiseEngine implements Engine {
     return this.#engine.adapter;
   }
 
-  /** Gives up what is under way once the signal says so, and what is asked for behind that. */
+  /** Gives up what is asked for from now on, once the signal says so. */
   giveUpOn(signal: AbortSignal): void {
     this.#signal = signal;
   }
@@ -75,9 +75,10 @@ export class PiecewiseEngine implements Engine {
     const asked = elements ??
       Uint32Array.from({ length: this.#options.network.parameters }, (_, i) => i);
     const gradient = new Float64Array(asked.length);
+    const signal = this.#signal;
     let loss = NaN;
     for (let at = 0; at < asked.length;) {
-      if (this.#signal?.aborted) throw new GivenUp("a step was given up");
+      if (signal?.aborted) throw new GivenUp("a step was given up");
       const size = this.#size, count = Math.min(size, asked.length - at);
       // The last piece is filled up with its first element again.
       const piece = new Uint32Array(size).fill(asked[at]);

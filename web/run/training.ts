@@ -104,7 +104,7 @@ export class Training {
     } else if (report.kind === "rates") {
       ({ rates: this.rates, step: this.stepTime } = report);
     } else if (report.kind === "paused") {
-      this.#rest();
+      if (this.state === "running") this.#rest(); // not where another is being prepared already
     } else if (report.kind === "notice") {
       this.#notify([{ text: () => t.error(report.line) }]);
     } else if (report.kind === "stopped") {
@@ -270,7 +270,7 @@ export class Training {
     const isLate = await isAnswered(PATIENCE_MILLISECONDS);
     if (mine !== this.#turn) return;
     if (isLate) {
-      if ((this.state as State) === "preparing") this.#become("resting");
+      this.#rest();
       if (this.isWanted) this.start();
       return;
     }

@@ -26,7 +26,7 @@ export function drawSees(): (estimator: Estimator) => void {
     // What is taken at the weight itself makes up for the rest: it counts where the sum is not 0.
     const all = Math.abs(total) > 1e-9 * most ? [...points, { at: 0, weight: -total }] : points;
     const label = (at: number, text: string) =>
-      draw("text", { x: x(at), y: HEIGHT - 20, "text-anchor": "middle" }, text);
+      draw("text", { x: x(at), y: HEIGHT - 5, "text-anchor": "middle" }, text);
     svg.replaceChildren(
       draw("line", { class: "axis", x1: MARGIN, x2: WIDTH - MARGIN, y1: MIDDLE, y2: MIDDLE }),
       ...all.flatMap(({ at, weight }) => [
