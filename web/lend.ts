@@ -3,66 +3,33 @@
  * gradient of somebody's run, and shows which. All of its work is done beside it, in lend_worker.ts.
  */
 
+import { make } from "./parts/elements.ts";
+import type { Catalogue } from "./texts/en.ts";
+import { t } from "./texts/texts.ts";
 import type { LendingAnswer, LendingQuestion } from "./lend_worker.ts";
 
-/** What the screen says, in one place. */
-const TEXTS = {
-  title: "This tab is lent",
-  lead:
-    "It computes pieces of a gradient for a neural network that trains elsewhere. It runs nothing " +
-    "that it is sent, and takes no data from this computer.",
-  connecting: "Looking for the server.",
-  waiting: "Waiting for a run to begin.",
-  loading: "Loading the data.",
-  ready: "Ready.",
-  computing: "Computing.",
-  stopped: "Stopped. Nothing is computed any more.",
-  stop: "Stop",
-  start: "Lend this tab again",
-  facts: {
-    network: "Network",
-    adapter: "Computed on",
-    step: "Step",
-    slices: "Slices",
-    numbers: "Central differences",
-    rate: "Differences a second",
-  },
-};
-
-type Fact = keyof typeof TEXTS.facts;
+type Fact = keyof Catalogue["lend"]["facts"];
 
 /** Milliseconds over which a rate is taken. */
 const RATED = 5000;
 
-const count = (value: number) => Math.round(value).toLocaleString("en");
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  name: K,
-  properties: Partial<HTMLElementTagNameMap[K]> = {},
-  ...children: (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
 /** Shows the screen in place of the page, and lends the tab until it is closed. */
 export function lendTab(): Promise<never> {
-  const status = element("p", { id: "lend-status", role: "status" });
-  const button = element("button", { id: "lend-button", type: "button" });
+  const status = make("p", { id: "lend-status", role: "status" });
+  const button = make("button", { id: "lend-button", type: "button" });
   const facts = new Map<Fact, HTMLElement>();
-  const list = element("dl", { className: "lend-facts" });
-  for (const [name, label] of Object.entries(TEXTS.facts) as [Fact, string][]) {
-    const value = element("dd", { id: `lend-${name}` }, "–");
+  const list = make("dl", { className: "lend-facts" });
+  for (const [name, label] of Object.entries(t.lend.facts) as [Fact, string][]) {
+    const value = make("dd", { id: `lend-${name}` }, t.none);
     facts.set(name, value);
-    list.append(element("div", {}, element("dt", {}, label), value));
+    list.append(make("div", {}, make("dt", {}, label), value));
   }
-  document.title = TEXTS.title;
-  document.body.replaceChildren(element(
+  document.title = t.lend.title;
+  document.body.replaceChildren(make(
     "main",
     { className: "lend" },
-    element("h1", {}, TEXTS.title),
-    element("p", { className: "lead" }, TEXTS.lead),
+    make("h1", {}, t.lend.title),
+    make("p", { className: "lead" }, t.lend.lead),
     status,
     list,
     button,
@@ -83,39 +50,38 @@ export function lendTab(): Promise<never> {
 
   const hear = (answer: LendingAnswer) => {
     if (answer.kind === "failed") {
-      say(answer.message);
-      stop(answer.message);
+      stop(t.error(answer.message));
     } else if (answer.kind === "slice") {
       slices++;
       numbers += answer.values;
       const now = performance.now();
       recent = [...recent.filter(({ at }) => now - at < RATED), { at: now, numbers }];
-      say(TEXTS.computing);
-      show("step", count(answer.step + 1));
-      show("slices", count(slices));
-      show("numbers", count(numbers));
+      say(t.lend.computing);
+      show("step", t.number(answer.step + 1));
+      show("slices", t.number(slices));
+      show("numbers", t.number(numbers));
       const [first] = recent, seconds = (now - first.at) / 1000;
-      if (seconds > 0.5) show("rate", count((numbers - first.numbers) / seconds));
+      if (seconds > 0.5) show("rate", t.number((numbers - first.numbers) / seconds));
     } else {
-      say(TEXTS[answer.kind]);
-      if (answer.kind === "loading") show("network", answer.run.network || "–");
+      say(t.lend[answer.kind]);
+      if (answer.kind === "loading") show("network", answer.run.network || t.none);
       if (answer.kind === "ready") show("adapter", answer.adapter);
     }
   };
   const start = () => {
-    say(TEXTS.connecting);
-    button.textContent = TEXTS.stop;
+    say(t.lend.connecting);
+    button.textContent = t.lend.stop;
     const own = worker = new Worker("lend_worker.js", { type: "module" });
     // What it still says once it was stopped changes nothing.
     worker.onmessage = ({ data }: MessageEvent<LendingAnswer>) => own === worker && hear(data);
-    worker.onerror = (event) => stop(event.message || "Cannot lend this tab: its worker failed");
+    worker.onerror = (event) => stop(event.message ? t.error(event.message) : t.lend.failed);
     worker.postMessage(question);
   };
-  const stop = (reason = TEXTS.stopped) => {
+  const stop = (reason = t.lend.stopped) => {
     worker?.postMessage("stop");
     worker = undefined; // it ends by itself, once it has said goodbye
-    button.textContent = TEXTS.start;
-    show("rate", "–");
+    button.textContent = t.lend.start;
+    show("rate", t.none);
     say(reason);
   };
   button.onclick = () => worker ? stop() : start();

@@ -5,6 +5,7 @@ import { parseAddress } from "../src/nats/address.ts";
 import type { Run } from "../src/nats/messages.ts";
 import { connectTo, NoServer } from "../src/nats/server.ts";
 import { lend, type LendingEvent } from "../src/nats/worker.ts";
+import { fetchMnist } from "./run/mnist.ts";
 
 /** Where to. The message "stop" ends it. */
 export interface LendingQuestion {
@@ -26,27 +27,14 @@ const AGAIN = 2000;
 
 const end = new AbortController();
 
-/** MNIST from the page's own server, which may have it, or from its mirror. */
-async function fetchMnist(): Promise<ng.DataSet> {
-  const names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
-  for (const base of ["data/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]) {
-    const files = await Promise.all(names.map(async (name) => {
-      const response = await fetch(`${base}${name}-ubyte.gz`).catch(() => undefined);
-      if (response?.status !== 200) return undefined;
-      return { name: `${name}-ubyte.gz`, bytes: new Uint8Array(await response.arrayBuffer()) };
-    }));
-    const [trainImages, trainLabels, testImages, testLabels] = files;
-    if (trainImages && trainLabels && testImages && testLabels) {
-      return await ng.idxDataSet({ trainImages, trainLabels, testImages, testLabels }, "MNIST");
-    }
-  }
-  throw new TypeError("Cannot take part in this run: MNIST could not be fetched");
-}
-
 /** Data of this program's own, and no others. */
 async function load({ data: { source, seed } }: Run): Promise<ng.DataSet> {
   if (source === "digits") return ng.drawDigits({ seed });
-  if (source === "mnist") return await fetchMnist();
+  if (source === "mnist") {
+    return await fetchMnist(true).catch(() => {
+      throw new TypeError("Cannot take part in this run: MNIST could not be fetched");
+    });
+  }
   throw new TypeError("Cannot take part in this run: its data are not of this page");
 }
 

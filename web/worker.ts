@@ -5,7 +5,7 @@
 
 import { hasSteps } from "../src/core/estimator.ts";
 import * as ng from "../src/mod.ts";
-import { answer, MissingFile, report } from "./answers.ts";
+import { answer, report } from "./answers.ts";
 import { check } from "./check/check_worker.ts";
 import { pictureOf } from "./flow/look.ts";
 import { race } from "./race/race_worker.ts";
@@ -15,11 +15,11 @@ import type {
   Cost,
   Exhibits,
   File,
-  MissingPart,
   Moment,
   Notice,
   Ready,
 } from "./run/protocol.ts";
+import { dataOf, fetchMnist } from "./run/mnist.ts";
 import { GivenUp, PIECE, PiecewiseEngine } from "./run/pieces.ts";
 import { estimatorOf, nodesOf, type Settings } from "./way/settings.ts";
 
@@ -83,42 +83,6 @@ const isSlow = (run: Run) => timeOf(run) > SLOW_MILLISECONDS;
 /** What a rate is of: copies of units with steps, say, take another kind of work than those of others. */
 function wayOf({ method, estimator, network }: ng.EngineOptions): string {
   return `${method}, ${estimator.name}, ${hasSteps(network.nodes) ? "steps" : "no steps"}`;
-}
-
-/** MNIST from the page's own server, which may have it in a cache, or from its mirror. */
-async function fetchMnist(download: boolean): Promise<ng.DataSet> {
-  const names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
-  const bases = ["data/mnist/"];
-  if (download) bases.push("https://storage.googleapis.com/cvdf-datasets/mnist/");
-  const problems: string[] = [];
-  for (const base of bases) {
-    try {
-      const files = await Promise.all(names.map(async (name): Promise<File> => {
-        const response = await fetch(`${base}${name}-ubyte.gz`);
-        if (response.status !== 200) throw new Error(base);
-        return { name: `${name}-ubyte.gz`, bytes: new Uint8Array(await response.arrayBuffer()) };
-      }));
-      return await dataOf(files);
-    } catch (error) {
-      problems.push((error as Error).message);
-    }
-  }
-  throw new AggregateError(problems);
-}
-
-/** A data set out of four IDX files, told apart by their names. */
-async function dataOf(files: readonly File[]): Promise<ng.DataSet> {
-  const pick = (missing: MissingPart, part: RegExp) => {
-    const file = files.find(({ name }) => part.test(name));
-    if (!file) throw new MissingFile(missing);
-    return file;
-  };
-  return await ng.idxDataSet({
-    trainImages: pick("trainImages", /train.*images/i),
-    trainLabels: pick("trainLabels", /train.*labels/i),
-    testImages: pick("testImages", /(t10k|test).*images/i),
-    testLabels: pick("testLabels", /(t10k|test).*labels/i),
-  }, "MNIST");
 }
 
 /** The data that the settings name, or, saying why, the synthetic digits. */

@@ -465,6 +465,29 @@ export const en = {
     picture: "Save as a picture",
     pictureOf: (what: string) => `Save as a picture: ${what}`,
   },
+  lend: {
+    title: "This tab is lent",
+    lead:
+      "It computes pieces of a gradient for a neural network that trains elsewhere. It runs nothing " +
+      "that it is sent, and takes no data from this computer.",
+    connecting: "Looking for the server.",
+    waiting: "Waiting for a run to begin.",
+    loading: "Loading the data.",
+    ready: "Ready.",
+    computing: "Computing.",
+    stopped: "Stopped. Nothing is computed any more.",
+    failed: "Cannot lend this tab: its worker failed.",
+    stop: "Stop",
+    start: "Lend this tab again",
+    facts: {
+      network: "Network",
+      adapter: "Computed on",
+      step: "Step",
+      slices: "Slices",
+      numbers: "Central differences",
+      rate: "Differences a second",
+    },
+  },
   footer: "Everything is computed on this page. Theory: [Reps and Rall, 2003]" +
     "(https://research.cs.wisc.edu/wpis/abstracts/tr1415r.abs.html). Tutorial: " +
     "[R로 딥러닝하기](https://github.com/LOPES-HUFS/DeepLearningFromForR). Source: " +

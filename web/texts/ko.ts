@@ -410,6 +410,28 @@ export const ko: Catalogue = {
     picture: "그림으로 저장",
     pictureOf: (what) => `그림으로 저장: ${what}`,
   },
+  lend: {
+    title: "이 탭을 빌려주고 있습니다",
+    lead:
+      "다른 컴퓨터에서 학습하는 신경망의 기울기 일부를 이 탭이 계산합니다. 받은 코드를 실행하지 않으며, 이 컴퓨터의 데이터를 가져가지 않습니다.",
+    connecting: "서버를 찾고 있습니다.",
+    waiting: "학습이 시작되기를 기다리고 있습니다.",
+    loading: "데이터를 불러오고 있습니다.",
+    ready: "준비되었습니다.",
+    computing: "계산하고 있습니다.",
+    stopped: "멈추었습니다. 이제 아무것도 계산하지 않습니다.",
+    failed: "이 탭을 빌려줄 수 없습니다. 계산하는 부분이 멈추었습니다.",
+    stop: "멈추기",
+    start: "다시 빌려주기",
+    facts: {
+      network: "신경망",
+      adapter: "계산하는 곳",
+      step: "단계",
+      slices: "맡은 조각",
+      numbers: "중심 차분",
+      rate: "초당 중심 차분",
+    },
+  },
   footer:
     "모든 계산은 이 페이지에서 이루어집니다. 이론: [Reps and Rall, 2003](https://research.cs.wisc.edu/wpis/abstracts/tr1415r.abs.html). 강의: [R로 딥러닝하기](https://github.com/LOPES-HUFS/DeepLearningFromForR). 소스: [이 페이지를 만든 프로그램](source.txt).",
 
