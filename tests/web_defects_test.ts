@@ -357,10 +357,12 @@ webTest(
           )
         );
       const light = await marks();
-      await page.emulateMedia({ colorScheme: "dark" });
-      const dark = await marks();
       assert.ok(light.length >= 3);
-      light.slice(-3).forEach((color, i) => assert.notEqual(color, dark.slice(-3)[i]));
+      await page.emulateMedia({ colorScheme: "dark" });
+      await until("the dark's colours", 10, async () => {
+        const dark = await marks(); // they are drawn anew a frame behind the change
+        return light.slice(-3).every((color, i) => color !== dark.slice(-3)[i]);
+      });
       await page.emulateMedia({ colorScheme: "light" });
 
       await type(page, "network", "conv 2x5 stride 3, relu");
