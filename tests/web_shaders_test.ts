@@ -27,6 +27,8 @@ webTest("without WebGPU it says so, and trains on the CPU, on all its cores", as
   await onPage(async (page, url) => {
     const asked: string[] = [];
     page.context().on("request", (request) => asked.push(request.url()));
+    await page.reload(); // threads may be started as soon as there is a network
+    await page.waitForSelector("#start:not([disabled])", { timeout: 60_000 });
     assert.match(await text(page, "#adapter"), /No WebGPU here/);
     assert.match(await text(page, "#notices"), /no WebGPU/);
     await page.locator("#start").click();
