@@ -44,25 +44,23 @@ fn normal(z: vec4f) -> vec4f {
 
 const NEAR = 0.5; // as long as d and |m| d are no more, a rise of Phi is the density's integral
 
-// Phi(high) - Phi(low), half way between them being m, and d their distance. Near by it is d
-// density(m) times the mean of exp(-m d u - d^2 u^2 / 2) over u from -1/2 to 1/2, by its moments: what
-// they leave out is below 2e-8. Farther off it is a difference of tails.
-fn rise(low: vec4f, high: vec4f, m: vec4f, d: vec4f) -> vec4f {
-  let close = min(d, vec4f(NEAR));
-  let p = clamp(m * close, vec4f(-NEAR), vec4f(NEAR));
+// Phi(high) - Phi(low) for d up to NEAR, half way between them being m, and d their distance: d
+// density(m) times the mean of exp(-m d u - d^2 u^2 / 2) over u from -1/2 to 1/2, by its moments. What
+// they leave out is below 2e-8.
+fn near_rise(m: vec4f, d: vec4f) -> vec4f {
+  let p = clamp(m * d, vec4f(-NEAR), vec4f(NEAR));
   let P = p * p;
-  let q = 0.5 * close * close;
+  let q = 0.5 * d * d;
   let second = fma(vec4f(0.5), P, -q);
   let fourth = fma(P, fma(P, vec4f(0.041666667), -0.5 * q), 0.5 * q * q);
-  let sixth = fma(P, fma(P, fma(P, vec4f(1.3888889e-3), -0.041666667 * q), 0.25 * q * q), -0.16666667 * q * q * q);
+  let sixth = fma(
+    P,
+    fma(P, fma(P, vec4f(1.3888889e-3), -0.041666667 * q), 0.25 * q * q),
+    -0.16666667 * q * q * q
+  );
   let mean = fma(second, vec4f(0.083333333), fma(fourth, vec4f(0.0125), sixth * 2.2321429e-3));
-  let density_there = density(m);
-  let near = close * fma(density_there, mean, density_there);
-  let above = tail(abs(high));
-  let below = tail(abs(low));
-  let both = 1.0 - (above + below);
-  let far = select(select(both, above - below, high <= vec4f()), below - above, low >= vec4f());
-  return select(far, near, (d <= vec4f(NEAR)) & (abs(m) * d <= vec4f(NEAR)));
+  let there = density(m);
+  return d * fma(there, mean, there);
 }
 
 fn activate(z: vec4f) -> vec4f {
@@ -73,13 +71,21 @@ fn derivative(z: vec4f) -> vec4f {
   return fma(clamp(z, vec4f(-FAR), vec4f(FAR)), density(z), normal(z));
 }
 
-// Upwards, (high - low) Phi(low) + high (Phi(high) - Phi(low)).
+// Upwards, (high - low) Phi(low) + high (Phi(high) - Phi(low)). Far apart, the rise of Phi is a
+// difference of tails, or what both leave of 1.
 fn change(a: vec4f, c: vec4f, z: vec4f, dz: vec4f) -> vec4f {
   let after = z + dz;
   let d = abs(dz);
   let low = min(z, after);
   let high = max(z, after);
-  let up = fma(d, normal(low), high * rise(low, high, fma(vec4f(0.5), dz, z), d));
+  let m = fma(vec4f(0.5), dz, z);
+  let below = tail(abs(low));
+  let above = tail(abs(high));
+  let both = 1.0 - (above + below);
+  let far = select(select(both, above - below, high <= vec4f()), below - above, low >= vec4f());
+  let is_near = (d <= vec4f(NEAR)) & (abs(m) * d <= vec4f(NEAR));
+  let rise = select(far, near_rise(m, min(d, vec4f(NEAR))), is_near);
+  let up = fma(d, select(1.0 - below, below, low < vec4f()), high * rise);
   return select(up, -up, dz < vec4f());
 }
 
