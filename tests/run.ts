@@ -99,7 +99,7 @@ function groupsOf(given: string[]): string[][][] {
 
 /** Runs tests in a process of their own, and says what they said once it ends. */
 async function test(args: string[]): Promise<void> {
-  const { success, stdout, stderr } = await new Deno.Command(deno, {
+  const { success, code, signal, stdout, stderr } = await new Deno.Command(deno, {
     // The browser's driver looks at places that nothing less opens.
     args: ["test", "--allow-all", ...args],
     env: { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp" },
@@ -110,7 +110,9 @@ async function test(args: string[]): Promise<void> {
   const counts = /(\d+) passed.*?\| (\d+) failed/.exec(new TextDecoder().decode(stdout));
   passed += Number(counts?.[1] ?? 0);
   failed += Number(counts?.[2] ?? 0);
-  if (!success && !Number(counts?.[2])) failed++; // a file that could not even start
+  if (success || Number(counts?.[2])) return;
+  failed++; // a file that could not even start, or did not end well
+  console.log(`FAILED: ${args.join(" ")} ended with ${signal ?? code}, none of its tests failing`);
 }
 
 const groups = groupsOf(Deno.args);
