@@ -174,15 +174,18 @@ natsTest("a worker that goes wrong later is found by what is evaluated again", a
         return { loss, values: calls++ < 5 ? values : values.map((value) => 1.5 * value) };
       },
     });
-  // Of some 14 pieces a step one in a hundred is checked: that none of 55 steps is has a chance of
-  // 0.99^700, a thousandth.
-  const made = await shared(
-    server,
-    run,
-    [{ name: "later", engine }]
-      .concat([{ name: "right", engine: (engine) => engine }]),
-  );
-  assert.ok(made.lines.some((line) => /later.*shut out/.test(line)), `${made.lines}`);
+  // Of some 14 pieces a step one in a hundred is checked, of those that come from it. How many do is a
+  // matter of who is how fast: with half of them, that none of a run's is checked has a chance of
+  // 0.99^400, a fiftieth; with a tenth, a half, and in 20 runs a millionth.
+  const helpers = [{ name: "later", engine }]
+    .concat([{ name: "right", engine: (engine) => engine }]);
+  const lines: string[] = [];
+  const isFound = () => lines.some((line) => /later.*shut out/.test(line));
+  for (let round = 0; round < 20 && !isFound(); round++) {
+    calls = 0;
+    lines.push(...(await shared(server, run, helpers)).lines);
+  }
+  assert.ok(isFound(), `${lines}`);
 });
 
 natsTest("a worker with other data takes no part, and says why", async () => {
