@@ -5,7 +5,7 @@ import { unrolled } from "../src/gpu/narrow.ts";
 import { compose, type Fillings, type KernelName, KERNELS, ROLES } from "../src/gpu/shaders.ts";
 import type { Activation } from "../src/operations/activation.ts";
 import { activationOf } from "../src/operations/registry.ts";
-import { closeBehind, fact, onPage, step, text, until, webTest } from "./page.ts";
+import { closeBehind, fact, onPage, resting, step, text, until, webTest } from "./page.ts";
 
 const SMALL = "?hidden=12&batch=20";
 
@@ -28,7 +28,7 @@ webTest("without WebGPU it says so, and trains on the CPU, on all its cores", as
     const asked: string[] = [];
     page.context().on("request", (request) => asked.push(request.url()));
     await page.reload(); // threads may be started as soon as there is a network
-    await page.waitForSelector("#start:not([disabled])", { timeout: 60_000 });
+    await resting(page);
     assert.match(await text(page, "#adapter"), /No WebGPU here/);
     assert.match(await text(page, "#notices"), /no WebGPU/);
     await page.locator("#start").click();
