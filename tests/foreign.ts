@@ -3,6 +3,7 @@
  * down from the textbook and without any of the project's own passes; and with mistakes in it.
  */
 
+import type { MistakeKind } from "../src/method/mistakes.ts";
 import { DATA, type Layer, type Network } from "../src/core/network.ts";
 import type { Samples } from "../src/data/samples.ts";
 
@@ -24,27 +25,8 @@ export interface Habits {
   readonly at?: number;
 }
 
-export type Mistake =
-  | "targets missing"
-  | "softmax missing"
-  | "softmax twice"
-  | "labels shifted"
-  | "one sample"
-  | "mask missing"
-  | "mask inverted"
-  | "slope at value"
-  | "slope of input"
-  | "slope of relu"
-  | "pool to all"
-  | "pool to first"
-  | "pool shared"
-  | "mean undivided"
-  | "branch missing"
-  | "input before activation"
-  | "filters unturned"
-  | "matrix untransposed"
-  | "nothing passed"
-  | "slope missing in weights";
+/** What can be planted here, of what can be named. */
+export type Mistake = Exclude<MistakeKind, "filters swapped">;
 
 /** An activation and its derivative by its input z and its value a. */
 const ACTIVATIONS: Record<string, [(z: number) => number, (z: number, a: number) => number]> = {

@@ -50,7 +50,10 @@ export class Pool implements Disposable {
   async evaluate(problem: Problem): Promise<Part[]> { // [threads]
     if (this.#failure) throw this.#failure;
     clearTimeout(this.#idle);
-    if (this.#isAlone) return [evaluate(problem, { index: 0, of: 1 })];
+    if (this.#isAlone) {
+      this.#stop();
+      return [evaluate(problem, { index: 0, of: 1 })];
+    }
     while (this.#workers.length < this.#threads - 1) this.#workers.push(startWorker());
     const share = (index: number): Order => ({ problem, share: { index, of: this.#threads } });
     try {
